@@ -1,4 +1,5 @@
-// User-facing errors: one clear line that says where, what was found, what was expected, what to do.
+// User-facing errors: one clear line that says where, what was found, what was expected, what to
+// do.
 #pragma once
 
 #include <sstream>
