@@ -1,14 +1,15 @@
 // The fused blocks of the encoder, forward and backward, on packed tokens.
 //
 // M tokens (rows of a matrix), F features, H hidden_size, N heads, D head size, B rows of text.
-// Activations ("act") are fp32 or bf16, all of one call alike, with unit stride in the last dimension
-// and any row stride; parameters, their gradients and statistics are fp32 and contiguous. Gradients of
-// parameters are accumulated (+=); an undefined gradient tensor means "not wanted". `token_keys` [M]
-// int32 holds dropout_token_key of each token; it is read only where dropout is active.
+// Activations ("act") are fp32 or bf16, all of one call alike, with unit stride in the last
+// dimension and any row stride; parameters, their gradients and statistics are fp32 and contiguous.
+// Gradients of parameters are accumulated (+=); an undefined gradient tensor means "not wanted".
+// `token_keys` [M] int32 holds dropout_token_key of each token; it is read only where dropout is
+// active.
 //
 // Every block has a plain ATen version (namespace plain: the truth in tests, the fallback on other
-// devices) and a CPU kernel chosen at run time by instruction set. For one number of threads and one
-// instruction set results are bit-reproducible.
+// devices) and a CPU kernel chosen at run time by instruction set. For one number of threads and
+// one instruction set results are bit-reproducible.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -36,17 +37,17 @@ void bias_dropout_backward(const at::Tensor& dy, const Dropout& dropout,
                            const at::Tensor& token_keys, at::Tensor& dx, at::Tensor bias_grad);
 
 /// z = dropout(x + bias) + residual + extra, written over x (kept for backward);
-/// y = (z - mean) * rstd * gamma + beta. x, residual, extra, y [M, H] act; bias, residual and extra may
-/// be undefined; mean, rstd [M] fp32 outputs. `epsilon` stands inside the square root.
+/// y = (z - mean) * rstd * gamma + beta. x, residual, extra, y [M, H] act; bias, residual and extra
+/// may be undefined; mean, rstd [M] fp32 outputs. `epsilon` stands inside the square root.
 void dropout_add_layer_norm_forward(at::Tensor& x, const at::Tensor& bias,
                                     const at::Tensor& residual, const at::Tensor& extra,
                                     const at::Tensor& gamma, const at::Tensor& beta, double epsilon,
                                     const Dropout& dropout, const at::Tensor& token_keys,
                                     at::Tensor& y, at::Tensor& mean, at::Tensor& rstd);
 
-/// dz: gradient of z, which is that of residual and of extra; dx = mask * dz / (1 - p): gradient of the
-/// dense output. Without dropout dx is dz: pass an undefined dx, or the same tensor. dz may be dy.
-/// bias_grad += column sums of dx. Any of the three parameter gradients may be undefined.
+/// dz: gradient of z, which is that of residual and of extra; dx = mask * dz / (1 - p): gradient of
+/// the dense output. Without dropout dx is dz: pass an undefined dx, or the same tensor. dz may be
+/// dy. bias_grad += column sums of dx. Any of the three parameter gradients may be undefined.
 void dropout_add_layer_norm_backward(const at::Tensor& dy, const at::Tensor& z,
                                      const at::Tensor& mean, const at::Tensor& rstd,
                                      const at::Tensor& gamma, const Dropout& dropout,
@@ -54,8 +55,8 @@ void dropout_add_layer_norm_backward(const at::Tensor& dy, const at::Tensor& z,
                                      at::Tensor gamma_grad, at::Tensor beta_grad,
                                      at::Tensor bias_grad);
 
-/// Rows of text for attention: cu_seqlens [B+1] int32 (CPU kernels: on the CPU). Token numbers count
-/// from cu_seqlens[0], so that a slice of rows works with the matching slice of tokens.
+/// Rows of text for attention: cu_seqlens [B+1] int32 (CPU kernels: on the CPU). Token numbers
+/// count from cu_seqlens[0], so that a slice of rows works with the matching slice of tokens.
 struct AttentionRows {
   at::Tensor cu_seqlens;
   int64_t max_seqlen = 0;
@@ -69,12 +70,12 @@ void attention_forward(const at::Tensor& q, const at::Tensor& k, const at::Tenso
                        const AttentionRows& rows, int64_t num_heads, double scale,
                        const Dropout& dropout, at::Tensor& context, at::Tensor& logsumexp);
 
-/// dq, dk, dv [M, N*D] act outputs (views are fine), from d_context and what forward read and wrote.
+/// dq, dk, dv [M, N*D] act outputs (views are fine), from d_context and what forward read and
+/// wrote.
 void attention_backward(const at::Tensor& d_context, const at::Tensor& q, const at::Tensor& k,
-                        const at::Tensor& v, const at::Tensor& context,
-                        const at::Tensor& logsumexp, const AttentionRows& rows, int64_t num_heads,
-                        double scale, const Dropout& dropout, at::Tensor& dq, at::Tensor& dk,
-                        at::Tensor& dv);
+                        const at::Tensor& v, const at::Tensor& context, const at::Tensor& logsumexp,
+                        const AttentionRows& rows, int64_t num_heads, double scale,
+                        const Dropout& dropout, at::Tensor& dq, at::Tensor& dk, at::Tensor& dv);
 
 /// out[m] = word[token_ids[m]] + position[position_ids[m]] + token_type[token_type_ids[m]].
 /// Ids [M] int32; tables fp32; out [M, H] act.
@@ -101,9 +102,9 @@ struct AdamRange {
 };
 
 /// BERTAdam (reference-system, section 4) over ranges of the flat fp32 buffers [P]: for each range
-/// g *= min(1, max_grad_norm / (|g| + 1e-6)), m = beta1 m + (1 - beta1) g, v = beta2 v + (1 - beta2) g²,
-/// w -= lr (m / (sqrt(v) + epsilon) + decay w), no bias correction. `shadow` (bf16 [P], may be
-/// undefined) receives the rounded weights. Gradients are left as they were.
+/// g *= min(1, max_grad_norm / (|g| + 1e-6)), m = beta1 m + (1 - beta1) g, v = beta2 v + (1 -
+/// beta2) g², w -= lr (m / (sqrt(v) + epsilon) + decay w), no bias correction. `shadow` (bf16 [P],
+/// may be undefined) receives the rounded weights. Gradients are left as they were.
 struct BertAdamOptions {
   float beta1 = 0.9F, beta2 = 0.999F, epsilon = 1e-6F, max_grad_norm = 1.0F;
 };
