@@ -68,7 +68,7 @@ class Builder : public nlohmann::json_sax<Json> {
   bool key(string_t& value) override {
     auto& object = open_.back()->get_ref<Json::object_t&>();
     const auto [entry, inserted] = object.emplace(value, nullptr);
-    if (!inserted) fail_here("the key ", pals::quoted(value), " appears twice in one object");
+    if (!inserted) fail_here("the key ", quote(value), " appears twice in one object");
     slot_ = &entry->second;
     return true;
   }
@@ -76,7 +76,7 @@ class Builder : public nlohmann::json_sax<Json> {
   bool parse_error(std::size_t byte, const std::string& last_token,
                    const nlohmann::detail::exception& error) override {
     position = text_.data() + std::min(byte, text_.size());
-    if (error.id == 406) fail_here("the number ", pals::quoted(last_token), " is out of range");
+    if (error.id == 406) fail_here("the number ", quote(last_token), " is out of range");
     // "[json.exception...] parse error at line 1, column 2: syntax error while parsing value - ...;
     // last read: '...'": the tail can be as long as the file.
     std::string reason = error.what();
@@ -85,7 +85,7 @@ class Builder : public nlohmann::json_sax<Json> {
     }
     reason.erase(std::min(reason.find("; last read"), reason.size()));
     if (last_token.empty()) fail_here("not valid JSON: ", reason);
-    fail_here("not valid JSON: ", reason, "; near ", pals::quoted(last_token));
+    fail_here("not valid JSON: ", reason, "; near ", quote(last_token));
   }
 
  private:

@@ -94,7 +94,7 @@ std::string nearest_name(std::string_view name, const std::vector<std::string>& 
   return best == nullptr ? "" : *best;
 }
 
-std::string quoted(std::string_view text, size_t max_bytes) {
+std::string quote(std::string_view text, size_t max_bytes) {
   size_t end = std::min(text.size(), max_bytes);
   if (end < text.size()) {
     while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
