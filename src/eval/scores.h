@@ -1,0 +1,58 @@
+// What an evaluation reports: each task's metrics, loss and score, and their average.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/json.h"
+#include "tasks/task.h"
+
+namespace pals {
+
+/// What a model said about one evaluated file. Classification fills the class indices, regression
+/// the values, which are in the model's units (value / label_scale).
+struct SplitPredictions {
+  std::string split;  ///< "dev", "dev_matched", ...
+  std::vector<int32_t> labels;
+  std::vector<int32_t> predictions;
+  std::vector<double> label_values;
+  std::vector<double> predicted_values;
+  double loss = 0.0;  ///< mean over the examples
+};
+
+/// One task's results, over all its evaluated files.
+struct TaskScores {
+  std::string task;
+  std::vector<std::pair<std::string, double>> metrics;  ///< name and value, in the task's order
+  double loss = 0.0;                                    ///< mean over the examples of all files
+  int64_t examples = 0;
+  double score = 0.0;  ///< mean of the metrics; an undefined (NaN) correlation counts as 0
+};
+
+/// Throws Error if a metric does not fit the task: correlations of values need regression, the
+/// others classes, F1 exactly two of them (index 1 is the positive one).
+void check_metrics(const Task& task);
+
+/// Computes a task's metrics over each file. A metric is named as metric_name() says; behind it
+/// stands
+/// "_" and what follows "_" in the split's name, unless that is "matched": MNLI has "accuracy"
+/// (dev_matched) and "accuracy_mismatched", and its score is the mean of both.
+/// Throws Error as check_metrics does, and for no files or no examples.
+TaskScores score_task(const Task& task, std::span<const SplitPredictions> splits);
+
+/// A value of a regression task's head in the units of its data files: times label_scale.
+double reported_value(const Task& task, double value);
+
+/// The mean of the tasks' scores; 0 without tasks.
+double average_score(std::span<const TaskScores> scores);
+
+/// {"average": x, "tasks": {"rte": {"accuracy": x, "loss": x}, ...}}; undefined values are null.
+OrderedJson scores_to_json(std::span<const TaskScores> scores);
+
+/// The same as a table for the terminal.
+std::string scores_table(std::span<const TaskScores> scores);
+
+}  // namespace pals
