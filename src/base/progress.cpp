@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <mutex>
 #include <utility>
+#include <vector>
 
 #include "base/log.h"
 #include "base/text_util.h"
@@ -21,8 +22,8 @@ constexpr double kRedrawInterval = 0.2;
 constexpr int kBarWidth = 20;
 constexpr std::string_view kClearLine = "\r\x1b[K";
 
-std::mutex display_mutex;    // guards all that is shown, and `active`
-Progress* active = nullptr;  // the one on display
+std::mutex display_mutex;       // guards all that is shown, and `active`
+std::vector<Progress*> active;  // innermost last
 
 double steady_seconds() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
@@ -75,9 +76,11 @@ Progress::Progress(ProgressOptions options) : options_(std::move(options)) {
   start_ = options_.clock();
   // A terminal shows the line at once, other places after the first interval.
   last_draw_ = terminal_ ? start_ - kRedrawInterval : start_;
+  shown_ = !options_.quiet && !is_quiet();
+  if (!shown_) return;
   const std::lock_guard lock(display_mutex);
-  shown_ = !options_.quiet && !is_quiet() && active == nullptr;
-  if (shown_) active = this;
+  if (!active.empty()) active.back()->clear();
+  active.push_back(this);
 }
 
 Progress::~Progress() { finish(); }
@@ -94,18 +97,20 @@ void Progress::update(uint64_t done, std::string_view suffix) {
   const std::lock_guard lock(display_mutex);
   done_ = done;
   suffix_ = suffix;
-  if (now - last_draw_ >= (terminal_ ? kRedrawInterval : options_.line_interval)) draw(now, false);
+  const double interval = terminal_ ? kRedrawInterval : options_.line_interval;
+  if (active.back() == this && now - last_draw_ >= interval) draw(now, false);
 }
 
 void Progress::finish() {
   if (std::exchange(finished_, true) || !shown_) return;
   const double now = options_.clock();
   const std::lock_guard lock(display_mutex);
+  if (active.back() != this) active.back()->clear();
   draw(now, true);
-  active = nullptr;
+  std::erase(active, this);
 }
 
-std::string Progress::line(double now, bool final) const {
+std::string Progress::line(double now, bool final, bool with_bar) const {
   const double elapsed = std::max(now - start_, 0.0);
   const auto gained = static_cast<double>(done_ - std::min(done_, options_.initial));
   const double rate = elapsed > 0.0 ? gained / elapsed : 0.0;
@@ -120,7 +125,7 @@ std::string Progress::line(double now, bool final) const {
   } else {
     const double share =
         std::min(1.0, static_cast<double>(done_) / static_cast<double>(options_.total));
-    if (terminal_) {
+    if (with_bar) {
       const int filled = static_cast<int>(share * kBarWidth);
       append("[", std::string(static_cast<size_t>(filled), '#'),
              std::string(static_cast<size_t>(kBarWidth - filled), '.'), "]");
@@ -140,22 +145,30 @@ std::string Progress::line(double now, bool final) const {
 
 void Progress::draw(double now, bool final) {
   last_draw_ = now;
-  const std::string text = line(now, final);
-  if (!terminal_) return emit(text + "\n");
-  // The last column stays free: some terminals wrap when it is filled.
-  const int width = options_.width.value_or(terminal_width()) - 1;
-  emit(concat(kClearLine, cut(text, std::max(width, 10)), final ? "\n" : ""));
+  if (!terminal_) return emit(line(now, final, false) + "\n");
+  // The last column stays free: some terminals wrap when it is filled. Where space is short the bar
+  // goes first.
+  const int width = std::max(options_.width.value_or(terminal_width()) - 1, 10);
+  std::string text = line(now, final, true);
+  if (cut(text, width).size() < text.size()) text = line(now, final, false);
+  emit(concat(kClearLine, cut(text, width), final ? "\n" : ""));
   line_open_ = !final;
 }
 
 void Progress::emit(std::string_view text) const { options_.output(text); }
 
+void Progress::clear() {
+  if (std::exchange(line_open_, false)) emit(kClearLine);
+}
+
 void Progress::write_above(std::string_view text) {
   const std::lock_guard lock(display_mutex);
-  if (active == nullptr) return write_to_stderr(text);
-  if (!active->line_open_) return active->emit(text);
-  active->emit(concat(kClearLine, text));
-  active->draw(active->last_draw_, false);
+  if (active.empty()) return write_to_stderr(text);
+  Progress& innermost = *active.back();
+  const bool redraw = innermost.line_open_;
+  innermost.clear();
+  innermost.emit(text);
+  if (redraw) innermost.draw(innermost.last_draw_, false);
 }
 
 }  // namespace pals

@@ -46,13 +46,14 @@ class Progress {
 
   uint64_t done() const { return done_; }
 
-  /// Takes the line of the active Progress, if any, off the terminal, writes `text` to stderr (or
-  /// that Progress's output), and draws the line again. What log_line does.
+  /// Takes the line of the innermost Progress, if any, off the terminal, writes `text` to stderr
+  /// (or that Progress's output), and draws the line again. What log_line does.
   static void write_above(std::string_view text);
 
  private:
-  std::string line(double now, bool final) const;
+  std::string line(double now, bool final, bool with_bar) const;
   void draw(double now, bool final);
+  void clear();
   void emit(std::string_view text) const;
 
   ProgressOptions options_;
@@ -61,7 +62,7 @@ class Progress {
   double start_ = 0.0;
   double last_draw_ = 0.0;
   bool terminal_ = false;
-  bool shown_ = false;      // not quiet, and no other one was active at start
+  bool shown_ = false;      // not quiet
   bool line_open_ = false;  // a line stands on the terminal without a line feed
   bool finished_ = false;
 };

