@@ -1,0 +1,45 @@
+// BERT's rules for single code points and words, straight from ICU: the slow truth under CharTable.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace pals {
+
+inline constexpr char32_t kCapitalSigma = 0x3A3;
+inline constexpr char32_t kSmallSigma = 0x3C3;
+inline constexpr char32_t kFinalSigma = 0x3C2;
+
+/// What cleaning and the split into words make of a character as it stands in the text.
+enum class Cleaning {
+  kKeep,
+  kDrop,       ///< U+FFFD and the categories C*, but for tab, line feed and carriage return
+  kBlank,      ///< those three and the categories Z*
+  kIdeograph,  ///< kept, with blanks around
+};
+
+Cleaning cleaning_of(char32_t code);
+
+/// Punctuation as BERT counts it: the categories P*, and all ASCII symbols.
+bool is_bert_punctuation(char32_t code);
+
+/// The CJK ideographs that BERT puts blanks around (not kana, not Hangul).
+bool is_bert_ideograph(char32_t code);
+
+/// Whether canonical ordering can swap the character with a neighbour.
+bool is_reorderable(char32_t code);
+
+/// Whether lower-casing, NFD and dropping marks leave the character as it is, whatever surrounds
+/// it.
+bool is_unchanged_by_folding(char32_t code);
+
+/// A word after full lower-casing, NFD and dropping marks (Mn).
+/// REQUIRES: capital sigmas are lower-cased already. Throws Error if ICU has no data.
+std::u32string fold_word(std::u32string_view word);
+
+/// Whether the capital sigma at offset `at` of UTF-8 `text` ends a word in the sense of Unicode's
+/// Final_Sigma (characters that cleaning drops are passed over).
+bool is_final_sigma(std::string_view text, size_t at);
+
+}  // namespace pals

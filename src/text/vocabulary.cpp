@@ -1,0 +1,126 @@
+#include "text/vocabulary.h"
+
+#include <algorithm>
+#include <bit>
+#include <functional>
+#include <utility>
+#include <vector>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include "text/utf8.h"
+
+namespace pals {
+namespace {
+
+constexpr int32_t kNone = -1;
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+
+std::string_view strip_blanks(std::string_view line) {
+  constexpr std::string_view kBlanks = " \t\r";
+  const size_t first = line.find_first_not_of(kBlanks);
+  if (first == std::string_view::npos) return {};
+  return line.substr(first, line.find_last_not_of(kBlanks) - first + 1);
+}
+
+}  // namespace
+
+struct Vocabulary::Content {
+  std::vector<std::string> tokens;
+  std::vector<int32_t> slots;  // open addressing: ids by hash; a power of two of them
+  int32_t pad = kNone, unk = kNone, cls = kNone, sep = kNone;
+
+  // The slot that holds `token`, or the free one where it belongs.
+  size_t slot_of(std::string_view token) const {
+    const size_t mask = slots.size() - 1;
+    size_t slot = std::hash<std::string_view>{}(token)&mask;
+    while (slots[slot] != kNone && tokens[static_cast<size_t>(slots[slot])] != token) {
+      slot = (slot + 1) & mask;
+    }
+    return slot;
+  }
+
+  void add_lines(std::string_view bytes, const std::string& where);
+  void build_index();
+};
+
+void Vocabulary::Content::add_lines(std::string_view bytes, const std::string& where) {
+  while (!bytes.empty()) {
+    const size_t end = bytes.find('\n');
+    const std::string_view token = strip_blanks(bytes.substr(0, end));
+    bytes.remove_prefix(end == std::string_view::npos ? bytes.size() : end + 1);
+    const size_t line = tokens.size() + 1;
+    if (find_invalid_utf8(token)) {
+      fail(where, ":", line, ": not UTF-8 text; expected a vocabulary, one token a line");
+    }
+    tokens.emplace_back(token);
+  }
+  while (!tokens.empty() && tokens.back().empty()) tokens.pop_back();
+}
+
+void Vocabulary::Content::build_index() {
+  slots.assign(std::bit_ceil(2 * tokens.size() + 2), kNone);
+  for (size_t id = 0; id < tokens.size(); ++id) {
+    slots[slot_of(tokens[id])] = static_cast<int32_t>(id);
+  }
+}
+
+Vocabulary Vocabulary::load(const std::string& path) {
+  return from_text(read_file(path, kMaxBytes), path);
+}
+
+Vocabulary Vocabulary::from_text(std::string_view bytes, const std::string& where) {
+  if (bytes.size() > kMaxBytes) {
+    fail(where, ": ", bytes.size(), " bytes; a vocabulary has at most ", kMaxBytes);
+  }
+  if (bytes.starts_with(kByteOrderMark)) bytes.remove_prefix(kByteOrderMark.size());
+  const int64_t lines = std::ranges::count(bytes, '\n');
+  if (lines > kMaxTokens) {
+    fail(where, ": ", lines, " lines; a vocabulary has at most ", kMaxTokens);
+  }
+  auto content = std::make_shared<Content>();
+  content->add_lines(bytes, where);
+  content->build_index();
+
+  const auto special = [&](std::string_view name) {
+    const int32_t id = content->slots[content->slot_of(name)];
+    if (id == kNone) {
+      fail(where, ": no ", name, " among ", content->tokens.size(),
+           " tokens; expected a BERT vocabulary with [PAD], [UNK], [CLS] and [SEP]");
+    }
+    return id;
+  };
+  content->pad = special("[PAD]");
+  content->unk = special("[UNK]");
+  content->cls = special("[CLS]");
+  content->sep = special("[SEP]");
+  return Vocabulary(std::move(content));
+}
+
+Vocabulary::Vocabulary(std::shared_ptr<const Content> content) : content_(std::move(content)) {}
+
+std::optional<int32_t> Vocabulary::find(std::string_view token) const {
+  const int32_t id = content_->slots[content_->slot_of(token)];
+  if (id == kNone) return std::nullopt;
+  return id;
+}
+
+const std::string& Vocabulary::token(int32_t id) const {
+  return content_->tokens[static_cast<size_t>(id)];
+}
+int32_t Vocabulary::size() const { return static_cast<int32_t>(content_->tokens.size()); }
+int32_t Vocabulary::pad_id() const { return content_->pad; }
+int32_t Vocabulary::unk_id() const { return content_->unk; }
+int32_t Vocabulary::cls_id() const { return content_->cls; }
+int32_t Vocabulary::sep_id() const { return content_->sep; }
+
+std::string Vocabulary::to_text() const {
+  std::string text;
+  for (const std::string& token : content_->tokens) text.append(token).push_back('\n');
+  return text;
+}
+
+std::string Vocabulary::content_hash() const { return content_hash_hex(to_text()); }
+
+}  // namespace pals
