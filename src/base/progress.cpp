@@ -168,7 +168,7 @@ void Progress::write_above(std::string_view text) {
   const bool redraw = innermost.line_open_;
   innermost.clear();
   innermost.emit(text);
-  if (redraw) innermost.draw(innermost.last_draw_, false);
+  if (redraw) innermost.draw(innermost.options_.clock(), false);
 }
 
 }  // namespace pals

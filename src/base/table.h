@@ -1,6 +1,7 @@
 // An aligned text table for the terminal.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <vector>
 

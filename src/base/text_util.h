@@ -31,9 +31,6 @@ std::string nearest_name(std::string_view name, const std::vector<std::string>& 
 /// A piece of untrusted text for an error message: in double quotes, control characters escaped,
 /// cut after `max_bytes` at a UTF-8 boundary.
 std::string quote(std::string_view text, size_t max_bytes = 60);
-inline std::string quoted(std::string_view text, size_t max_bytes = 60) {
-  return quote(text, max_bytes);
-}
 
 /// Fixed notation with `digits` decimals whatever the locale: "0.530", "nan", "inf", "-inf".
 std::string format_double(double value, int digits);
