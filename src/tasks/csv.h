@@ -1,0 +1,42 @@
+// CSV as RFC 4180 describes it: quoted fields may hold commas, line ends and doubled quotes.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tasks/rows.h"
+
+namespace pals {
+
+/// Rows of a CSV file. Empty lines are no rows. A quote inside an unquoted field is text; text
+/// after a closing quote and a quote that is never closed are errors with the line.
+class CsvReader : public RowReader {
+ public:
+  CsvReader(std::string_view bytes, std::string where);
+  bool next(std::vector<std::string_view>& fields) override;
+  int64_t line() const override { return row_line_; }
+
+ private:
+  /// One field of the current row: a piece of the file, or of unescaped_ if it held doubled quotes.
+  struct Field {
+    size_t begin, length;
+    bool unescaped;
+  };
+
+  Field read_plain_field();
+  Field read_quoted_field();
+  size_t row_limit() const;
+  [[noreturn]] void fail_open_quote(int64_t line) const;
+
+  std::string where_;
+  std::string_view text_;
+  size_t position_ = 0;
+  size_t row_begin_ = 0;
+  int64_t line_ = 1;
+  int64_t row_line_ = 0;
+  std::vector<Field> row_;
+  std::string unescaped_;
+};
+
+}  // namespace pals

@@ -1,0 +1,73 @@
+// Texts and labels out of rows: which fields of a row they are, by number or by name.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tasks/rows.h"
+#include "tasks/task.h"
+
+namespace pals {
+
+/// The texts and the label of one row, as they stand in the file.
+struct TextRow {
+  std::string_view text_a;
+  std::string_view text_b;  ///< empty if the file has no second text
+  std::string_view label;   ///< without white space around it; empty if the file has no labels
+};
+
+/// Yields the texts and labels of a file. Rows of another width than `file.required_columns` are
+/// skipped and counted. Where columns are named, and in CSV, all rows must be as wide as the header
+/// (without one: as the first row), because a stray separator would shift the texts unnoticed.
+class TextRowReader {
+ public:
+  /// `bytes` must outlive the reader; `where` names the file in errors. Reads the header.
+  /// Throws Error for an empty file, and "where:1: ..." for named columns that the header lacks.
+  TextRowReader(const DataFile& file, std::string_view bytes, std::string where);
+
+  /// The next row; false at the end. The views last until the next call.
+  /// Throws Error "where:line: ..." for rows of a wrong width and as RowReader::next does.
+  bool next(TextRow& row);
+
+  /// Rows skipped so far.
+  int64_t skipped() const { return skipped_; }
+
+  /// The line, from 1, on which the last row began.
+  int64_t line() const { return rows_->line(); }
+
+  /// "where:line" of the last row, for errors about its content.
+  std::string position() const;
+
+ private:
+  /// Field numbers; those of a file may be negative (from the end), those in a row are not.
+  struct Fields {
+    int64_t a = 0;
+    std::optional<int64_t> b, label;
+  };
+
+  void read_header(const DataFile& file);
+  void check_width(size_t width);
+  std::optional<Fields> fields_in(size_t width) const;
+  [[noreturn]] void fail_short_row(size_t width) const;
+
+  std::string where_;
+  std::unique_ptr<RowReader> rows_;
+  Fields columns_;
+  std::vector<std::string_view> row_;
+  std::optional<int> required_columns_;
+  bool one_width_ = false;       ///< all rows must be equally wide
+  std::optional<size_t> width_;  ///< as wide as this, once known
+  int64_t skipped_ = 0;
+};
+
+/// Quoted names for an error message; the first of many.
+std::string quote_list(const std::vector<std::string>& names);
+
+/// "; did you mean ...?" or "", for a name out of an untrusted file.
+std::string did_you_mean(std::string_view name, const std::vector<std::string>& candidates);
+
+}  // namespace pals
