@@ -34,9 +34,14 @@ file(WRITE "${CMAKE_BINARY_DIR}/torch_pch.cpp.in" "// Owner of the precompiled h
 configure_file("${CMAKE_BINARY_DIR}/torch_pch.cpp.in" "${CMAKE_BINARY_DIR}/torch_pch.cpp" COPYONLY)
 add_library(pals_torch_pch STATIC "${CMAKE_BINARY_DIR}/torch_pch.cpp")
 target_link_libraries(pals_torch_pch PUBLIC pals_libtorch)
+set_target_properties(pals_torch_pch PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+target_compile_options(pals_torch_pch PRIVATE -fPIC)
 target_precompile_headers(pals_torch_pch PRIVATE <ATen/ATen.h> <ATen/Parallel.h>)
 
 function(pals_use_torch target)
+  # The header's flags must be the same in libraries and programs: -fPIC, not -fPIE.
+  set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+  target_compile_options(${target} PRIVATE -fPIC)
   target_link_libraries(${target} PUBLIC pals_libtorch)
   target_precompile_headers(${target} REUSE_FROM pals_torch_pch)
 endfunction()

@@ -1,0 +1,145 @@
+#include "adapters/adapter_hooks.h"
+
+#include <algorithm>
+
+namespace pals {
+namespace {
+
+// What a token without a module gets: nothing (a term) or itself (a replacement).
+enum class Absent { kZero, kIdentity };
+
+at::Tensor tokens_of(const at::Tensor& x, const Segment& segment) {
+  return x.narrow(0, segment.first_token, segment.last_token - segment.first_token);
+}
+
+template <typename Select>
+bool any_module(const std::vector<Segment>& segments, const Select& select) {
+  return std::any_of(segments.begin(), segments.end(),
+                     [&](const Segment& segment) { return select(segment.task) != nullptr; });
+}
+
+void fill_absent(Absent absent, const at::Tensor& x, at::Tensor out) {
+  if (absent == Absent::kZero) {
+    out.zero_();
+  } else {
+    out.copy_(x);
+  }
+}
+
+// Applies each segment's module to its tokens; `select(task)` gives the module or null.
+template <typename Select>
+at::Tensor forward_segments(const Pass& pass, const std::vector<Segment>& segments, int layer,
+                            const at::Tensor& x, Absent absent, const Select& select) {
+  if (segments.size() == 1) {
+    return select(segments.front().task)->forward(pass, layer, x);
+  }
+  at::Tensor y = pass.empty(x.sizes());
+  for (const Segment& segment : segments) {
+    const at::Tensor part = tokens_of(x, segment);
+    at::Tensor out = tokens_of(y, segment);
+    if (const AdapterModule* module = select(segment.task)) {
+      out.copy_(module->forward(pass.slice(segment), layer, part));
+    } else {
+      fill_absent(absent, part, out);
+    }
+  }
+  return y;
+}
+
+template <typename Select>
+at::Tensor backward_segments(const Pass& pass, const std::vector<Segment>& segments, int layer,
+                             const at::Tensor& dy, Absent absent, const Select& select) {
+  if (segments.size() == 1) {
+    return select(segments.front().task)->backward(pass, layer, dy);
+  }
+  at::Tensor dx = pass.empty(dy.sizes());
+  for (auto segment = segments.rbegin(); segment != segments.rend(); ++segment) {
+    const at::Tensor part = tokens_of(dy, *segment);
+    at::Tensor out = tokens_of(dx, *segment);
+    if (const AdapterModule* module = select(segment->task)) {
+      out.copy_(module->backward(pass.slice(*segment), layer, part));
+    } else {
+      fill_absent(absent, part, out);
+    }
+  }
+  return dx;
+}
+
+auto select_from(const std::vector<TaskAdapter>& adapters, AdapterModules TaskAdapter::*place,
+                 int layer) {
+  return [&adapters, place, layer](int task) -> const AdapterModule* {
+    return (adapters[static_cast<size_t>(task)].*place)[static_cast<size_t>(layer)].get();
+  };
+}
+
+auto select_after_encoder(const std::vector<TaskAdapter>& adapters) {
+  return [&adapters](int task) -> const AdapterModule* {
+    return adapters[static_cast<size_t>(task)].after_encoder.get();
+  };
+}
+
+}  // namespace
+
+bool AdapterHooks::has_attention_term(int layer) const {
+  return any_module(segments_, select_from(adapters_, &TaskAdapter::attention_term, layer));
+}
+
+at::Tensor AdapterHooks::after_attention_dense(const Pass& pass, int layer, const at::Tensor& x) {
+  return forward_segments(pass, segments_, layer, x, Absent::kZero,
+                          select_from(adapters_, &TaskAdapter::attention_term, layer));
+}
+
+void AdapterHooks::after_attention_dense_backward(const Pass& pass, int layer,
+                                                  const at::Tensor& d_term, at::Tensor& dx) {
+  dx.add_(backward_segments(pass, segments_, layer, d_term, Absent::kZero,
+                            select_from(adapters_, &TaskAdapter::attention_term, layer)));
+}
+
+at::Tensor AdapterHooks::feed_forward_term(const Pass& pass, int layer,
+                                           const LayerActivations& activations) {
+  const auto select = select_from(adapters_, &TaskAdapter::feed_forward_term, layer);
+  if (!any_module(segments_, select)) return {};
+  const bool reads_attention =
+      adapters_[static_cast<size_t>(segments_.front().task)].feed_forward_reads_attention;
+  return forward_segments(
+      pass, segments_, layer,
+      reads_attention ? activations.attention_output : activations.layer_input, Absent::kZero,
+      select);
+}
+
+void AdapterHooks::feed_forward_term_backward(const Pass& pass, int layer,
+                                              const at::Tensor& d_term,
+                                              LayerActivations& gradients) {
+  const auto select = select_from(adapters_, &TaskAdapter::feed_forward_term, layer);
+  if (!any_module(segments_, select)) return;
+  const bool reads_attention =
+      adapters_[static_cast<size_t>(segments_.front().task)].feed_forward_reads_attention;
+  (reads_attention ? gradients.attention_output : gradients.layer_input) =
+      backward_segments(pass, segments_, layer, d_term, Absent::kZero, select);
+}
+
+at::Tensor AdapterHooks::after_layer(const Pass& pass, int layer, const at::Tensor& y) {
+  const auto select = select_from(adapters_, &TaskAdapter::after_layer, layer);
+  if (!any_module(segments_, select)) return y;
+  return forward_segments(pass, segments_, layer, y, Absent::kIdentity, select);
+}
+
+at::Tensor AdapterHooks::after_layer_backward(const Pass& pass, int layer, const at::Tensor& dy) {
+  const auto select = select_from(adapters_, &TaskAdapter::after_layer, layer);
+  if (!any_module(segments_, select)) return dy;
+  return backward_segments(pass, segments_, layer, dy, Absent::kIdentity, select);
+}
+
+at::Tensor AdapterHooks::after_encoder(const Pass& pass, const at::Tensor& y) {
+  const auto select = select_after_encoder(adapters_);
+  if (!any_module(segments_, select)) return y;
+  return forward_segments(pass, segments_, num_layers_, y, Absent::kIdentity, select);
+}
+
+at::Tensor AdapterHooks::after_encoder_backward(const Pass& pass, const at::Tensor& dy) {
+  const auto select = select_after_encoder(adapters_);
+  if (!any_module(segments_, select)) return dy;
+  return backward_segments(pass, segments_, num_layers_, dy, Absent::kIdentity, select);
+}
+
+}  // namespace pals

@@ -1,0 +1,37 @@
+// Joins the tasks' adapters to the encoder: each works on its own task's tokens of a mixed batch.
+#pragma once
+
+#include <vector>
+
+#include "adapters/module.h"
+
+namespace pals {
+
+/// The hooks for one pass over a batch with these segments.
+class AdapterHooks : public EncoderHooks {
+ public:
+  /// `adapters` [K] are indexed by task; both references must outlive the pass.
+  AdapterHooks(const std::vector<TaskAdapter>& adapters, const std::vector<Segment>& segments,
+               int num_layers)
+      : adapters_(adapters), segments_(segments), num_layers_(num_layers) {}
+
+  bool has_attention_term(int layer) const override;
+  at::Tensor after_attention_dense(const Pass& pass, int layer, const at::Tensor& x) override;
+  void after_attention_dense_backward(const Pass& pass, int layer, const at::Tensor& d_term,
+                                      at::Tensor& dx) override;
+  at::Tensor feed_forward_term(const Pass& pass, int layer,
+                               const LayerActivations& activations) override;
+  void feed_forward_term_backward(const Pass& pass, int layer, const at::Tensor& d_term,
+                                  LayerActivations& gradients) override;
+  at::Tensor after_layer(const Pass& pass, int layer, const at::Tensor& y) override;
+  at::Tensor after_layer_backward(const Pass& pass, int layer, const at::Tensor& dy) override;
+  at::Tensor after_encoder(const Pass& pass, const at::Tensor& y) override;
+  at::Tensor after_encoder_backward(const Pass& pass, const at::Tensor& dy) override;
+
+ private:
+  const std::vector<TaskAdapter>& adapters_;
+  const std::vector<Segment>& segments_;
+  int num_layers_;
+};
+
+}  // namespace pals

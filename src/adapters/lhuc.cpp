@@ -1,0 +1,66 @@
+#include "adapters/lhuc.h"
+
+namespace pals {
+namespace {
+
+// outer(inner(x)).
+class Composed : public AdapterModule {
+ public:
+  Composed(std::unique_ptr<AdapterModule> inner, std::unique_ptr<AdapterModule> outer)
+      : inner_(std::move(inner)), outer_(std::move(outer)) {}
+
+  at::Tensor forward(const Pass& pass, int layer, const at::Tensor& x) const override {
+    return outer_->forward(pass, layer, inner_->forward(pass, layer, x));
+  }
+  at::Tensor backward(const Pass& pass, int layer, const at::Tensor& dy) const override {
+    return inner_->backward(pass, layer, outer_->backward(pass, layer, dy));
+  }
+
+ private:
+  std::unique_ptr<AdapterModule> inner_, outer_;
+};
+
+ParameterId add_scale(const AdapterBuild& build, int layer) {
+  Parameter row;
+  row.name = build.layer_prefix(layer) + "lhuc.scale";
+  row.shape = {build.bert.hidden_size};
+  row.owner = build.owner;
+  row.init = Init::kZero;
+  return build.table.add(std::move(row));
+}
+
+}  // namespace
+
+Lhuc::Lhuc(const AdapterBuild& build, int layer) : scale_(add_scale(build, layer)) {}
+
+at::Tensor Lhuc::forward(const Pass& pass, int /*layer*/, const at::Tensor& x) const {
+  pass.save(x);
+  const at::Tensor scale = at::sigmoid(pass.arena.weight(scale_)).mul_(2.0);
+  return (x * scale).to(pass.type);
+}
+
+at::Tensor Lhuc::backward(const Pass& pass, int /*layer*/, const at::Tensor& dy) const {
+  const auto [x] = pass.take<1>();
+  const at::Tensor scale = at::sigmoid(pass.arena.weight(scale_)).mul_(2.0);
+  at::Tensor gradient = pass.arena.gradient(scale_);
+  if (gradient.defined()) {
+    // d(2 sigmoid(a))/da = s (1 - s/2) with s = 2 sigmoid(a).
+    const at::Tensor sums = (dy.to(at::kFloat) * x.to(at::kFloat)).sum(0);
+    gradient.add_(sums * scale * (1.0 - 0.5 * scale));
+  }
+  return (dy * scale).to(pass.type);
+}
+
+void add_lhuc(const AdapterBuild& build, TaskAdapter& adapter) {
+  for (const int layer : build.layers) {
+    auto& term = adapter.feed_forward_term[static_cast<size_t>(layer)];
+    auto scale = std::make_unique<Lhuc>(build, layer);
+    if (term != nullptr && !adapter.feed_forward_reads_attention) {
+      term = std::make_unique<Composed>(std::move(term), std::move(scale));
+    } else {
+      adapter.after_layer[static_cast<size_t>(layer)] = std::move(scale);
+    }
+  }
+}
+
+}  // namespace pals

@@ -1,0 +1,34 @@
+#include "adapters/low_rank.h"
+
+namespace pals {
+
+LowRank::LowRank(const AdapterBuild& build, const std::string& prefix, int64_t inner_size)
+    : down_(build.table, prefix, {"down"}, build.bert.hidden_size, inner_size, {build.owner}),
+      up_(build.table, prefix, {"up"}, inner_size, build.bert.hidden_size, {build.owner}) {}
+
+at::Tensor LowRank::forward(const Pass& pass, int /*layer*/, const at::Tensor& x) const {
+  at::Tensor u = down_.product(pass, x);  // [S, P]
+  at::Tensor g = pass.tape != nullptr ? pass.empty(u.sizes()) : u;
+  bias_activation_forward(Activation::kGelu, u, down_.bias(pass), g);
+  pass.save(x, u, g);
+  return up_.forward(pass, g);
+}
+
+at::Tensor LowRank::backward(const Pass& pass, int /*layer*/, const at::Tensor& dy) const {
+  const auto [x, u, g] = pass.take<3>();
+  up_.backward_bias(pass, dy);
+  up_.backward_weight(pass, dy, g);
+  at::Tensor du = up_.backward_input(pass, dy);
+  bias_activation_backward(Activation::kGelu, du, u, du, down_.bias_gradient(pass));
+  down_.backward_weight(pass, du, x);
+  return down_.backward_input(pass, du);
+}
+
+void build_low_rank(const AdapterBuild& build, TaskAdapter& adapter) {
+  for (const int layer : build.layers) {
+    adapter.feed_forward_term[static_cast<size_t>(layer)] =
+        std::make_unique<LowRank>(build, build.layer_prefix(layer) + "low_rank.", build.size);
+  }
+}
+
+}  // namespace pals

@@ -1,0 +1,52 @@
+// What an adapter is made of: functions of an activation, with parameters of one task.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "bert/layer.h"
+#include "nn/linear.h"
+
+namespace pals {
+
+/// A differentiable function [S, H] -> [S, H] of one task, applied to that task's tokens.
+class AdapterModule {
+ public:
+  virtual ~AdapterModule() = default;
+  virtual at::Tensor forward(const Pass& pass, int layer, const at::Tensor& x) const = 0;
+  /// Gradient of x; gradients of parameters go to the arena.
+  virtual at::Tensor backward(const Pass& pass, int layer, const at::Tensor& dy) const = 0;
+};
+
+using AdapterModules = std::vector<std::unique_ptr<AdapterModule>>;  ///< [L], null: nothing there
+
+/// Where one task's modules stand in the encoder.
+struct TaskAdapter {
+  AdapterModules attention_term;     ///< of the attention's dense output, added beside it
+  AdapterModules feed_forward_term;  ///< of the layer input or the attention output
+  bool feed_forward_reads_attention = false;
+  AdapterModules after_layer;  ///< in place of a layer's output
+  std::unique_ptr<AdapterModule> after_encoder;
+
+  explicit TaskAdapter(int64_t num_layers)
+      : attention_term(static_cast<size_t>(num_layers)),
+        feed_forward_term(static_cast<size_t>(num_layers)),
+        after_layer(static_cast<size_t>(num_layers)) {}
+};
+
+/// What the builders of the registry are given.
+struct AdapterBuild {
+  ParameterTable& table;
+  std::string prefix;  ///< "tasks.0."
+  int owner = 0;
+  const BertConfig& bert;
+  int64_t size = 0;             ///< P
+  int64_t bottleneck_size = 0;  ///< inner size of low-rank modules beside a projected attention
+  std::vector<int> layers;      ///< that carry the adapter
+
+  std::string layer_prefix(int layer) const {
+    return prefix + "layer." + std::to_string(layer) + ".";
+  }
+};
+
+}  // namespace pals

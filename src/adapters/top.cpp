@@ -1,0 +1,61 @@
+#include "adapters/top.h"
+
+namespace pals {
+
+TopAttention::TopAttention(const AdapterBuild& build)
+    : down_(build.table, build.prefix + "top.", {"down"}, build.bert.hidden_size, build.size,
+            {build.owner}) {
+  for (int i = 0; i < kNumBlocks; ++i) {
+    const std::string prefix = build.prefix + "top.layer." + std::to_string(i) + ".";
+    blocks_.emplace_back(build.table, prefix, prefix + "output.", build.size, kNumHeads,
+                         build.bert.layer_norm_eps, build.owner);
+  }
+  up_ = Linear(build.table, build.prefix + "top.", {"up"}, build.size, build.bert.hidden_size,
+               {build.owner});
+}
+
+// `layer` is the number of encoder layers: the blocks' dropout places follow the encoder's.
+at::Tensor TopAttention::forward(const Pass& pass, int layer, const at::Tensor& x) const {
+  pass.save(x);
+  at::Tensor h = down_.forward(pass, x);  // [S, P]
+  for (int i = 0; i < kNumBlocks; ++i) {
+    h = blocks_[static_cast<size_t>(i)].forward(pass, layer + i, h, nullptr);
+  }
+  pass.save(h);
+  return up_.forward(pass, h);
+}
+
+at::Tensor TopAttention::backward(const Pass& pass, int layer, const at::Tensor& dy) const {
+  const auto [h] = pass.take<1>();
+  up_.backward_bias(pass, dy);
+  up_.backward_weight(pass, dy, h);
+  at::Tensor dh = up_.backward_input(pass, dy);
+  for (int i = kNumBlocks - 1; i >= 0; --i) {
+    dh = blocks_[static_cast<size_t>(i)].backward(pass, layer + i, dh, nullptr);
+  }
+  const auto [x] = pass.take<1>();
+  down_.backward_bias(pass, dh);
+  down_.backward_weight(pass, dh, x);
+  return down_.backward_input(pass, dh);
+}
+
+TopBertLayer::TopBertLayer(const AdapterBuild& build)
+    : layer_(build.table, build.prefix + "top.bert_layer.", build.bert, build.owner) {}
+
+at::Tensor TopBertLayer::forward(const Pass& pass, int layer, const at::Tensor& x) const {
+  return layer_.forward(pass, layer, x, nullptr);
+}
+
+at::Tensor TopBertLayer::backward(const Pass& pass, int layer, const at::Tensor& dy) const {
+  return layer_.backward(pass, layer, dy, nullptr);
+}
+
+void build_top_attention(const AdapterBuild& build, TaskAdapter& adapter) {
+  adapter.after_encoder = std::make_unique<TopAttention>(build);
+}
+
+void build_top_bert_layer(const AdapterBuild& build, TaskAdapter& adapter) {
+  adapter.after_encoder = std::make_unique<TopBertLayer>(build);
+}
+
+}  // namespace pals

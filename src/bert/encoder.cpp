@@ -1,0 +1,98 @@
+#include "bert/encoder.h"
+
+namespace pals {
+namespace {
+
+ParameterId add_table(ParameterTable& table, const char* name, int64_t rows, int64_t columns) {
+  Parameter row;
+  row.name = std::string("embeddings.") + name + ".weight";
+  row.shape = {rows, columns};
+  return table.add(std::move(row));
+}
+
+}  // namespace
+
+Embeddings::Embeddings(ParameterTable& table, const BertConfig& config)
+    : word_(add_table(table, "word_embeddings", config.vocab_size, config.hidden_size)),
+      position_(add_table(table, "position_embeddings", config.max_position_embeddings,
+                          config.hidden_size)),
+      token_type_(add_table(table, "token_type_embeddings", config.type_vocab_size,
+                            config.hidden_size)),
+      layer_norm_(table, "embeddings.", config.hidden_size),
+      hidden_size_(config.hidden_size),
+      epsilon_(config.layer_norm_eps) {}
+
+at::Tensor Embeddings::forward(const Pass& pass, const BatchTensors& batch) const {
+  const int64_t tokens = batch.token_ids.size(0);
+  at::Tensor z = pass.empty({tokens, hidden_size_});
+  embedding_forward(batch.token_ids, batch.position_ids, batch.token_type_ids,
+                    pass.arena.weight(word_), pass.arena.weight(position_),
+                    pass.arena.weight(token_type_), z);
+  at::Tensor y = pass.empty(z.sizes());
+  at::Tensor mean = pass.empty_float({tokens}), rstd = pass.empty_float({tokens});
+  dropout_add_layer_norm_forward(z, {}, {}, {}, layer_norm_.gamma(pass), layer_norm_.beta(pass),
+                                 epsilon_, {}, pass.rows.token_keys, y, mean, rstd);
+  pass.save(z, mean, rstd);
+  const Dropout dropout = pass.hidden_dropout(0, kEmbeddings);
+  if (dropout.active()) bias_dropout_forward(y, {}, dropout, pass.rows.token_keys);
+  return y;
+}
+
+void Embeddings::backward(const Pass& pass, const BatchTensors& batch, at::Tensor dy) const {
+  const Dropout dropout = pass.hidden_dropout(0, kEmbeddings);
+  if (dropout.active()) bias_dropout_backward(dy, dropout, pass.rows.token_keys, dy, {});
+  const auto [z, mean, rstd] = pass.take<3>();
+  dropout_add_layer_norm_backward(dy, z, mean, rstd, layer_norm_.gamma(pass), {},
+                                  pass.rows.token_keys, dy, dy, layer_norm_.gamma_gradient(pass),
+                                  layer_norm_.beta_gradient(pass), {});
+  embedding_backward(dy, batch.token_ids, batch.position_ids, batch.token_type_ids,
+                     pass.arena.gradient(word_), pass.arena.gradient(position_),
+                     pass.arena.gradient(token_type_));
+}
+
+Pooler::Pooler(ParameterTable& table, const std::string& prefix, int64_t hidden_size, int owner)
+    : dense_(table, prefix + "pooler.", {"dense"}, hidden_size, hidden_size, {owner}) {}
+
+at::Tensor Pooler::forward(const Pass& pass, const at::Tensor& first) const {
+  const at::Tensor pooled = dense_.forward(pass, first).tanh_();
+  pass.save(first, pooled);
+  return pooled;
+}
+
+at::Tensor Pooler::backward(const Pass& pass, const at::Tensor& d_pooled) const {
+  const auto [first, pooled] = pass.take<2>();
+  const at::Tensor dx = at::tanh_backward(d_pooled, pooled);
+  dense_.backward_weight(pass, dx, first);
+  dense_.backward_bias(pass, dx);
+  return dense_.backward_input(pass, dx);
+}
+
+BertEncoder::BertEncoder(ParameterTable& table, const BertConfig& config)
+    : embeddings_(table, config) {
+  for (int64_t i = 0; i < config.num_hidden_layers; ++i) {
+    layers_.emplace_back(table, "encoder.layer." + std::to_string(i) + ".", config, kSharedOwner);
+  }
+}
+
+at::Tensor BertEncoder::forward(const Pass& pass, const BatchTensors& batch, EncoderHooks* hooks,
+                                const LayerObserver& observer) const {
+  at::Tensor h = embeddings_.forward(pass, batch);
+  const int last = num_layers() - 1;
+  for (int i = 0; i <= last; ++i) {
+    h = layers_[static_cast<size_t>(i)].forward(pass, i, h, hooks);
+    if (i == last && hooks != nullptr) h = hooks->after_encoder(pass, h);
+    if (observer) observer(i, h);
+  }
+  return h;
+}
+
+void BertEncoder::backward(const Pass& pass, const BatchTensors& batch, at::Tensor dy,
+                           EncoderHooks* hooks) const {
+  if (hooks != nullptr) dy = hooks->after_encoder_backward(pass, dy);
+  for (int i = num_layers() - 1; i >= 0; --i) {
+    dy = layers_[static_cast<size_t>(i)].backward(pass, i, dy, hooks);
+  }
+  embeddings_.backward(pass, batch, dy);
+}
+
+}  // namespace pals

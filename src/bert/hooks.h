@@ -1,0 +1,45 @@
+// The places where something task-specific can be added to the shared encoder.
+#pragma once
+
+#include "nn/pass.h"
+
+namespace pals {
+
+/// What a layer's feed-forward term may read.
+struct LayerActivations {
+  at::Tensor layer_input;       ///< h, [S, H]
+  at::Tensor attention_output;  ///< after the attention's LayerNorm, [S, H]
+};
+
+/// The encoder calls these and knows nothing of what stands behind them. A term that is absent is an
+/// undefined tensor. Forward calls come layer by layer, backward calls in exactly the reverse order.
+class EncoderHooks {
+ public:
+  virtual ~EncoderHooks() = default;
+
+  /// Whether after_attention_dense adds anything in this layer.
+  virtual bool has_attention_term(int layer) const = 0;
+  /// A term beside x, the attention's dense output after dropout: LayerNorm(x + term + layer input).
+  virtual at::Tensor after_attention_dense(const Pass& pass, int layer, const at::Tensor& x) = 0;
+  /// Adds to dx what reaches x through the term.
+  virtual void after_attention_dense_backward(const Pass& pass, int layer,
+                                              const at::Tensor& d_term, at::Tensor& dx) = 0;
+
+  /// A term inside the output LayerNorm.
+  virtual at::Tensor feed_forward_term(const Pass& pass, int layer,
+                                       const LayerActivations& activations) = 0;
+  /// Adds to the gradients of what the term read; they are undefined tensors when nothing stands in
+  /// them yet, and stay so if the term did not read that activation.
+  virtual void feed_forward_term_backward(const Pass& pass, int layer, const at::Tensor& d_term,
+                                          LayerActivations& gradients) = 0;
+
+  /// The layer's output, or what takes its place.
+  virtual at::Tensor after_layer(const Pass& pass, int layer, const at::Tensor& y) = 0;
+  virtual at::Tensor after_layer_backward(const Pass& pass, int layer, const at::Tensor& dy) = 0;
+
+  /// The last layer's output, or what takes its place.
+  virtual at::Tensor after_encoder(const Pass& pass, const at::Tensor& y) = 0;
+  virtual at::Tensor after_encoder_backward(const Pass& pass, const at::Tensor& dy) = 0;
+};
+
+}  // namespace pals

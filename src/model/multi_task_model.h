@@ -1,0 +1,76 @@
+// One shared BERT with the adapters and heads of K tasks.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "adapters/adapter_hooks.h"
+#include "adapters/registry.h"
+#include "bert/encoder.h"
+#include "heads/classifier.h"
+#include "tasks/task.h"
+
+namespace pals {
+
+/// What the head of a task is.
+struct HeadSpec {
+  int64_t num_outputs = 2;
+  bool regression = false;
+};
+
+std::vector<HeadSpec> head_specs(const std::vector<Task>& tasks);
+
+/// What backward needs to know of the whole optimizer step that a batch belongs to.
+struct TrainingStep {
+  uint64_t seed = 0, step = 0;
+  int64_t rows = 0;  ///< of the step, over all of its micro-batches: the loss is the mean over them
+};
+
+/// Embeddings, encoder with adapters, pooler(s), heads.
+class MultiTaskModel {
+ public:
+  /// `adapter` is resolved (resolve_adapter). Weights are zero until initialised or loaded. With
+  /// `freeze`, only task parts and LayerNorms train.
+  MultiTaskModel(const BertConfig& bert, const AdapterConfig& adapter,
+                 const std::vector<HeadSpec>& heads, at::ScalarType compute_type,
+                 bool freeze = false);
+
+  const BertConfig& bert_config() const { return bert_; }
+  const AdapterConfig& adapter_config() const { return adapter_; }
+  int num_tasks() const { return static_cast<int>(heads_.size()); }
+  ParameterArena& arena() { return *arena_; }
+  const ParameterArena& arena() const { return *arena_; }
+
+  /// Outputs of an evaluation pass.
+  struct Output {
+    std::vector<at::Tensor> encoder_layers;  ///< [L] of [S, H] act, if asked for
+    at::Tensor pooled;                       ///< [B, H] act
+    std::vector<at::Tensor> logits;          ///< a segment each: [rows, C] fp32
+  };
+  Output forward(const PackedBatch& batch, bool keep_layers = false) const;
+
+  /// Forward and backward in training mode: adds to the gradients and returns the summed loss of the
+  /// batch's rows divided by step.rows. Dropout as the configuration says.
+  double train(const PackedBatch& batch, const TrainingStep& step);
+
+  /// The loss of a batch in evaluation mode: sum over its rows.
+  double loss_sum(const PackedBatch& batch, const Output& output) const;
+
+  /// Overrides both dropout probabilities of the configuration.
+  void set_dropout(double p);
+
+ private:
+  const Pooler& pooler(int task) const;
+  at::Tensor first_tokens(const PackedBatch& batch) const;
+
+  BertConfig bert_;
+  AdapterConfig adapter_;
+  ParameterTable table_;  // while the modules register; the arena keeps the final copy
+  BertEncoder encoder_;
+  std::vector<Pooler> poolers_;  // one, or one for each task
+  std::vector<TaskAdapter> adapters_;
+  std::vector<Classifier> heads_;
+  std::unique_ptr<ParameterArena> arena_;
+};
+
+}  // namespace pals

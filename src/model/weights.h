@@ -1,0 +1,31 @@
+// Between tensor files and a model's arena.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "checkpoint/tensor_file.h"
+#include "model/multi_task_model.h"
+
+namespace pals {
+
+/// Which tensors a file must have.
+enum class LoadScope {
+  kAll,     ///< every parameter of the model
+  kShared,  ///< the shared part; task parts keep their initialisation (reference: --multi)
+};
+
+/// What load_weights did.
+struct LoadReport {
+  std::vector<std::string> missing;  ///< shared or task parameters that kept their initialisation
+  std::vector<std::string> unused;   ///< tensors of the file that the model has no place for
+};
+
+/// Copies a file's tensors into the model through the name map. Checks everything before the first
+/// copy: nothing is loaded halfway. Error, naming each tensor with what was found and expected, for a
+/// wrong shape, a tied matrix whose copies differ, or a missing parameter in `scope` (a pooler that is
+/// missing is not an error: some checkpoints have none). A per-task pooler starts from the shared one.
+LoadReport load_weights(MultiTaskModel& model, const TensorFile& file, LoadScope scope,
+                        const std::string& where);
+
+}  // namespace pals

@@ -1,0 +1,84 @@
+#include "nn/linear.h"
+
+namespace pals {
+
+Linear::Linear(ParameterTable& table, const std::string& prefix,
+               std::initializer_list<const char*> parts, int64_t in_features, int64_t out_features,
+               LinearOptions options)
+    : in_features_(in_features), out_features_(out_features * static_cast<int64_t>(parts.size())) {
+  for (const bool is_bias : {false, true}) {
+    ParameterId& first = is_bias ? bias_ : weight_;
+    for (const char* part : parts) {
+      Parameter row;
+      row.name = prefix + part + (is_bias ? ".bias" : ".weight");
+      row.shape = is_bias ? std::vector<int64_t>{out_features}
+                          : std::vector<int64_t>{out_features, in_features};
+      row.owner = options.owner;
+      row.group = options.group;
+      row.init = is_bias ? Init::kZero : Init::kNormal;
+      row.decay = !is_bias;
+      row.adjoins_previous = first >= 0;
+      const ParameterId id = table.add(std::move(row));
+      if (first < 0) first = id;
+    }
+  }
+}
+
+at::Tensor Linear::compute_weight(const Pass& pass) const {
+  return pass.arena.fused_compute_weight(weight_, {out_features_, in_features_});
+}
+
+at::Tensor Linear::product(const Pass& pass, const at::Tensor& x) const {
+  return at::mm(x, compute_weight(pass).t());
+}
+
+at::Tensor Linear::forward(const Pass& pass, const at::Tensor& x) const {
+  return at::addmm(pass.arena.fused_compute_weight(bias_, {out_features_}), x,
+                   compute_weight(pass).t());
+}
+
+at::Tensor Linear::bias(const Pass& pass) const {
+  return pass.arena.fused_weight(bias_, {out_features_});
+}
+
+at::Tensor Linear::bias_gradient(const Pass& pass) const {
+  return pass.arena.fused_gradient(bias_, {out_features_});
+}
+
+void Linear::backward_weight(const Pass& pass, const at::Tensor& dy, const at::Tensor& x) const {
+  at::Tensor gradient = pass.arena.fused_gradient(weight_, {out_features_, in_features_});
+  if (!gradient.defined()) return;
+  if (pass.type == at::kFloat) {
+    gradient.addmm_(dy.t(), x);
+  } else {
+    accumulate(at::mm(dy.t(), x), gradient);
+  }
+}
+
+void Linear::backward_bias(const Pass& pass, const at::Tensor& dy) const {
+  const at::Tensor gradient = bias_gradient(pass);
+  if (gradient.defined()) add_column_sums(dy, gradient);
+}
+
+at::Tensor Linear::backward_input(const Pass& pass, const at::Tensor& dy) const {
+  return at::mm(dy, compute_weight(pass));
+}
+
+void Linear::backward_input_add(const Pass& pass, const at::Tensor& dy, at::Tensor& dx) const {
+  dx.addmm_(dy, compute_weight(pass));
+}
+
+LayerNorm::LayerNorm(ParameterTable& table, const std::string& prefix, int64_t size, int owner) {
+  for (const bool is_beta : {false, true}) {
+    Parameter row;
+    row.name = prefix + "LayerNorm" + (is_beta ? ".bias" : ".weight");
+    row.shape = {size};
+    row.owner = owner;
+    row.init = is_beta ? Init::kZero : Init::kOne;
+    row.decay = false;
+    row.layer_norm = true;
+    (is_beta ? beta_ : gamma_) = table.add(std::move(row));
+  }
+}
+
+}  // namespace pals

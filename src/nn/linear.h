@@ -1,0 +1,71 @@
+// Dense layers on packed tokens: products with the arena's weights, gradients into the arena.
+#pragma once
+
+#include <initializer_list>
+#include <string>
+
+#include "nn/pass.h"
+
+namespace pals {
+
+/// How a dense layer's parameters stand in the table.
+struct LinearOptions {
+  int owner = kSharedOwner;
+  LearningRateGroup group = LearningRateGroup::kBase;
+};
+
+/// y = x W^T + b. Several parts of equal input are stored side by side and computed as one product
+/// (query, key, value). Copyable: copies are the same layer (tied weights).
+class Linear {
+ public:
+  Linear() = default;
+
+  /// Registers `<prefix><part>.weight` [out, in] and `.bias` [out] for each part.
+  Linear(ParameterTable& table, const std::string& prefix, std::initializer_list<const char*> parts,
+         int64_t in_features, int64_t out_features, LinearOptions options = {});
+
+  int64_t in_features() const { return in_features_; }
+  int64_t out_features() const { return out_features_; }  ///< of all parts together
+
+  /// x W^T: [M, in] -> [M, out], without the bias (the next fused block adds it).
+  at::Tensor product(const Pass& pass, const at::Tensor& x) const;
+  /// x W^T + b.
+  at::Tensor forward(const Pass& pass, const at::Tensor& x) const;
+
+  at::Tensor bias(const Pass& pass) const;           ///< [out] fp32
+  at::Tensor bias_gradient(const Pass& pass) const;  ///< undefined when not training
+
+  /// Adds dy^T x to the weight's gradient.
+  void backward_weight(const Pass& pass, const at::Tensor& dy, const at::Tensor& x) const;
+  /// Adds the column sums of dy to the bias's gradient.
+  void backward_bias(const Pass& pass, const at::Tensor& dy) const;
+  /// dy W: [M, out] -> [M, in].
+  at::Tensor backward_input(const Pass& pass, const at::Tensor& dy) const;
+  /// dx += dy W.
+  void backward_input_add(const Pass& pass, const at::Tensor& dy, at::Tensor& dx) const;
+
+ private:
+  at::Tensor compute_weight(const Pass& pass) const;
+
+  ParameterId weight_ = -1, bias_ = -1;
+  int64_t in_features_ = 0, out_features_ = 0;
+};
+
+/// Parameters of a LayerNorm.
+class LayerNorm {
+ public:
+  LayerNorm() = default;
+  /// Registers `<prefix>LayerNorm.weight` and `.bias` [size].
+  LayerNorm(ParameterTable& table, const std::string& prefix, int64_t size,
+            int owner = kSharedOwner);
+
+  at::Tensor gamma(const Pass& pass) const { return pass.arena.weight(gamma_); }
+  at::Tensor beta(const Pass& pass) const { return pass.arena.weight(beta_); }
+  at::Tensor gamma_gradient(const Pass& pass) const { return pass.arena.gradient(gamma_); }
+  at::Tensor beta_gradient(const Pass& pass) const { return pass.arena.gradient(beta_); }
+
+ private:
+  ParameterId gamma_ = -1, beta_ = -1;
+};
+
+}  // namespace pals

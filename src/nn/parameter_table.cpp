@@ -1,0 +1,66 @@
+#include "nn/parameter_table.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace pals {
+namespace {
+
+constexpr int64_t kAlignment = 16;  // elements: 64 bytes in fp32
+
+int64_t align(int64_t offset) { return (offset + kAlignment - 1) / kAlignment * kAlignment; }
+
+}  // namespace
+
+ParameterId ParameterTable::add(Parameter parameter) {
+  const auto id = static_cast<ParameterId>(rows_.size());
+  if (!ids_.emplace(parameter.name, id).second) {
+    throw std::logic_error("parameter registered twice: " + parameter.name);
+  }
+  parameter.numel = 1;
+  for (const int64_t size : parameter.shape) parameter.numel *= size;
+  rows_.push_back(std::move(parameter));
+  return id;
+}
+
+void ParameterTable::lay_out() {
+  int last_owner = kSharedOwner;
+  for (const Parameter& row : rows_) last_owner = std::max(last_owner, row.owner);
+  int64_t offset = 0;
+  for (int owner = kSharedOwner; owner <= last_owner; ++owner) {
+    offset = align(offset);
+    const int64_t begin = offset;
+    for (Parameter& row : rows_) {
+      if (row.owner != owner) continue;
+      if (!row.adjoins_previous) offset = align(offset);
+      row.offset = offset;
+      offset += row.numel;
+    }
+    ranges_[owner] = {begin, align(offset)};
+  }
+  total_ = align(offset);
+}
+
+ParameterId ParameterTable::find(std::string_view name) const {
+  const auto it = ids_.find(std::string(name));
+  return it == ids_.end() ? -1 : it->second;
+}
+
+ArenaRange ParameterTable::range(int owner) const {
+  const auto it = ranges_.find(owner);
+  return it == ranges_.end() ? ArenaRange{} : it->second;
+}
+
+int64_t ParameterTable::count(int owner) const {
+  int64_t sum = 0;
+  for (const Parameter& row : rows_) sum += row.owner == owner ? row.numel : 0;
+  return sum;
+}
+
+void ParameterTable::freeze_shared() {
+  for (Parameter& row : rows_) {
+    if (row.owner == kSharedOwner && !row.layer_norm) row.trainable = false;
+  }
+}
+
+}  // namespace pals

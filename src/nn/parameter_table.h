@@ -1,0 +1,71 @@
+// The list of all parameters of a model: names, shapes, owners, and where each lies in the arena.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace pals {
+
+/// Owner of a parameter that every task uses.
+inline constexpr int kSharedOwner = -1;
+
+enum class Init { kNormal, kZero, kOne };
+
+/// kAttentionAdapter: the query, key and value of projected attention (`--optim split`).
+enum class LearningRateGroup { kBase, kAttentionAdapter };
+
+/// One row of the table. Names follow transformers for the shared part (`encoder.layer.0...`);
+/// those of a task begin with `tasks.<index>.`.
+struct Parameter {
+  std::string name;
+  std::vector<int64_t> shape;
+  int owner = kSharedOwner;  ///< task index, or kSharedOwner
+  Init init = Init::kNormal;
+  bool decay = true;              ///< weight decay applies (not to biases and LayerNorms)
+  bool layer_norm = false;        ///< trains also under --freeze
+  bool adjoins_previous = false;  ///< lies directly behind the previous row (fused products)
+  LearningRateGroup group = LearningRateGroup::kBase;
+  bool trainable = true;
+  int64_t offset = 0;  ///< in elements, set by lay_out()
+  int64_t numel = 0;
+};
+
+using ParameterId = int32_t;
+
+/// A contiguous range of the arena, in elements.
+struct ArenaRange {
+  int64_t begin = 0, end = 0;
+};
+
+/// Rows are added while the model is built; lay_out() then fixes the offsets: the shared part
+/// first, then each task's, so that what one step touches is two contiguous ranges.
+class ParameterTable {
+ public:
+  /// Registers a row and returns its id. Names are unique.
+  ParameterId add(Parameter parameter);
+
+  /// Assigns offsets (multiples of 16 elements, except rows that adjoin their predecessor).
+  void lay_out();
+
+  const Parameter& operator[](ParameterId id) const { return rows_[static_cast<size_t>(id)]; }
+  const std::vector<Parameter>& rows() const { return rows_; }
+  ParameterId find(std::string_view name) const;  ///< -1: none of that name
+  int64_t total() const { return total_; }        ///< elements of the arena, padding included
+  ArenaRange range(int owner) const;              ///< of the shared part or of a task
+  int64_t count(int owner) const;                 ///< parameters of one owner, without padding
+
+  /// Marks what trains when the shared part is frozen: task parts and LayerNorms (reference:
+  /// --freeze).
+  void freeze_shared();
+
+ private:
+  std::vector<Parameter> rows_;
+  std::unordered_map<std::string, ParameterId> ids_;
+  std::unordered_map<int, ArenaRange> ranges_;
+  int64_t total_ = 0;
+};
+
+}  // namespace pals

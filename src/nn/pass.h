@@ -1,0 +1,95 @@
+// One forward (and backward) pass over a packed batch: what every module needs to know.
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <array>
+#include <vector>
+
+#include "batch/packed_batch.h"
+#include "nn/blocks.h"
+#include "nn/parameter_arena.h"
+
+namespace pals {
+
+/// Tensors that forward keeps for backward. Backward runs in exactly the reverse order, so a stack
+/// is all it takes: what was saved last is taken first.
+class Tape {
+ public:
+  template <typename... Tensors>
+  void save(const Tensors&... tensors) {
+    (stack_.push_back(tensors), ...);
+  }
+
+  /// The N tensors of the last save(), in the order in which they were given.
+  template <size_t N>
+  std::array<at::Tensor, N> take() {
+    TORCH_CHECK(stack_.size() >= N, "Tape: more taken than saved");
+    std::array<at::Tensor, N> tensors;
+    for (size_t i = N; i-- > 0;) {
+      tensors[i] = std::move(stack_.back());
+      stack_.pop_back();
+    }
+    return tensors;
+  }
+
+  bool empty() const { return stack_.empty(); }
+
+ private:
+  std::vector<at::Tensor> stack_;
+};
+
+/// Probabilities and key of dropout in one training step; all zero in evaluation.
+struct DropoutState {
+  float hidden = 0.0F, attention = 0.0F;
+  uint64_t seed = 0, step = 0;
+};
+
+/// Places of dropout within a layer. An encoder layer's place is layer * kDropoutPlaces + site.
+enum DropoutSite : uint32_t {
+  kAttentionProbabilities,
+  kAttentionOutput,
+  kFeedForwardOutput,
+  kAdapterAttention,
+  kEmbeddings,
+  kHead,
+  kDropoutPlaces = 16
+};
+
+/// A run of consecutive rows: the whole batch, or one task's segment of it.
+struct Pass {
+  const ParameterArena& arena;
+  at::ScalarType type;  ///< of activations: fp32 or bf16
+  AttentionRows rows;
+  DropoutState dropout;
+  Tape* tape = nullptr;  ///< null: no backward will follow
+
+  template <typename... Tensors>
+  void save(const Tensors&... tensors) const {
+    if (tape != nullptr) tape->save(tensors...);
+  }
+  template <size_t N>
+  std::array<at::Tensor, N> take() const {
+    return tape->take<N>();
+  }
+
+  Dropout hidden_dropout(int layer, DropoutSite site) const;
+  Dropout attention_dropout(int layer, DropoutSite site) const;
+
+  /// An uninitialised activation.
+  at::Tensor empty(at::IntArrayRef shape) const { return at::empty(shape, type); }
+  at::Tensor empty_float(at::IntArrayRef shape) const { return at::empty(shape, at::kFloat); }
+
+  /// The same pass on rows [first_row, last_row), which hold tokens [first_token, last_token).
+  Pass slice(const Segment& segment) const;
+};
+
+/// The integer tensors of a batch, as views of its vectors (valid while the batch lives).
+struct BatchTensors {
+  explicit BatchTensors(const PackedBatch& batch);
+
+  at::Tensor token_ids, token_type_ids, position_ids;  ///< [S] int32
+  AttentionRows rows;
+};
+
+}  // namespace pals
