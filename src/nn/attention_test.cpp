@@ -1,0 +1,191 @@
+// Attention kernels against the plain version, and the plain version against finite differences.
+#include <ATen/Parallel.h>
+
+#include <cmath>
+
+#include "nn/blocks_test_util.h"
+
+namespace pals {
+namespace {
+
+using testing::expect_close;
+using testing::ints;
+using testing::random;
+
+/// Rows of the given lengths; token keys as if row b of the batch had id ids[b].
+AttentionRows rows_of(const std::vector<int32_t>& lengths, const std::vector<int64_t>& ids,
+                      int32_t first_token) {
+  std::vector<int32_t> cu = {first_token};
+  std::vector<int32_t> token_keys;
+  AttentionRows rows;
+  for (size_t b = 0; b < lengths.size(); ++b) {
+    cu.push_back(cu.back() + lengths[b]);
+    rows.max_seqlen = std::max<int64_t>(rows.max_seqlen, lengths[b]);
+    for (int32_t t = 0; t < lengths[b]; ++t) {
+      token_keys.push_back(static_cast<int32_t>(dropout_token_key(ids[b], t)));
+    }
+  }
+  rows.cu_seqlens = ints(cu);
+  rows.token_keys = ints(token_keys);
+  return rows;
+}
+
+AttentionRows rows_of(const std::vector<int32_t>& lengths, int32_t first_token = 0) {
+  std::vector<int64_t> ids(lengths.size());
+  for (size_t b = 0; b < ids.size(); ++b) {
+    ids[b] = static_cast<int64_t>(b) + 10;
+  }
+  return rows_of(lengths, ids, first_token);
+}
+
+struct Fused {
+  at::Tensor all, q, k, v;  ///< all [M, 3*N*D] and its three views
+};
+
+Fused fused(int64_t tokens, int64_t width, at::ScalarType type, uint64_t seed) {
+  Fused result;
+  result.all = random({tokens, 3 * width}, seed).to(type);
+  result.q = result.all.narrow(1, 0, width);
+  result.k = result.all.narrow(1, width, width);
+  result.v = result.all.narrow(1, 2 * width, width);
+  return result;
+}
+
+class AttentionTest : public testing::KernelTest {
+ protected:
+  void check(const std::vector<int32_t>& lengths, int64_t num_heads, int64_t head_size, float p,
+             int32_t first_token) {
+    SCOPED_TRACE(::testing::Message() << lengths.size() << " rows, first " << lengths[0] << ", "
+                                      << num_heads << " x " << head_size << ", p " << p);
+    const AttentionRows rows = rows_of(lengths, first_token);
+    const int64_t tokens = rows.token_keys.numel();
+    const int64_t width = num_heads * head_size;
+    const double scale = 1 / std::sqrt(static_cast<double>(head_size));
+    const Dropout dropout = {p, dropout_key(1, 2, 3)};
+    const Fused in = fused(tokens, width, type(), 1);
+    const at::Tensor rq = reference(in.q), rk = reference(in.k), rv = reference(in.v);
+    at::Tensor expected = at::empty_like(rq);
+    at::Tensor expected_lse = at::empty({tokens, num_heads}, is_fp32() ? at::kDouble : at::kFloat);
+    plain::attention_forward(rq, rk, rv, rows, num_heads, scale, dropout, expected, expected_lse);
+    at::Tensor context, logsumexp;
+    attention_forward(in.q, in.k, in.v, rows, num_heads, scale, dropout, context, logsumexp);
+    expect_close(context, expected, is_fp32() ? 3e-6 : 8e-3, "context");
+    expect_close(logsumexp, expected_lse, 2e-6, "logsumexp");
+
+    const at::Tensor d_context = act({tokens, width}, 2);
+    at::Tensor eq = at::empty_like(rq), ek = at::empty_like(rq), ev = at::empty_like(rq);
+    plain::attention_backward(reference(d_context), rq, rk, rv, expected, expected_lse, rows,
+                              num_heads, scale, dropout, eq, ek, ev);
+    Fused out = fused(tokens, width, type(), 3);
+    attention_backward(d_context, in.q, in.k, in.v, context, logsumexp, rows, num_heads, scale,
+                       dropout, out.q, out.k, out.v);
+    expect_close(out.q, eq, is_fp32() ? 4e-6 : 8e-3, "dq");
+    expect_close(out.k, ek, is_fp32() ? 4e-6 : 8e-3, "dk");
+    expect_close(out.v, ev, is_fp32() ? 4e-6 : 8e-3, "dv");
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Kernels, AttentionTest, testing::all_kernels(), testing::case_name);
+
+TEST_P(AttentionTest, EveryLengthTo130) {
+  for (int32_t length = 1; length <= 130; ++length) {
+    check({length}, 1, 32, (length & 1) != 0 ? 0.1F : 0.0F, 0);
+  }
+}
+
+TEST_P(AttentionTest, HeadSizes) {
+  for (const int64_t head_size : {1, 17, 32, 34, 64}) {
+    check({5, 36, 1, 0, 61}, 3, head_size, 0.0F, 0);
+    check({5, 36, 1, 0, 61}, 3, head_size, 0.2F, 1000);
+  }
+}
+
+TEST_P(AttentionTest, LongRows) {
+  check({512}, 1, 64, 0.1F, 0);
+  check({200, 3}, 2, 34, 0.1F, 40);
+}
+
+TEST_P(AttentionTest, NoTokens) {
+  const AttentionRows rows = rows_of({});
+  const Fused in = fused(0, 8, type(), 1);
+  at::Tensor context, logsumexp, dq, dk, dv;
+  attention_forward(in.q, in.k, in.v, rows, 2, 1.0, {}, context, logsumexp);
+  attention_backward(context, in.q, in.k, in.v, context, logsumexp, rows, 2, 1.0, {}, dq, dk, dv);
+  EXPECT_EQ(dv.numel(), 0);
+}
+
+TEST_P(AttentionTest, LargeScoresStayFinite) {
+  const AttentionRows rows = rows_of({9});
+  Fused in = fused(9, 16, type(), 1);
+  in.all.mul_(100);
+  at::Tensor context, logsumexp;
+  attention_forward(in.q, in.k, in.v, rows, 1, 1.0, {}, context, logsumexp);
+  EXPECT_TRUE(context.isfinite().all().item<bool>());
+  EXPECT_TRUE(logsumexp.isfinite().all().item<bool>());
+}
+
+TEST_P(AttentionTest, SameWhateverThePackingAndThreads) {
+  const Dropout dropout = {0.3F, dropout_key(4, 5, 6)};
+  const auto run = [&](const AttentionRows& rows, const Fused& in) {
+    at::Tensor context, logsumexp, dq, dk, dv;
+    attention_forward(in.q, in.k, in.v, rows, 2, 0.2, dropout, context, logsumexp);
+    attention_backward(context, in.q, in.k, in.v, context, logsumexp, rows, 2, 0.2, dropout, dq, dk,
+                       dv);
+    return at::cat({context, dq, dk, dv}, 1);
+  };
+  const Fused in = fused(100, 64, type(), 1);
+  const at::Tensor together = run(rows_of({30, 70}, {1, 2}, 0), in);
+  for (const auto& [first, length, id] : {std::tuple{0, 30, 1}, std::tuple{30, 70, 2}}) {
+    Fused part = in;
+    for (at::Tensor* t : {&part.q, &part.k, &part.v}) {
+      *t = t->narrow(0, first, length);
+    }
+    const at::Tensor alone = run(rows_of({length}, {id}, first), part);
+    EXPECT_TRUE(at::equal(alone, together.narrow(0, first, length)));
+  }
+  const int threads = at::get_num_threads();
+  at::set_num_threads(threads == 1 ? 2 : 1);
+  const at::Tensor other = run(rows_of({30, 70}, {1, 2}, 0), in);
+  at::set_num_threads(threads);
+  EXPECT_TRUE(at::equal(other, together));
+}
+
+TEST_P(AttentionTest, RefusesOffsetsBeyondTheTokens) {
+  const Fused in = fused(5, 8, type(), 1);
+  at::Tensor context, logsumexp;
+  EXPECT_THROW(attention_forward(in.q, in.k, in.v, rows_of({9}), 1, 1.0, {}, context, logsumexp),
+               c10::Error);
+  AttentionRows backwards = rows_of({3});
+  backwards.cu_seqlens = ints({0, 4, 2});
+  EXPECT_THROW(attention_forward(in.q, in.k, in.v, backwards, 1, 1.0, {}, context, logsumexp),
+               c10::Error);
+}
+
+TEST(PlainAttention, GradientsAreTheSlopes) {
+  const AttentionRows rows = rows_of({3, 2});
+  const Dropout dropout = {0.3F, dropout_key(9, 9, 9)};
+  Fused in = fused(5, 8, at::kDouble, 1);
+  const at::Tensor weight = random({5, 8}, 2).to(at::kDouble);
+  at::Tensor context = at::empty_like(weight), lse = at::empty({5, 2}, at::kDouble);
+  const auto loss = [&] {
+    plain::attention_forward(in.q, in.k, in.v, rows, 2, 0.5, dropout, context, lse);
+    return (context * weight).sum().item<double>();
+  };
+  loss();
+  Fused out = fused(5, 8, at::kDouble, 3);
+  plain::attention_backward(weight, in.q, in.k, in.v, context, lse, rows, 2, 0.5, dropout, out.q,
+                            out.k, out.v);
+  double* value = in.all.mutable_data_ptr<double>();
+  const double* got = out.all.const_data_ptr<double>();
+  for (int64_t i = 0; i < in.all.numel(); ++i) {
+    const double kept = value[i];
+    value[i] = kept + 1e-5;
+    const double above = loss();
+    value[i] = kept - 1e-5;
+    const double below = loss();
+    value[i] = kept;
+    EXPECT_NEAR(got[i], (above - below) / 2e-5, 1e-8) << i;
+  }
+}
+
+}  // namespace
+}  // namespace pals

@@ -1,0 +1,60 @@
+// The blocks on CPU kernels (contracts: nn/blocks.h; arguments are checked and outputs provided
+// there), and the choice of the instruction set.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "nn/blocks.h"
+#include "nn/isa/kernel_table.h"
+
+namespace pals::cpu {
+
+/// The kernels in use: the best that the machine has, lowered by PALS_ISA (unknown: UsageError).
+const isa::KernelTable& kernels();
+
+/// Names of the instruction sets that this machine can run, best first.
+std::vector<std::string> available_isas();
+
+/// Switches to one of available_isas(); for tests and benchmarks, not while kernels run.
+void set_isa(const std::string& name);
+
+void bias_activation_forward(Activation activation, at::Tensor& x, const at::Tensor& bias,
+                             at::Tensor& y);
+void bias_activation_backward(Activation activation, const at::Tensor& dy, const at::Tensor& u,
+                              at::Tensor& du, at::Tensor bias_grad);
+void bias_dropout_forward(at::Tensor& x, const at::Tensor& bias, const Dropout& dropout,
+                          const at::Tensor& token_keys);
+void bias_dropout_backward(const at::Tensor& dy, const Dropout& dropout,
+                           const at::Tensor& token_keys, at::Tensor& dx, at::Tensor bias_grad);
+void dropout_add_layer_norm_forward(at::Tensor& x, const at::Tensor& bias,
+                                    const at::Tensor& residual, const at::Tensor& extra,
+                                    const at::Tensor& gamma, const at::Tensor& beta, double epsilon,
+                                    const Dropout& dropout, const at::Tensor& token_keys,
+                                    at::Tensor& y, at::Tensor& mean, at::Tensor& rstd);
+void dropout_add_layer_norm_backward(const at::Tensor& dy, const at::Tensor& z,
+                                     const at::Tensor& mean, const at::Tensor& rstd,
+                                     const at::Tensor& gamma, const Dropout& dropout,
+                                     const at::Tensor& token_keys, at::Tensor& dz, at::Tensor& dx,
+                                     at::Tensor gamma_grad, at::Tensor beta_grad,
+                                     at::Tensor bias_grad);
+void attention_forward(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                       const AttentionRows& rows, int64_t num_heads, double scale,
+                       const Dropout& dropout, at::Tensor& context, at::Tensor& logsumexp);
+void attention_backward(const at::Tensor& d_context, const at::Tensor& q, const at::Tensor& k,
+                        const at::Tensor& v, const at::Tensor& logsumexp, const AttentionRows& rows,
+                        int64_t num_heads, double scale, const Dropout& dropout, at::Tensor& dq,
+                        at::Tensor& dk, at::Tensor& dv);
+void embedding_forward(const at::Tensor& token_ids, const at::Tensor& position_ids,
+                       const at::Tensor& token_type_ids, const at::Tensor& word,
+                       const at::Tensor& position, const at::Tensor& token_type, at::Tensor& out);
+void embedding_backward(const at::Tensor& d_out, const at::Tensor& token_ids,
+                        const at::Tensor& position_ids, const at::Tensor& token_type_ids,
+                        at::Tensor word_grad, at::Tensor position_grad, at::Tensor token_type_grad);
+void add_column_sums(const at::Tensor& x, at::Tensor sum);
+void accumulate(const at::Tensor& x, at::Tensor target);
+void bert_adam_step(const std::vector<AdamRange>& ranges, const BertAdamOptions& options,
+                    at::Tensor weights, const at::Tensor& gradients, at::Tensor first_moment,
+                    at::Tensor second_moment, at::Tensor shadow);
+
+}  // namespace pals::cpu

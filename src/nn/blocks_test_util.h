@@ -1,0 +1,105 @@
+// What the tests of the blocks share: cases over instruction sets and activation types, seeded
+// random tensors, comparisons.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "nn/blocks.h"
+#include "nn/blocks_cpu.h"
+#include "nn/blocks_plain.h"
+
+namespace pals::testing {
+
+/// Standard normal values, the same for the same seed.
+inline at::Tensor random(at::IntArrayRef sizes, uint64_t seed) {
+  at::Tensor values = at::empty(sizes, at::kFloat);
+  float* out = values.mutable_data_ptr<float>();
+  uint64_t state = seed * 0x9E3779B97F4A7C15ULL + 1;
+  for (int64_t i = 0; i < values.numel(); ++i) {
+    double sum = -6.0;
+    for (int k = 0; k < 12; ++k) {
+      state = state * 6364136223846793005ULL + 1442695040888963407ULL;
+      sum += static_cast<double>(state >> 11) / 9007199254740992.0;
+    }
+    out[i] = static_cast<float>(sum);
+  }
+  return values;
+}
+
+/// Keys of `tokens` tokens of one row of text.
+inline at::Tensor keys(int64_t tokens, int64_t row_id = 7) {
+  at::Tensor result = at::empty({tokens}, at::kInt);
+  for (int64_t t = 0; t < tokens; ++t) {
+    result.mutable_data_ptr<int32_t>()[t] =
+        static_cast<int32_t>(dropout_token_key(row_id, static_cast<int32_t>(t)));
+  }
+  return result;
+}
+
+inline at::Tensor ints(const std::vector<int32_t>& values) {
+  at::Tensor result = at::empty({static_cast<int64_t>(values.size())}, at::kInt);
+  std::copy(values.begin(), values.end(), result.mutable_data_ptr<int32_t>());
+  return result;
+}
+
+/// A copy of a matrix inside wider rows: the same values, another row stride.
+inline at::Tensor strided(const at::Tensor& x) {
+  at::Tensor wide = at::full({x.size(0), x.size(1) + 5}, 77.0, x.options());
+  at::Tensor view = wide.narrow(1, 3, x.size(1));
+  view.copy_(x);
+  return view;
+}
+
+/// The greatest difference is within `tolerance` of the greatest expected value (1 at least where
+/// `floor` says so).
+inline void expect_close(const at::Tensor& got, const at::Tensor& expected, double tolerance,
+                         const std::string& what, double floor = 1e-3) {
+  ASSERT_EQ(got.sizes(), expected.sizes()) << what;
+  if (expected.numel() == 0) {
+    return;
+  }
+  const at::Tensor want = expected.to(at::kDouble);
+  const double difference = (got.to(at::kDouble) - want).abs().max().item<double>();
+  const double size = std::max(floor, want.abs().max().item<double>());
+  EXPECT_LE(difference / size, tolerance) << what;
+  EXPECT_FALSE(std::isnan(difference)) << what;
+}
+
+/// One case: an instruction set of this machine and a type of activations.
+class KernelTest : public ::testing::TestWithParam<std::tuple<std::string, at::ScalarType>> {
+ protected:
+  void SetUp() override { cpu::set_isa(std::get<0>(GetParam())); }
+  void TearDown() override { cpu::set_isa(cpu::available_isas().front()); }
+
+  at::ScalarType type() const { return std::get<1>(GetParam()); }
+  bool is_fp32() const { return type() == at::kFloat; }
+  /// fp32: near the last bit, against doubles. bf16: one rounding, against the plain version in
+  /// bf16.
+  double tolerance() const { return is_fp32() ? 2e-6 : 8e-3; }
+  /// What the plain version computes with.
+  at::Tensor reference(const at::Tensor& act) const {
+    return is_fp32() ? act.to(at::kDouble) : act.clone();
+  }
+  at::Tensor parameter(const at::Tensor& p) const {
+    return is_fp32() ? p.to(at::kDouble) : p.clone();
+  }
+  at::Tensor act(at::IntArrayRef sizes, uint64_t seed) const {
+    return strided(random(sizes, seed).to(type()));
+  }
+};
+
+inline std::string case_name(
+    const ::testing::TestParamInfo<std::tuple<std::string, at::ScalarType>>& info) {
+  return std::get<0>(info.param) + (std::get<1>(info.param) == at::kFloat ? "_fp32" : "_bf16");
+}
+
+inline auto all_kernels() {
+  return ::testing::Combine(::testing::ValuesIn(cpu::available_isas()),
+                            ::testing::Values(at::kFloat, at::kBFloat16));
+}
+
+}  // namespace pals::testing
