@@ -4,7 +4,6 @@
 #include <cmath>
 #include <set>
 #include <string_view>
-#include <utility>
 
 #include "base/error.h"
 #include "base/text_util.h"
@@ -163,14 +162,14 @@ DataFile file_of(const std::string& split, const Json& value, const FileSettings
   if (value.is_string()) {
     file.path = value.get<std::string>();
   } else if (value.is_object()) {
-    std::vector<std::string> valid = file_keys();
-    valid.insert(valid.begin(), "path");
     for (const auto& [key, setting] : value.items()) {
       if (key == "path") {
         file.path = string_of(setting, key, where);
       } else if (is_one_of(key, file_keys())) {
         set_file_key(own, key, setting, where);
       } else {
+        std::vector<std::string> valid = file_keys();
+        valid.insert(valid.begin(), "path");
         fail_unknown_key(key, valid, where);
       }
     }
@@ -316,14 +315,14 @@ Task parse_task(const Json& object, const std::string& where) {
   task.name = string_of(required(object, "name", where), "name", where);
   check_name(task.name, where);
   const std::string here = concat(where, ": task ", quote(task.name, 64));
-  std::vector<std::string> valid = task_keys();
-  valid.insert(valid.end(), file_keys().begin(), file_keys().end());
-  valid.insert(valid.end(), {"train", "dev", "test"});
   FileSettings settings;
   for (const auto& [key, value] : object.items()) {
     if (is_one_of(key, file_keys())) {
       set_file_key(settings, key, value, here);
     } else if (!is_split(key) && !is_one_of(key, task_keys())) {
+      std::vector<std::string> valid = {"train", "dev", "test"};
+      valid.insert(valid.begin(), file_keys().begin(), file_keys().end());
+      valid.insert(valid.begin(), task_keys().begin(), task_keys().end());
       fail_unknown_key(key, valid, here);
     }
   }
