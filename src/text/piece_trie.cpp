@@ -37,8 +37,8 @@ class PieceTrieBuilder {
 
  private:
   static constexpr uint32_t kBlockSize = 256;
-  static constexpr size_t kOpenBlocks = 16;
-  static constexpr int kMaxFailures = 32;
+  static constexpr size_t kOpenBlocks = 8;
+  static constexpr int kMaxFailures = 2;
 
   // The entries [first, last) share their first `depth` bytes, the path to `node`.
   struct Range {
