@@ -1,0 +1,112 @@
+#!/usr/bin/env python3
+"""Runs clang-tidy over the sources, skipping those that passed in exactly this state before.
+
+  tidy.py BUILD [--budget SECONDS]
+
+BUILD is a configured folder with compile_commands.json. Files of rooms without torch are all
+looked at. The others, which take 20 s of processor time each, are looked at when they have changed
+since they last passed, latest change first, and only until the budget of time is spent. What passed is
+remembered in ${XDG_CACHE_HOME:-~/.cache}/pals/tidy by the contents of the file and of all it includes.
+"""
+
+import argparse
+import concurrent.futures
+import hashlib
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+TIDY = "clang-tidy-14"
+INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.MULTILINE)
+
+
+def state_of(path, command, seen=None):
+    """A hash of everything of ours that clang-tidy's verdict on a file depends on."""
+    top = seen is None
+    seen = seen if seen is not None else {}
+    if path not in seen:
+        text = path.read_text(encoding="utf-8", errors="replace")
+        seen[path] = hashlib.sha256(text.encode()).hexdigest()
+        for name in INCLUDE.findall(text):
+            for folder in (path.parent, ROOT / "src", ROOT):
+                if (folder / name).is_file():
+                    state_of((folder / name).resolve(), command, seen)
+                    break
+    if not top:
+        return None
+    # Our own options count, not where the checkout or LibTorch lies.
+    flags = " ".join(flag for flag in command.split() if flag.startswith(("-std", "-W", "-f", "-m")))
+    rules = (ROOT / ".clang-tidy").read_text(encoding="utf-8")
+    parts = [TIDY, rules, flags] + [f"{file.relative_to(ROOT)} {digest}" for file, digest in sorted(seen.items())]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def last_change(path):
+    """When the file last changed: by git's history where there is one, else by its time stamp."""
+    answer = subprocess.run(
+        ["git", "-C", ROOT, "log", "-1", "--format=%ct", "--", path], capture_output=True, text=True, check=False
+    )
+    if answer.returncode == 0 and answer.stdout.strip():
+        return int(answer.stdout)
+    return int(path.stat().st_mtime)
+
+
+def run_tidy(build, path):
+    # clang has no omp.h of its own; ATen includes it when OpenMP is on.
+    command = [TIDY, "--quiet", "-p", str(build), "--extra-arg=-fno-openmp", str(path)]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    return answer.returncode == 0, answer.stdout + ("" if answer.returncode == 0 else answer.stderr)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("build", type=pathlib.Path)
+    parser.add_argument("--budget", type=float, default=240, help="seconds for the rooms with torch (default: 240)")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    arguments = parser.parse_args()
+
+    cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "pals" / "tidy"
+    cache.mkdir(parents=True, exist_ok=True)
+    plain, torch, known = [], [], 0
+    for entry in json.loads((arguments.build / "compile_commands.json").read_text(encoding="utf-8")):
+        path = pathlib.Path(entry["file"]).resolve()
+        if ROOT not in path.parents or arguments.build.resolve() in path.parents:
+            continue
+        stamp = cache / state_of(path, entry["command"])
+        if stamp.exists():
+            known += 1
+        else:
+            (torch if "libtorch" in entry["command"] or "/torch/include" in entry["command"] else plain).append((path, stamp))
+    torch.sort(key=lambda item: -last_change(item[0]))
+    print(f"clang-tidy: {known} files as they passed before, {len(plain)} to do without torch, {len(torch)} with torch", flush=True)
+
+    failed, late = [], []
+
+    def one(path, stamp, until):
+        if time.monotonic() > until:
+            late.append(path)
+            return
+        passed, text = run_tidy(arguments.build, path)
+        if passed:
+            stamp.touch()
+        else:
+            failed.append(path)
+            print(f"{path.relative_to(ROOT)}:\n{text}", flush=True)
+
+    for group, budget in ((plain, float("inf")), (torch, arguments.budget)):
+        with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
+            until = time.monotonic() + budget
+            list(pool.map(lambda item, until=until: one(*item, until), group))
+    if late:
+        print(f"clang-tidy: time is up; {len(late)} files with torch left for the next run")
+    print(f"clang-tidy: {len(failed)} files with findings")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
