@@ -1,0 +1,141 @@
+#include "data/feature_cache.h"
+
+#include <atomic>
+#include <cstdlib>
+#include <ios>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "tasks/reader.h"
+
+namespace pals {
+namespace {
+
+/// Hashes values one after the other, each with its length, so that no two lists run together.
+class KeyHasher {
+ public:
+  template <typename T>
+  void add(const T& value) {
+    const std::string text = concat(value);
+    hasher_.update(concat(text.size(), ":"));
+    hasher_.update(text);
+  }
+
+  void add(const std::optional<Column>& column) {
+    add(column.has_value());
+    if (!column) return;
+    add(column->number.has_value());
+    add(column->number.value_or(0));
+    add(column->name);
+  }
+
+  std::string hex() const { return hasher_.hex(); }
+
+ private:
+  Hasher128 hasher_;
+};
+
+std::string feature_key(const Task& task, const DataFile& file, const std::string& file_hash,
+                        const Tokenizer& tokenizer, int max_seq_length) {
+  KeyHasher key;
+  key.add(kFeatureVersion);
+  key.add(file_hash);
+  key.add(tokenizer.vocabulary().content_hash());
+  key.add(tokenizer.do_lower_case());
+  key.add(max_seq_length);
+  key.add(static_cast<int>(task.kind));
+  key.add(task.labels.size());
+  for (const std::string& label : task.labels) key.add(label);
+  key.add(concat(std::hexfloat, task.label_scale));
+  key.add(static_cast<int>(file.format));
+  key.add(file.header);
+  key.add(std::optional<Column>(file.text_a));
+  key.add(file.text_b);
+  key.add(file.label);
+  key.add(file.required_columns.value_or(-1));
+  return key.hex();
+}
+
+std::string hash_of(const Task& task, const DataFile& file, const std::string& base_dir) {
+  const std::string path = data_path(file, base_dir);
+  // Of a missing file the reader knows best what to say: let it.
+  if (!file_exists(path)) read_examples(task, file, base_dir);
+  return file_hash_hex(path);
+}
+
+std::string cache_path(const FeatureRequest& request, const std::string& cache_dir) {
+  return concat(cache_dir, "/", request.key, ".features");
+}
+
+}  // namespace
+
+std::string default_feature_cache_dir() {
+  // A relative XDG_CACHE_HOME is to be ignored, says its specification.
+  if (const char* cache = std::getenv("XDG_CACHE_HOME"); cache != nullptr && cache[0] == '/') {
+    return concat(cache, "/pals/features");
+  }
+  if (const char* home = std::getenv("HOME"); home != nullptr && home[0] == '/') {
+    return concat(home, "/.cache/pals/features");
+  }
+  return "";
+}
+
+FeatureRequest::FeatureRequest(const Task& task, const DataFile& file, const std::string& base_dir,
+                               const Tokenizer& tokenizer, int max_seq_length)
+    : path(data_path(file, base_dir)),
+      file_hash(hash_of(task, file, base_dir)),
+      key(feature_key(task, file, file_hash, tokenizer, max_seq_length)),
+      limits{static_cast<int64_t>(tokenizer.vocabulary().size()), max_seq_length,
+             task.num_outputs()} {
+  if (max_seq_length < kMinSeqLength) {
+    fail_usage("max_seq_length is ", max_seq_length, "; it must be at least ", kMinSeqLength);
+  }
+}
+
+FeaturesPtr find_features(const FeatureRequest& request, const std::string& cache_dir) {
+  if (cache_dir.empty()) return nullptr;
+  const std::string path = cache_path(request, cache_dir);
+  if (!file_exists(path)) return nullptr;
+  try {
+    const MappedFile file(path);
+    return std::make_shared<const FeatureSet>(
+        parse_feature_file(file.bytes(), request.key, request.limits));
+  } catch (const Error& error) {
+    log_warning("feature cache ", path, " cannot be used (", error.what(), "); it is made anew");
+    return nullptr;
+  }
+}
+
+void keep_features(const FeatureRequest& request, const FeatureSet& features,
+                   const std::string& cache_dir) {
+  if (cache_dir.empty()) return;
+  try {
+    if (file_hash_hex(request.path) != request.file_hash) {
+      log_warning(request.path, " changed while it was read; its features are not cached");
+      return;
+    }
+    make_directories(cache_dir);
+    write_feature_file(cache_path(request, cache_dir), request.key, features);
+  } catch (const Error& error) {
+    static std::atomic<bool> warned{false};
+    if (!warned.exchange(true)) {
+      log_warning("features are not cached (", error.what(), "); they are made anew in each run");
+    }
+  }
+}
+
+FeaturesPtr load_features(const Task& task, const DataFile& file, const std::string& base_dir,
+                          const Tokenizer& tokenizer, int max_seq_length,
+                          const std::string& cache_dir, int threads) {
+  const FeatureRequest request(task, file, base_dir, tokenizer, max_seq_length);
+  if (FeaturesPtr cached = find_features(request, cache_dir)) return cached;
+  const ExampleSet set = read_examples(task, file, base_dir);
+  FeatureSet features = make_features(set.examples, tokenizer, max_seq_length, threads);
+  features.skipped = set.skipped;
+  keep_features(request, features, cache_dir);
+  return std::make_shared<const FeatureSet>(std::move(features));
+}
+
+}  // namespace pals

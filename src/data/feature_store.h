@@ -1,0 +1,73 @@
+// The features of many data files, made on background threads while other work starts.
+#pragma once
+
+#include <cstdint>
+#include <future>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "data/features.h"
+#include "tasks/task.h"
+#include "text/tokenizer.h"
+
+namespace pals {
+
+using FeaturesFuture = std::shared_future<FeaturesPtr>;
+
+/// A future that holds `features` already.
+FeaturesFuture ready_features(FeaturesPtr features);
+
+/// A file that a FeatureStore is to load.
+struct FeatureJob {
+  Task task;
+  DataFile file;
+  std::string base_dir;
+};
+
+/// Loads the features of its jobs in the background: first each file is looked up in the cache or
+/// read, in which its number of rows comes out (samplers need all of them before the first step);
+/// then the texts of those not cached are encoded, in the order of the jobs. Put first what is
+/// needed first. Of the files not cached, all texts are in memory at once, each until it is
+/// encoded.
+class FeatureStore {
+ public:
+  /// Starts the work. `tokenizer` must outlive the store. `threads` (0: all cores) bounds the
+  /// threads used at a time; an empty `cache_dir` means no cache.
+  FeatureStore(std::vector<FeatureJob> jobs, const Tokenizer& tokenizer, int max_seq_length,
+               std::string cache_dir, int threads = 0);
+
+  /// Stops the work that is not done; features not ready by then end in an Error.
+  ~FeatureStore();
+  FeatureStore(const FeatureStore&) = delete;
+  FeatureStore& operator=(const FeatureStore&) = delete;
+
+  int64_t num_jobs() const { return static_cast<int64_t>(entries_.size()); }
+
+  /// Rows of a job's file, skipped ones not counted. Waits until the file is read; throws Error if
+  /// it cannot be.
+  int64_t num_rows(int64_t job) const;
+
+  /// The features of a job, sooner or later; get() throws what went wrong. Valid beyond the store.
+  FeaturesFuture features(int64_t job) const;
+
+ private:
+  struct Entry {
+    FeatureJob job;
+    std::promise<int64_t> rows_promise;
+    std::promise<FeaturesPtr> features_promise;
+    std::shared_future<int64_t> rows;
+    FeaturesFuture features;
+  };
+
+  void run(const std::stop_token& stop);
+
+  std::vector<Entry> entries_;
+  const Tokenizer& tokenizer_;
+  int max_seq_length_;
+  std::string cache_dir_;
+  int threads_;
+  std::jthread worker_;  // last: it uses all of the above
+};
+
+}  // namespace pals

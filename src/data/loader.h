@@ -1,0 +1,119 @@
+// From features to packed batches: shuffled ones prepared ahead for training, sorted ones for
+// evaluation.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <exception>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "batch/packed_batch.h"
+#include "data/feature_store.h"
+#include "data/features.h"
+#include "data/sampler.h"
+
+namespace pals {
+
+/// What one optimizer step trains on: rows of one task.
+struct TrainingBatch {
+  int64_t step = 0;
+  int task = 0;
+  int64_t num_rows = 0;  ///< of all micro batches together; row_ids are 0 .. num_rows-1 across them
+  std::vector<PackedBatch> micro_batches;  ///< never empty ones: a short batch may have fewer
+};
+
+struct TrainingLoaderOptions {
+  int64_t batch_size = 32;         ///< rows of a step
+  int64_t accumulation_steps = 1;  ///< micro batches of a step; must divide batch_size
+  uint64_t seed = 42;
+  int64_t first_step = 0;
+  int64_t last_step = 0;     ///< steps [first_step, last_step) are handed out
+  int64_t queue_length = 4;  ///< steps prepared ahead
+};
+
+/// Hands out the steps' batches in order, prepared ahead on a background thread. A task's batches
+/// go through its rows pass by pass, each pass freshly shuffled; a pass's last batch may be short.
+/// What a step gets depends on (seed, sampler, batch_size, step) alone, so that a resumed run sees
+/// what an uninterrupted one would have.
+class TrainingLoader {
+ public:
+  /// `features[t]` are the training rows of task t, sampler.sizes()[t] of them (ready or not: a
+  /// step waits for its own task only). Throws UsageError for impossible sizes.
+  TrainingLoader(std::vector<FeaturesFuture> features, TaskSampler sampler,
+                 const TrainingLoaderOptions& options);
+  ~TrainingLoader();
+  TrainingLoader(const TrainingLoader&) = delete;
+  TrainingLoader& operator=(const TrainingLoader&) = delete;
+
+  /// The next step's batch. Waits for it; throws what went wrong in preparing it (and again in
+  /// later calls). Must not be called once last_step is reached.
+  TrainingBatch next();
+
+ private:
+  /// Where a task stands: its pass in hand, and that pass's order of rows.
+  struct Position {
+    int64_t batches_drawn = 0;
+    int64_t shuffled_pass = -1;
+    std::vector<uint32_t> order;
+  };
+
+  void run(const std::stop_token& stop);
+  TrainingBatch prepare(int64_t step, const std::stop_token& stop);
+  const FeatureSet& wait_for(int task, const std::stop_token& stop);
+
+  std::vector<FeaturesFuture> features_;
+  TaskSampler sampler_;
+  TrainingLoaderOptions options_;
+  int64_t next_step_;
+  std::vector<Position> positions_;  // the background thread's own
+
+  std::mutex mutex_;
+  std::condition_variable_any changed_;
+  std::deque<TrainingBatch> queue_;
+  std::exception_ptr failure_;
+  std::jthread worker_;  // last: it uses all of the above
+};
+
+/// Rows to evaluate: those of one file of one task.
+struct EvaluationSource {
+  int task = 0;
+  FeaturesPtr features;
+};
+
+/// All rows of its sources in batches of rows of like length, the longest first (so that memory is
+/// short at once or not at all). Rows of several tasks mix; a row's row_id is its place in the
+/// sources' rows laid end to end.
+class EvaluationLoader {
+ public:
+  /// Where a row comes from.
+  struct Row {
+    int64_t source = 0;
+    int64_t row = 0;
+  };
+
+  /// Throws UsageError if rows_per_batch < 1.
+  EvaluationLoader(std::vector<EvaluationSource> sources, int64_t rows_per_batch);
+
+  int64_t num_rows() const { return first_row_ids_.back(); }
+  int64_t num_batches() const { return steps_per_pass(num_rows(), rows_per_batch_); }
+
+  /// Batch i in [0, num_batches()). Safe from several threads.
+  PackedBatch batch(int64_t i) const;
+
+  /// The row behind a row_id, and the row_id of a source's first row.
+  Row row(int64_t row_id) const;
+  int64_t first_row_id(int64_t source) const {
+    return first_row_ids_.at(static_cast<size_t>(source));
+  }
+
+ private:
+  std::vector<EvaluationSource> sources_;
+  int64_t rows_per_batch_;
+  std::vector<int64_t> first_row_ids_;  ///< one more than sources
+  std::vector<int64_t> order_;          ///< row ids, batch after batch
+};
+
+}  // namespace pals
