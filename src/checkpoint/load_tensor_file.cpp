@@ -1,0 +1,62 @@
+#include "checkpoint/load_tensor_file.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/error.h"
+#include "base/text_util.h"
+#include "checkpoint/pytorch_file.h"
+#include "checkpoint/safetensors.h"
+
+namespace pals {
+namespace {
+
+struct KnownStart {
+  std::string_view bytes;
+  const char* what;
+};
+
+using namespace std::string_view_literals;
+
+/// Files that are mistaken for weights in practice.
+constexpr KnownStart kKnownStarts[] = {
+    {"version https://git-lfs"sv, "a Git LFS pointer instead of the file (run: git lfs pull)"},
+    {"\x89HDF"sv, "an HDF5 file (Keras)"},
+    {"\x1f\x8b"sv, "a gzip file (unpack it first)"},
+    {"PK"sv, "an empty or damaged zip file"},
+    {"\x80"sv, "a Python pickle that torch.save did not write"},
+    {"<"sv, "markup (a web page instead of the file?)"},
+    {"{"sv, "JSON text"},
+};
+
+std::string describe(std::string_view bytes) {
+  if (bytes.empty()) return "an empty file";
+  for (const KnownStart& known : kKnownStarts) {
+    if (bytes.starts_with(known.bytes)) return known.what;
+  }
+  const std::string_view start = bytes.substr(0, 16);
+  const bool is_text = std::ranges::all_of(
+      start, [](unsigned char c) { return (c >= 0x20 && c < 0x7f) || c == '\n' || c == '\t'; });
+  if (is_text) return "text that starts with " + quote(start);
+  return concat(bytes.size(), " bytes of an unknown format, or a damaged file");
+}
+
+}  // namespace
+
+TensorFile parse_tensor_file(std::string_view bytes, const std::string& where) {
+  if (looks_like_safetensors(bytes)) return parse_safetensors(bytes, where);
+  if (looks_like_pytorch_zip(bytes) || looks_like_pytorch_legacy(bytes)) {
+    return parse_pytorch_file(bytes, where);
+  }
+  fail(where, ": found ", describe(bytes),
+       "; expected weights as safetensors or as a PyTorch file (torch.save)");
+}
+
+TensorFile load_tensor_file(const std::string& path) {
+  MappedFile mapping(path);
+  TensorFile file = parse_tensor_file(mapping.bytes(), path);
+  file.keep(std::move(mapping));
+  return file;
+}
+
+}  // namespace pals

@@ -1,0 +1,31 @@
+// Reads and writes PyTorch save files: the zip format, and for reading the one before PyTorch 1.6.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "checkpoint/tensor_file.h"
+
+namespace pals {
+
+/// Maps a file that torch.save wrote and returns the tensors of its state dict in order: the saved
+/// dict itself, or the one under its key "state_dict", "model" or "model_state_dict". Entries that
+/// are no tensors are left out. Contiguous tensors point into the mapping, others are copied;
+/// tensors that share a storage share bytes. Nothing in the file is executed.
+/// Throws Error for damaged files, and for anything but plain data and tensors.
+TensorFile read_pytorch_file(const std::string& path);
+
+/// The same for bytes in memory, which must outlive the result. `where` names them in errors.
+TensorFile parse_pytorch_file(std::string_view bytes, const std::string& where);
+
+/// Whether the bytes begin as one of the two formats does.
+bool looks_like_pytorch_zip(std::string_view bytes);
+bool looks_like_pytorch_legacy(std::string_view bytes);
+
+/// Writes a state dict in this order that torch.load (weights_only=True too) reads. Tensors over
+/// the same bytes and of the same type share one storage. Throws Error for duplicate names, bytes
+/// that do not fit a shape, and failing writes.
+void write_pytorch_file(const std::string& path, std::span<const TensorEntry> tensors);
+
+}  // namespace pals
