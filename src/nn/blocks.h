@@ -112,8 +112,8 @@ void bert_adam_step(const std::vector<AdamRange>& ranges, const BertAdamOptions&
                     at::Tensor weights, const at::Tensor& gradients, at::Tensor first_moment,
                     at::Tensor second_moment, at::Tensor shadow);
 
-/// The instruction set that the CPU kernels run on: "avx512", "avx2" or "generic". The environment
-/// variable PALS_ISA lowers it (for tests and comparisons).
+/// The instruction set that the CPU kernels run on: "avx512_bf16", "avx512", "avx2" or "generic".
+/// The environment variable PALS_ISA lowers it (for tests and comparisons).
 const char* cpu_isa();
 
 }  // namespace pals

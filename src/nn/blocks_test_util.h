@@ -20,12 +20,12 @@ inline at::Tensor random(at::IntArrayRef sizes, uint64_t seed) {
   float* out = values.mutable_data_ptr<float>();
   uint64_t state = seed * 0x9E3779B97F4A7C15ULL + 1;
   for (int64_t i = 0; i < values.numel(); ++i) {
-    double sum = -6.0;
-    for (int k = 0; k < 12; ++k) {
+    double sum = -2.0;
+    for (int k = 0; k < 4; ++k) {
       state = state * 6364136223846793005ULL + 1442695040888963407ULL;
       sum += static_cast<double>(state >> 11) / 9007199254740992.0;
     }
-    out[i] = static_cast<float>(sum);
+    out[i] = static_cast<float>(sum * 1.7320508);
   }
   return values;
 }

@@ -19,6 +19,9 @@ std::vector<const isa::KernelTable*> available() {
   if (avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
       __builtin_cpu_supports("avx512cd")) {
+    if (__builtin_cpu_supports("avx512bf16")) {
+      tables.push_back(&isa::kAvx512Bf16Kernels);
+    }
     tables.push_back(&isa::kAvx512Kernels);
   }
   if (avx2) {
@@ -36,8 +39,8 @@ const isa::KernelTable* initial_table() {
     return tables.front();
   }
   const std::string name = wanted;
-  const std::vector<const isa::KernelTable*> known = {&isa::kAvx512Kernels, &isa::kAvx2Kernels,
-                                                      &isa::kGenericKernels};
+  const std::vector<const isa::KernelTable*> known = {
+      &isa::kAvx512Bf16Kernels, &isa::kAvx512Kernels, &isa::kAvx2Kernels, &isa::kGenericKernels};
   bool reached = false;
   for (const isa::KernelTable* table : known) {
     reached = reached || name == table->name;
@@ -45,7 +48,7 @@ const isa::KernelTable* initial_table() {
       return table;
     }
   }
-  fail_usage("PALS_ISA=", name, ": want avx512, avx2 or generic");
+  fail_usage("PALS_ISA=", name, ": want avx512_bf16, avx512, avx2 or generic");
 }
 
 std::atomic<const isa::KernelTable*>& current() {

@@ -29,59 +29,72 @@ static int64_t attention_scratch(int64_t max_length, int64_t head_size, bool bac
   const int64_t length = (max_length + 15) / 16 * 16;
   const int64_t size = (head_size + 15) / 16 * 16;
   const int64_t block = kQueryBlock * length;
-  return backward ? 8 * length * size + 2 * block + length : 4 * length * size + block;
+  return backward ? 7 * length * size + kQueryBlock * size + 2 * block + length
+                  : 3 * length * size + kQueryBlock * (size + 1) + block;
 }
 
-/// Copies [length, size] act to fp32 [length, padded(size)].
+/// A [length, size] matrix in fp32 with whole vectors as rows.
+struct Rows {
+  const float* data;
+  int64_t stride;
+};
+
+/// The matrix itself where it is fp32 and its rows are whole vectors, else a copy in `memory`
+/// ([length, padded(size)], the rest 0).
 template <typename T>
-static void pack_rows(const T* x, int64_t stride, int64_t length, int64_t size, float* out) {
+static Rows pack_rows(const T* x, int64_t stride, int64_t length, int64_t size, float* memory) {
   const int64_t width = padded(size);
+  if constexpr (sizeof(T) == sizeof(float)) {
+    if (width == size) {
+      return {x, stride};
+    }
+  }
   for (int64_t i = 0; i < length; ++i) {
     for_columns(
         size, [&](int64_t j, auto span) __attribute__((always_inline)) {
-          store(out + i * width + j, load(x + i * stride + j, span), Full{});
+          store(memory + i * width + j, load(x + i * stride + j, span), Full{});
+        });
+  }
+  return {memory, width};
+}
+
+/// The reverse, out of [length, padded(size)]; row i is multiplied by factors[i] (null: by 1).
+template <typename T>
+static void unpack_rows(const float* x, int64_t length, int64_t size, const float* factors, T* out,
+                        int64_t stride) {
+  const int64_t width = padded(size);
+  for (int64_t i = 0; i < length; ++i) {
+    const float factor = factors != nullptr ? factors[i] : 1.0F;
+    for_columns(
+        size, [&](int64_t j, auto span) __attribute__((always_inline)) {
+          store(out + i * stride + j, load(x + i * width + j, Full{}) * factor, span);
         });
   }
 }
 
-/// The reverse, out of [length, padded(size)].
-template <typename T>
-static void unpack_rows(const float* x, int64_t length, int64_t size, T* out, int64_t stride) {
-  const int64_t width = padded(size);
-  for (int64_t i = 0; i < length; ++i) {
-    for_columns(
-        size, [&](int64_t j, auto span) __attribute__((always_inline)) {
-          store(out + i * stride + j, load(x + i * width + j, Full{}), span);
-        });
-  }
-}
+struct SoftmaxRow {
+  float logsumexp, inverse_sum;
+};
 
-/// Scores to probabilities with dropout, in place; returns the logsumexp.
-PALS_INLINE float softmax_row(float* scores, int64_t length, const DropoutRow* drop,
-                              int64_t first_column) {
+/// Scores to exponentials times dropout factors, in place; the caller divides by the sum.
+PALS_INLINE SoftmaxRow softmax_row(float* scores, int64_t length, const DropoutRow* drop,
+                                   int64_t first_column) {
   VecF largest = broadcast(-__builtin_inff());
   for_columns(
       length, [&](int64_t j, auto span) __attribute__((always_inline)) {
-        largest = max(largest, load_or(scores + j, span, -__builtin_inff()));
+        largest = max(largest, fill_rest(load(scores + j, Full{}), span, -__builtin_inff()));
       });
   const float top = max_lanes(largest);
   VecF sum = {};
   for_columns(
       length, [&](int64_t j, auto span) __attribute__((always_inline)) {
-        const VecF e = exp(load_or(scores + j, span, -__builtin_inff()) - top);
-        store(scores + j, e, Full{});
+        const VecF e = fill_rest(exp(load(scores + j, Full{}) - top), span, 0.0F);
         sum += e;
+        store(scores + j, drop != nullptr ? e * dropout_factors(*drop, first_column + j) : e,
+              Full{});
       });
   const float total = sum_lanes(sum);
-  const float inverse = 1.0F / total;
-  for (int64_t j = 0; j < length; j += kLanes) {
-    VecF p = load(scores + j, Full{}) * inverse;
-    if (drop != nullptr) {
-      p *= dropout_factors(*drop, first_column + j);
-    }
-    store(scores + j, p, Full{});
-  }
-  return top + __builtin_logf(total);
+  return {top + __builtin_logf(total), 1.0F / total};
 }
 
 template <typename T>
@@ -95,30 +108,35 @@ static void attention_forward(const AttentionArgs& args, int64_t row, int64_t he
   const int64_t offset = head * size;
   Scratch scratch = {scratch_memory};
   float* keys = take(scratch, size * tokens);
-  float* queries = take(scratch, length * width);
-  float* values = take(scratch, length * width);
-  float* result = take(scratch, length * width);
+  float* result = take(scratch, kQueryBlock * width);
   float* scores = take(scratch, kQueryBlock * tokens);
+  float* inverse_sums = take(scratch, kQueryBlock);
   pack_transposed(row_of<T>(args.k, first) + offset, args.k.stride, length, size, args.scale, keys,
                   tokens);
-  pack_rows(row_of<T>(args.q, first) + offset, args.q.stride, length, size, queries);
-  pack_rows(row_of<T>(args.v, first) + offset, args.v.stride, length, size, values);
+  const Rows queries = pack_rows(row_of<T>(args.q, first) + offset, args.q.stride, length, size,
+                                 take(scratch, length * width));
+  const Rows values = pack_rows(row_of<T>(args.v, first) + offset, args.v.stride, length, size,
+                                take(scratch, length * width));
 
   const bool drop = args.dropout.token_keys != nullptr;
   for (int64_t begin = 0; begin < length; begin += kQueryBlock) {
     const int64_t count = length - begin < kQueryBlock ? length - begin : kQueryBlock;
-    multiply<false>({scores, tokens, queries + begin * width, width, 1, keys, tokens, size}, count,
-                    tokens);
+    multiply<false>({scores, tokens, queries.data + begin * queries.stride, queries.stride, 1, keys,
+                     tokens, size},
+                    count, tokens);
     for (int64_t i = 0; i < count; ++i) {
       const int64_t token = first + begin + i;
       const DropoutRow dropout = drop ? dropout_row(args.dropout, token) : DropoutRow{};
-      args.logsumexp[token * args.num_heads + head] =
+      const SoftmaxRow softmax =
           softmax_row(scores + i * tokens, length, drop ? &dropout : nullptr, head * 4096);
+      args.logsumexp[token * args.num_heads + head] = softmax.logsumexp;
+      inverse_sums[i] = softmax.inverse_sum;
     }
-    multiply<false>({result + begin * width, width, scores, tokens, 1, values, width, length},
-                    count, width);
+    multiply<false>({result, width, scores, tokens, 1, values.data, values.stride, length}, count,
+                    width);
+    unpack_rows(result, count, size, inverse_sums, row_of<T>(args.context, first + begin) + offset,
+                args.context.stride);
   }
-  unpack_rows(result, length, size, row_of<T>(args.context, first) + offset, args.context.stride);
 }
 
 /// From scores s, d = d_context V^T and the logsumexp: probabilities with dropout over s, and the
@@ -129,11 +147,8 @@ PALS_INLINE void softmax_backward_row(float* s, float* d, float* kept, int64_t l
   VecF sum = {};
   for_columns(
       length, [&](int64_t j, auto span) __attribute__((always_inline)) {
-        const VecF p = exp(load_or(s + j, span, -__builtin_inff()) - logsumexp);
-        VecF dropped = p;
-        if (drop != nullptr) {
-          dropped *= dropout_factors(*drop, first_column + j);
-        }
+        const VecF p = fill_rest(exp(load(s + j, Full{}) - logsumexp), span, 0.0F);
+        const VecF dropped = drop != nullptr ? p * dropout_factors(*drop, first_column + j) : p;
         const VecF product = dropped * load(d + j, Full{});
         store(kept + j, p, Full{});
         store(s + j, dropped, Full{});
@@ -159,10 +174,7 @@ static void attention_backward(const AttentionArgs& args, int64_t row, int64_t h
   Scratch scratch = {scratch_memory};
   float* keys_transposed = take(scratch, size * tokens);
   float* values_transposed = take(scratch, size * tokens);
-  float* keys = take(scratch, length * width);
-  float* queries = take(scratch, length * width);
-  float* d_context = take(scratch, length * width);
-  float* dq = take(scratch, length * width);
+  float* dq = take(scratch, kQueryBlock * width);
   float* dk = take(scratch, length * width);
   float* dv = take(scratch, length * width);
   float* scores = take(scratch, kQueryBlock * tokens);
@@ -172,20 +184,22 @@ static void attention_backward(const AttentionArgs& args, int64_t row, int64_t h
   pack_transposed(k, args.k.stride, length, size, args.scale, keys_transposed, tokens);
   pack_transposed(row_of<T>(args.v, first) + offset, args.v.stride, length, size, 1.0F,
                   values_transposed, tokens);
-  pack_rows(k, args.k.stride, length, size, keys);
-  pack_rows(row_of<T>(args.q, first) + offset, args.q.stride, length, size, queries);
-  pack_rows(row_of<T>(args.d_context, first) + offset, args.d_context.stride, length, size,
-            d_context);
+  const Rows keys = pack_rows(k, args.k.stride, length, size, take(scratch, length * width));
+  const Rows queries = pack_rows(row_of<T>(args.q, first) + offset, args.q.stride, length, size,
+                                 take(scratch, length * width));
+  const Rows d_context = pack_rows(row_of<T>(args.d_context, first) + offset, args.d_context.stride,
+                                   length, size, take(scratch, length * width));
 
   const bool drop = args.dropout.token_keys != nullptr;
   for (int64_t begin = 0; begin < length; begin += kQueryBlock) {
     const int64_t count = length - begin < kQueryBlock ? length - begin : kQueryBlock;
-    const float* q_block = queries + begin * width;
-    const float* d_block = d_context + begin * width;
-    multiply<false>({scores, tokens, q_block, width, 1, keys_transposed, tokens, size}, count,
-                    tokens);
-    multiply<false>({d_scores, tokens, d_block, width, 1, values_transposed, tokens, size}, count,
-                    tokens);
+    const float* q_block = queries.data + begin * queries.stride;
+    const float* d_block = d_context.data + begin * d_context.stride;
+    multiply<false>({scores, tokens, q_block, queries.stride, 1, keys_transposed, tokens, size},
+                    count, tokens);
+    multiply<false>(
+        {d_scores, tokens, d_block, d_context.stride, 1, values_transposed, tokens, size}, count,
+        tokens);
     for (int64_t i = 0; i < count; ++i) {
       const int64_t token = first + begin + i;
       const DropoutRow dropout = drop ? dropout_row(args.dropout, token) : DropoutRow{};
@@ -193,10 +207,11 @@ static void attention_backward(const AttentionArgs& args, int64_t row, int64_t h
                            args.logsumexp[token * args.num_heads + head], args.scale,
                            drop ? &dropout : nullptr, head * 4096);
     }
-    multiply<false>({dq + begin * width, width, d_scores, tokens, 1, keys, width, length}, count,
-                    width);
-    const Product to_dk = {dk, width, d_scores, 1, tokens, q_block, width, count};
-    const Product to_dv = {dv, width, scores, 1, tokens, d_block, width, count};
+    multiply<false>({dq, width, d_scores, tokens, 1, keys.data, keys.stride, length}, count, width);
+    unpack_rows(dq, count, size, nullptr, row_of<T>(args.dq, first + begin) + offset,
+                args.dq.stride);
+    const Product to_dk = {dk, width, d_scores, 1, tokens, q_block, queries.stride, count};
+    const Product to_dv = {dv, width, scores, 1, tokens, d_block, d_context.stride, count};
     if (begin == 0) {
       multiply<false>(to_dk, length, width);
       multiply<false>(to_dv, length, width);
@@ -205,9 +220,8 @@ static void attention_backward(const AttentionArgs& args, int64_t row, int64_t h
       multiply<true>(to_dv, length, width);
     }
   }
-  unpack_rows(dq, length, size, row_of<T>(args.dq, first) + offset, args.dq.stride);
-  unpack_rows(dk, length, size, row_of<T>(args.dk, first) + offset, args.dk.stride);
-  unpack_rows(dv, length, size, row_of<T>(args.dv, first) + offset, args.dv.stride);
+  unpack_rows(dk, length, size, nullptr, row_of<T>(args.dk, first) + offset, args.dk.stride);
+  unpack_rows(dv, length, size, nullptr, row_of<T>(args.dv, first) + offset, args.dv.stride);
 }
 
 }  // namespace pals::isa::PALS_ISA_NAME

@@ -24,17 +24,19 @@ struct Product {
 
 template <int Rows, int Vectors, bool Add>
 static void multiply_block(const Product& p) {
+  float* const c = p.c;
+  const int64_t ldc = p.ldc, ldb = p.ldb, a_row = p.a_row, a_column = p.a_column, depth = p.depth;
   VecF sum[Rows][Vectors];
 #pragma GCC unroll 8
   for (int i = 0; i < Rows; ++i) {
 #pragma GCC unroll 8
     for (int j = 0; j < Vectors; ++j) {
-      sum[i][j] = Add ? load(p.c + i * p.ldc + j * kLanes, Full{}) : VecF{};
+      sum[i][j] = Add ? load(c + i * ldc + j * kLanes, Full{}) : VecF{};
     }
   }
   const float* a = p.a;
   const float* b = p.b;
-  for (int64_t k = 0; k < p.depth; ++k, a += p.a_column, b += p.ldb) {
+  for (int64_t k = 0; k < depth; ++k, a += a_column, b += ldb) {
     VecF row[Vectors];
 #pragma GCC unroll 8
     for (int j = 0; j < Vectors; ++j) {
@@ -42,7 +44,7 @@ static void multiply_block(const Product& p) {
     }
 #pragma GCC unroll 8
     for (int i = 0; i < Rows; ++i) {
-      const VecF element = broadcast(a[i * p.a_row]);
+      const VecF element = broadcast(a[i * a_row]);
 #pragma GCC unroll 8
       for (int j = 0; j < Vectors; ++j) {
         sum[i][j] += element * row[j];
@@ -53,7 +55,7 @@ static void multiply_block(const Product& p) {
   for (int i = 0; i < Rows; ++i) {
 #pragma GCC unroll 8
     for (int j = 0; j < Vectors; ++j) {
-      store(p.c + i * p.ldc + j * kLanes, sum[i][j], Full{});
+      store(c + i * ldc + j * kLanes, sum[i][j], Full{});
     }
   }
 }

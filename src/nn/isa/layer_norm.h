@@ -41,7 +41,7 @@ static void layer_norm_forward(const LayerNormArgs& args, int64_t begin, int64_t
     VecF squares = {};
     for_columns(
         columns, [&](int64_t j, auto span) __attribute__((always_inline)) {
-          const VecF centred = load_or(x + j, span, mean) - mean;
+          const VecF centred = fill_rest(load(x + j, span), span, mean) - mean;
           squares += centred * centred;
         });
     const float variance = sum_lanes(squares) / static_cast<float>(columns);

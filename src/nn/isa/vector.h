@@ -44,7 +44,15 @@ PALS_INLINE void for_columns(int64_t columns, Body body) {
   }
 }
 
-PALS_INLINE VecF broadcast(float x) { return VecF{} + x; }
+// Not VecF{} + x: that is an addition, for the sake of -0.
+#if defined(__AVX512F__)
+PALS_INLINE VecF broadcast(float x) { return reinterpret_cast<VecF>(_mm512_set1_ps(x)); }
+#elif defined(__AVX2__)
+PALS_INLINE VecF broadcast(float x) { return reinterpret_cast<VecF>(_mm256_set1_ps(x)); }
+#else
+PALS_INLINE VecF broadcast(float x) { return reinterpret_cast<VecF>(_mm_set1_ps(x)); }
+#endif
+
 PALS_INLINE VecI bits(VecF x) { return reinterpret_cast<VecI>(x); }
 PALS_INLINE VecF from_bits(VecI x) { return reinterpret_cast<VecF>(x); }
 
@@ -86,9 +94,19 @@ PALS_INLINE VecF load(const uint16_t* p, Full) {
       _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
   return reinterpret_cast<VecF>(_mm512_slli_epi32(wide, 16));
 }
-PALS_INLINE void store(uint16_t* p, VecF x, Full) {
+#if defined(__AVX512BF16__)
+/// The same but for subnormal numbers, which this instruction takes for 0.
+PALS_INLINE __m256i narrowed(VecF x) {
+  return reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(reinterpret_cast<__m512>(x)));
+}
+#else
+PALS_INLINE __m256i narrowed(VecF x) {
   const __m512i upper = _mm512_srli_epi32(reinterpret_cast<__m512i>(rounded_bits(x)), 16);
-  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtepi32_epi16(upper));
+  return _mm512_cvtepi32_epi16(upper);
+}
+#endif
+PALS_INLINE void store(uint16_t* p, VecF x, Full) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), narrowed(x));
 }
 PALS_INLINE __mmask16 mask_of(Partial span) {
   return static_cast<__mmask16>((1U << span.count) - 1);
@@ -104,8 +122,7 @@ PALS_INLINE VecF load(const uint16_t* p, Partial span) {
   return reinterpret_cast<VecF>(_mm512_slli_epi32(wide, 16));
 }
 PALS_INLINE void store(uint16_t* p, VecF x, Partial span) {
-  const __m512i upper = _mm512_srli_epi32(reinterpret_cast<__m512i>(rounded_bits(x)), 16);
-  _mm256_mask_storeu_epi16(p, mask_of(span), _mm512_cvtepi32_epi16(upper));
+  _mm256_mask_storeu_epi16(p, mask_of(span), narrowed(x));
 }
 PALS_INLINE VecF sqrt(VecF x) {
   return reinterpret_cast<VecF>(_mm512_sqrt_ps(reinterpret_cast<__m512>(x)));
@@ -157,55 +174,92 @@ PALS_INLINE void store(T* p, VecF x, Partial span) {
 
 #endif
 
-/// The lanes that are there, `fill` in the others.
-template <typename T, typename Span>
-PALS_INLINE VecF load_or(const T* p, Span span, float fill) {
-  VecF x = load(p, span);
-  for (int i = span.count; i < kLanes; ++i) {
-    x[i] = fill;
-  }
-  return x;
+#if defined(__AVX512F__)
+constexpr VecI kLaneNumbers = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+#elif defined(__AVX2__)
+constexpr VecI kLaneNumbers = {0, 1, 2, 3, 4, 5, 6, 7};
+#else
+constexpr VecI kLaneNumbers = {0, 1, 2, 3};
+#endif
+
+/// x in the lanes that are there, `fill` in the others.
+PALS_INLINE VecF fill_rest(VecF x, Full, float) { return x; }
+PALS_INLINE VecF fill_rest(VecF x, Partial span, float fill) {
+  return kLaneNumbers < span.count ? x : broadcast(fill);
 }
 
+/// Both hand on b where a or b is NaN.
+#if defined(__AVX512F__)
+PALS_INLINE VecF min(VecF a, VecF b) {
+  return reinterpret_cast<VecF>(
+      _mm512_min_ps(reinterpret_cast<__m512>(a), reinterpret_cast<__m512>(b)));
+}
+PALS_INLINE VecF max(VecF a, VecF b) {
+  return reinterpret_cast<VecF>(
+      _mm512_max_ps(reinterpret_cast<__m512>(a), reinterpret_cast<__m512>(b)));
+}
+#else
 PALS_INLINE VecF min(VecF a, VecF b) { return a < b ? a : b; }
 PALS_INLINE VecF max(VecF a, VecF b) { return a > b ? a : b; }
+#endif
+
+/// Folds the vector in halves with `combine`: a fixed order, the same for every call.
+template <typename Combine>
+PALS_INLINE float fold_lanes(VecF x, Combine combine) {
+#if defined(__AVX512F__)
+  const __m512 whole = reinterpret_cast<__m512>(x);
+  const __m256 half = combine(_mm512_castps512_ps256(whole), _mm512_extractf32x8_ps(whole, 1));
+#elif defined(__AVX2__)
+  const __m256 half = reinterpret_cast<__m256>(x);
+#endif
+#if defined(__AVX2__)
+  const __m128 four = combine(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1));
+#else
+  const __m128 four = reinterpret_cast<__m128>(x);
+#endif
+  const __m128 two = combine(four, _mm_movehl_ps(four, four));
+  return combine(two, _mm_shuffle_ps(two, two, 1))[0];
+}
 
 PALS_INLINE float sum_lanes(VecF x) {
-  float part[kLanes];
-  *reinterpret_cast<UnalignedVecF*>(part) = x;
-  for (int width = kLanes / 2; width > 0; width /= 2) {
-    for (int i = 0; i < width; ++i) {
-      part[i] += part[i + width];
-    }
-  }
-  return part[0];
+  return fold_lanes(
+      x, [](auto a, auto b) __attribute__((always_inline)) { return a + b; });
 }
 
 PALS_INLINE float max_lanes(VecF x) {
-  float largest = x[0];
-  for (int i = 1; i < kLanes; ++i) {
-    largest = x[i] > largest ? x[i] : largest;
-  }
-  return largest;
+  return fold_lanes(
+      x, [](auto a, auto b) __attribute__((always_inline)) { return a > b ? a : b; });
 }
 
-/// e^x to about 1 ulp for x <= 88; 0 below -87.3. Cody-Waite reduction, Taylor polynomial.
+/// e^x to about 1 ulp for x from -87.3 to 88; beyond, about the value there (AVX-512: 0 below
+/// -104); NaN stays. Cody-Waite reduction to |r| <= ln 2 / 2, then 1 + r + r² Q(r), Q fitted there
+/// to 1e-8.
 PALS_INLINE VecF exp(VecF x) {
-  const VecF magic = broadcast(12582912.0F);  // 1.5 * 2^23: adding it rounds to an integer
+#if defined(__AVX512F__)
+  const VecF clamped = min(broadcast(88.0F), max(broadcast(-110.0F), x));
+  const VecF n = reinterpret_cast<VecF>(_mm512_roundscale_ps(
+      reinterpret_cast<__m512>(clamped * 1.44269504F), _MM_FROUND_TO_NEAREST_INT));
+#else
   const VecF clamped = min(broadcast(88.0F), max(broadcast(-87.3F), x));
+  const VecF magic = broadcast(12582912.0F);  // 1.5 * 2^23: adding it rounds to an integer
   const VecF shifted = clamped * 1.44269504F + magic;
   const VecF n = shifted - magic;
+#endif
   const VecF r = clamped - n * 0.693359375F + n * 2.12194440e-4F;
-  VecF p = broadcast(1.0F / 5040);
-  p = p * r + 1.0F / 720;
-  p = p * r + 1.0F / 120;
-  p = p * r + 1.0F / 24;
-  p = p * r + 1.0F / 6;
-  p = p * r + 0.5F;
-  p = p * r + 1.0F;
-  p = p * r + 1.0F;
-  const VecF result = from_bits(bits(p) + (bits(shifted) << 23));
-  return x >= -87.3F ? result : max(VecF{}, x);  // max hands on its second operand's NaN
+  VecF q = broadcast(0.00139262134663F);
+  q = q * r + 0.00836320297158F;
+  q = q * r + 0.0416665544377F;
+  q = q * r + 0.16666576846F;
+  q = q * r + 0.5F;
+  q = q * r + 1.0F;
+  q = q * r + 1.0F;
+#if defined(__AVX512F__)
+  return reinterpret_cast<VecF>(
+      _mm512_scalef_ps(reinterpret_cast<__m512>(q), reinterpret_cast<__m512>(n)));
+#else
+  const VecF result = from_bits(bits(q) + (bits(shifted) << 23));
+  return x == x ? result : x;
+#endif
 }
 
 // --- dropout (the hash of nn/dropout.h) ---
