@@ -72,6 +72,20 @@ static void unpack_rows(const float* x, int64_t length, int64_t size, const floa
   }
 }
 
+/// Asks for the next head's columns of a matrix: a row of text is a new piece of memory for each
+/// token, which no hardware prefetcher follows.
+template <typename T>
+PALS_INLINE void prefetch_next_head(const T* x, int64_t stride, int64_t length, int64_t size) {
+  const char* bytes = reinterpret_cast<const char*>(x + size);
+  const int64_t row_bytes = stride * static_cast<int64_t>(sizeof(T));
+  const int64_t head_bytes = size * static_cast<int64_t>(sizeof(T));
+  for (int64_t i = 0; i < length; ++i) {
+    for (int64_t j = 0; j < head_bytes; j += 64) {
+      _mm_prefetch(bytes + i * row_bytes + j, _MM_HINT_T1);
+    }
+  }
+}
+
 struct SoftmaxRow {
   float logsumexp, inverse_sum;
 };
@@ -117,6 +131,12 @@ static void attention_forward(const AttentionArgs& args, int64_t row, int64_t he
                                  take(scratch, length * width));
   const Rows values = pack_rows(row_of<T>(args.v, first) + offset, args.v.stride, length, size,
                                 take(scratch, length * width));
+  if (head + 1 < args.num_heads) {
+    prefetch_next_head(row_of<T>(args.k, first) + offset, args.k.stride, length, size);
+    prefetch_next_head(row_of<T>(args.q, first) + offset, args.q.stride, length, size);
+    prefetch_next_head(row_of<T>(args.v, first) + offset, args.v.stride, length, size);
+    prefetch_next_head(row_of<T>(args.context, first) + offset, args.context.stride, length, size);
+  }
 
   const bool drop = args.dropout.token_keys != nullptr;
   for (int64_t begin = 0; begin < length; begin += kQueryBlock) {
@@ -189,6 +209,17 @@ static void attention_backward(const AttentionArgs& args, int64_t row, int64_t h
                                  take(scratch, length * width));
   const Rows d_context = pack_rows(row_of<T>(args.d_context, first) + offset, args.d_context.stride,
                                    length, size, take(scratch, length * width));
+
+  if (head + 1 < args.num_heads) {
+    prefetch_next_head(k, args.k.stride, length, size);
+    prefetch_next_head(row_of<T>(args.q, first) + offset, args.q.stride, length, size);
+    prefetch_next_head(row_of<T>(args.v, first) + offset, args.v.stride, length, size);
+    prefetch_next_head(row_of<T>(args.d_context, first) + offset, args.d_context.stride, length,
+                       size);
+    prefetch_next_head(row_of<T>(args.dq, first) + offset, args.dq.stride, length, size);
+    prefetch_next_head(row_of<T>(args.dk, first) + offset, args.dk.stride, length, size);
+    prefetch_next_head(row_of<T>(args.dv, first) + offset, args.dv.stride, length, size);
+  }
 
   const bool drop = args.dropout.token_keys != nullptr;
   for (int64_t begin = 0; begin < length; begin += kQueryBlock) {
