@@ -1,0 +1,63 @@
+#include "host.h"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdlib>
+#include <fstream>
+#include <string_view>
+
+#include "base/text_util.h"
+
+namespace pals::bench {
+namespace {
+
+constexpr std::array<const char*, 5> kLevels = {"generic", "avx2", "avx512", "avx512_bf16",
+                                                "amx_bf16"};
+
+size_t hardware_level() {
+  __builtin_cpu_init();
+  if (__builtin_cpu_supports("amx-bf16")) return 4;
+  if (__builtin_cpu_supports("avx512bf16")) return 3;
+  if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl")) return 2;
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? 1 : 0;
+}
+
+/// The level that oneDNN's own variable allows; its names are longer and finer than ours.
+size_t allowed_level() {
+  const char* value = std::getenv("ONEDNN_MAX_CPU_ISA");
+  if (value == nullptr) return kLevels.size() - 1;
+  const std::string name = ascii_lower(value);
+  const auto begins_with = [&](std::string_view start) { return name.rfind(start, 0) == 0; };
+  if (begins_with("sse")) return 0;
+  if (begins_with("avx512_core_bf16") || begins_with("avx512_core_fp16")) return 3;
+  if (begins_with("avx512_core_amx") || begins_with("avx10") || name == "default") return 4;
+  if (begins_with("avx512")) return 2;
+  return begins_with("avx") ? 1 : kLevels.size() - 1;
+}
+
+}  // namespace
+
+std::string matrix_isa() { return kLevels.at(std::min(hardware_level(), allowed_level())); }
+
+std::string cpu_name() {
+  std::ifstream info("/proc/cpuinfo");
+  std::string line;
+  while (std::getline(info, line)) {
+    const size_t colon = line.find(':');
+    if (line.rfind("model name", 0) == 0 && colon != std::string::npos) {
+      return std::string(trim(std::string_view(line).substr(colon + 1)));
+    }
+  }
+  return "";
+}
+
+int64_t peak_rss_bytes() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<int64_t>(usage.ru_maxrss) * 1024;
+}
+
+}  // namespace pals::bench
