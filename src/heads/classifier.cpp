@@ -32,23 +32,34 @@ at::Tensor Classifier::backward(const Pass& pass, const at::Tensor& d_logits,
 }
 
 Loss cross_entropy(const at::Tensor& logits, const int32_t* labels, double scale) {
-  const int64_t rows = logits.size(0);
-  const at::Tensor target =
-      at::from_blob(const_cast<int32_t*>(labels), {rows}, at::kInt).to(at::kLong);
-  const at::Tensor log_probabilities = at::log_softmax(logits, 1);
+  const int64_t rows = logits.size(0), classes = logits.size(1);
+  const at::Tensor log_probabilities = at::log_softmax(logits, 1).contiguous();
   Loss loss;
-  loss.sum = -log_probabilities.gather(1, target.unsqueeze(1)).sum(at::kDouble).item<double>();
   loss.d_logits = log_probabilities.exp();
-  loss.d_logits.scatter_add_(1, target.unsqueeze(1), at::full({rows, 1}, -1.0F));
+  const float* log_probability = log_probabilities.const_data_ptr<float>();
+  float* gradient = loss.d_logits.data_ptr<float>();
+  for (int64_t row = 0; row < rows; ++row) {
+    TORCH_CHECK(labels[row] >= 0 && labels[row] < classes, "label ", labels[row], " of ", classes,
+                " classes");
+    const int64_t target = row * classes + labels[row];
+    loss.rows.push_back(-static_cast<double>(log_probability[target]));
+    gradient[target] -= 1.0F;
+  }
   loss.d_logits.mul_(scale);
   return loss;
 }
 
 Loss squared_error(const at::Tensor& logits, const float* values, double scale) {
-  const int64_t rows = logits.size(0);
-  const at::Tensor target = at::from_blob(const_cast<float*>(values), {rows, 1}, at::kFloat);
-  const at::Tensor difference = logits - target;
-  return {difference.square().sum(at::kDouble).item<double>(), difference * (2.0 * scale)};
+  Loss loss;
+  loss.d_logits = at::empty(logits.sizes(), at::kFloat);
+  const at::Tensor outputs = logits.contiguous();
+  for (int64_t row = 0; row < outputs.size(0); ++row) {
+    const double difference =
+        static_cast<double>(outputs.const_data_ptr<float>()[row]) - static_cast<double>(values[row]);
+    loss.rows.push_back(difference * difference);
+    loss.d_logits.data_ptr<float>()[row] = static_cast<float>(2.0 * scale * difference);
+  }
+  return loss;
 }
 
 }  // namespace pals

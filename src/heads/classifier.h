@@ -29,10 +29,10 @@ class Classifier {
   bool regression_ = false;
 };
 
-/// Sum of the rows' losses, and what backward starts from.
+/// The rows' losses, and what backward starts from.
 struct Loss {
-  double sum = 0.0;     ///< over rows
-  at::Tensor d_logits;  ///< [B, C] fp32: gradient of the sum times `scale`
+  std::vector<double> rows;  ///< [B]
+  at::Tensor d_logits;       ///< [B, C] fp32: gradient of their sum, times `scale`
 };
 
 /// Cross-entropy of logits [B, C] against class indices labels [B].

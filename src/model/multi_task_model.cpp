@@ -80,15 +80,17 @@ MultiTaskModel::Output MultiTaskModel::forward(const PackedBatch& batch, bool ke
   return output;
 }
 
-double MultiTaskModel::loss_sum(const PackedBatch& batch, const Output& output) const {
-  double sum = 0.0;
+std::vector<double> MultiTaskModel::row_losses(const PackedBatch& batch,
+                                               const Output& output) const {
+  const c10::InferenceMode inference_mode;
+  std::vector<double> losses;
   for (size_t i = 0; i < batch.segments.size(); ++i) {
     const Segment& segment = batch.segments[i];
-    sum += segment_loss(batch, segment, heads_[static_cast<size_t>(segment.task)],
-                        output.logits[i], 1.0)
-               .sum;
+    const Loss loss = segment_loss(batch, segment, heads_[static_cast<size_t>(segment.task)],
+                                   output.logits[i], 1.0);
+    losses.insert(losses.end(), loss.rows.begin(), loss.rows.end());
   }
-  return sum;
+  return losses;
 }
 
 double MultiTaskModel::train(const PackedBatch& batch, const TrainingStep& step) {
@@ -116,7 +118,7 @@ double MultiTaskModel::train(const PackedBatch& batch, const TrainingStep& step)
     const at::Tensor pooled = segment_pooler.forward(pass, rows_of(first, segment));
     const at::Tensor logits = head.forward(pass, pooled, segment_keys);
     const Loss loss = segment_loss(batch, segment, head, logits, scale);
-    loss_sum += loss.sum;
+    for (const double row : loss.rows) loss_sum += row;
     const at::Tensor d_pooled = head.backward(pass, loss.d_logits, segment_keys);
     rows_of(d_first, segment).copy_(segment_pooler.backward(pass, d_pooled));
   }

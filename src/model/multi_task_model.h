@@ -53,8 +53,12 @@ class MultiTaskModel {
   /// batch's rows divided by step.rows. Dropout as the configuration says.
   double train(const PackedBatch& batch, const TrainingStep& step);
 
-  /// The loss of a batch in evaluation mode: sum over its rows.
-  double loss_sum(const PackedBatch& batch, const Output& output) const;
+  /// The loss of each row [B] of a batch in evaluation mode.
+  std::vector<double> row_losses(const PackedBatch& batch, const Output& output) const;
+
+  int64_t num_outputs(int task) const {
+    return heads_[static_cast<size_t>(task)].num_outputs();
+  }
 
   /// Overrides both dropout probabilities of the configuration.
   void set_dropout(double p);

@@ -116,4 +116,36 @@ LoadReport load_weights(MultiTaskModel& model, const TensorFile& file, LoadScope
   return report;
 }
 
+void load_task_weights(MultiTaskModel& model, int task, const TensorFile& file,
+                       const std::string& where) {
+  const ParameterTable& table = model.arena().table();
+  const std::string prefix = concat("tasks.", task, ".");
+  std::vector<std::string> problems;
+  for (const TensorEntry& entry : file.tensors()) {
+    if (table.find(prefix + entry.name) < 0) problems.push_back(entry.name + " (unknown)");
+  }
+  for (const Parameter& row : table.rows()) {
+    if (row.owner != task) continue;
+    const std::string name = row.name.substr(prefix.size());
+    const TensorEntry* entry = file.find(name);
+    if (entry == nullptr) {
+      problems.push_back(name + " (missing)");
+    } else if (entry->shape != row.shape) {
+      problems.push_back(concat(name, " (found ", shape_text(entry->shape), ", expected ",
+                                shape_text(row.shape), ")"));
+    }
+  }
+  if (!problems.empty()) {
+    std::string message = "tensors that do not fit: ";
+    list(message, problems);
+    fail(where, ": ", message);
+  }
+  float* weights = model.arena().weights().data_ptr<float>();
+  for (const Parameter& row : table.rows()) {
+    if (row.owner != task) continue;
+    copy_as_float(*file.find(row.name.substr(prefix.size())), weights + row.offset,
+                  static_cast<size_t>(row.numel));
+  }
+}
+
 }  // namespace pals

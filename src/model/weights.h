@@ -28,4 +28,9 @@ struct LoadReport {
 LoadReport load_weights(MultiTaskModel& model, const TensorFile& file, LoadScope scope,
                         const std::string& where);
 
+/// Copies an adapter file (names without `tasks.<index>.`) into one task. Error as above if a
+/// parameter of the task is missing, mis-shaped or unknown.
+void load_task_weights(MultiTaskModel& model, int task, const TensorFile& file,
+                       const std::string& where);
+
 }  // namespace pals

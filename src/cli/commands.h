@@ -1,0 +1,30 @@
+// The subcommands. Each adds itself to the program and runs when it was chosen.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace pals {
+
+/// A registered subcommand: `run` returns the exit code.
+struct Command {
+  CLI::App* app = nullptr;
+  std::function<int()> run;
+};
+
+Command add_train_command(CLI::App& program);
+Command add_eval_command(CLI::App& program);
+Command add_predict_command(CLI::App& program);
+Command add_info_command(CLI::App& program);
+
+/// Rewrites arguments before parsing: `--train-batch-size` to `--train_batch_size`, and
+/// `--config FILE` (a JSON object of options) to the options it holds, placed before the others so
+/// that flags override it.
+std::vector<std::string> expand_arguments(const std::vector<std::string>& arguments);
+
+/// Runs the program. Errors become one line on stderr; returns the exit code.
+int run_program(int argc, char** argv);
+
+}  // namespace pals

@@ -1,0 +1,78 @@
+#include <ATen/Parallel.h>
+
+#include <iostream>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "cli/commands.h"
+#include "data/feature_cache.h"
+#include "model/model_folder.h"
+#include "tasks/task_file.h"
+#include "train/evaluator.h"
+#include "train/setup.h"
+
+namespace pals {
+namespace {
+
+struct EvalOptions {
+  std::string model, data_dir, task_file, cache_dir = "auto", precision = "auto";
+  int64_t eval_batch_size = 32;
+  int threads = 0;
+  bool json = false;
+};
+
+// With --task_file, its files take the place of those that the model was trained with.
+void replace_files(std::vector<Task>& tasks, const std::string& task_file) {
+  if (task_file.empty()) return;
+  for (const Task& own : read_task_file(task_file)) {
+    for (Task& task : tasks) {
+      if (task.name != own.name) continue;
+      if (task.labels != own.labels) {
+        fail(task_file, ": task ", task.name, " has other labels than the model");
+      }
+      task.files = own.files;
+    }
+  }
+}
+
+int run_eval(const EvalOptions& options) {
+  if (options.model.empty()) fail_usage("--model is missing");
+  if (options.threads > 0) at::set_num_threads(options.threads);
+  LoadedModel loaded = load_model_folder(options.model, parse_precision(options.precision));
+  std::vector<Task>& tasks = loaded.description.tasks;
+  replace_files(tasks, options.task_file);
+  const std::string cache =
+      options.cache_dir == "auto" ? default_feature_cache_dir() : options.cache_dir;
+  std::vector<EvaluationSet> sets;
+  for (size_t i = 0; i < tasks.size(); ++i) {
+    for (const DataFile* file : files_of(tasks[i], "dev")) {
+      sets.push_back({static_cast<int>(i), file->split,
+                      load_features(tasks[i], *file, options.data_dir, *loaded.tokenizer,
+                                    loaded.description.max_seq_length, cache, options.threads)});
+    }
+  }
+  if (sets.empty()) fail(options.model, ": none of its tasks has a dev file");
+  const auto scores = evaluate(*loaded.model, tasks, sets, options.eval_batch_size);
+  std::cout << (options.json ? json_text(scores_to_json(scores)) + "\n" : scores_table(scores));
+  return 0;
+}
+
+}  // namespace
+
+Command add_eval_command(CLI::App& program) {
+  auto options = std::make_shared<EvalOptions>();
+  CLI::App* app = program.add_subcommand("eval", "score a saved model on the dev sets of its tasks");
+  app->add_option("--model", options->model, "a model folder, such as RUN/best");
+  app->add_option("--data_dir", options->data_dir, "folder of GLUE's tasks");
+  app->add_option("--task_file", options->task_file, "your own tasks, if their files have moved");
+  app->add_option("--cache_dir", options->cache_dir, "where converted texts are kept");
+  app->add_option("--eval_batch_size", options->eval_batch_size, "rows of a batch")
+      ->check(CLI::PositiveNumber);
+  app->add_option("--precision", options->precision, "fp32, bf16 or auto");
+  app->add_option("--threads", options->threads, "0: all cores");
+  app->add_flag("--json", options->json, "print JSON");
+  app->footer("Example:\n  pals eval --model runs/three/best --data_dir glue");
+  return {app, [options] { return run_eval(*options); }};
+}
+
+}  // namespace pals

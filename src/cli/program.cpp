@@ -1,0 +1,133 @@
+#include <algorithm>
+#include <cctype>
+#include <exception>
+#include <iostream>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "base/signal.h"
+#include "base/text_util.h"
+#include "cli/commands.h"
+
+#ifndef PALS_VERSION
+#define PALS_VERSION "0.1.0"
+#endif
+
+namespace pals {
+namespace {
+
+constexpr int kExitRun = 1, kExitUsage = 2;
+
+// --some-flag=x -> --some_flag=x; other arguments stay as they are.
+std::string with_underscores(std::string argument) {
+  if (argument.size() < 3 || !argument.starts_with("--")) return argument;
+  const size_t end = std::min(argument.find('='), argument.size());
+  std::replace(argument.begin() + 2, argument.begin() + static_cast<int64_t>(end), '-', '_');
+  return argument;
+}
+
+void append_option(const std::string& key, const Json& value, const std::string& path,
+                   std::vector<std::string>& out) {
+  const std::string flag = with_underscores("--" + key);
+  if (value.is_boolean()) {
+    if (value.get<bool>()) out.push_back(flag);
+  } else if (value.is_string()) {
+    if (!value.get<std::string>().empty()) out.push_back(flag + "=" + value.get<std::string>());
+  } else if (value.is_number()) {
+    out.push_back(flag + "=" + value.dump());
+  } else {
+    fail_usage(path, ": \"", key, "\" is ", value.dump(), ", expected text, a number or true/false");
+  }
+}
+
+void append_config(const std::string& path, std::vector<std::string>& out) {
+  const Json json = read_json(path);
+  if (!json.is_object()) fail_usage(path, ": expected a JSON object of options");
+  for (const auto& item : json.items()) append_option(item.key(), item.value(), path, out);
+}
+
+// The nearest flag of the chosen subcommand, for an argument that is none.
+std::string unknown_argument(const CLI::App& app, const std::string& argument) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : app.get_options()) {
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  }
+  const std::string name = argument.substr(0, argument.find('='));
+  const std::string nearest = nearest_name(name, names);
+  return concat("unknown argument ", quote(argument), " of `pals ", app.get_name(), "`",
+                nearest.empty() ? "" : concat("; did you mean ", nearest, "?"));
+}
+
+int report(const std::string& message, int code) {
+  std::cerr << "pals: " << message << "\n";
+  return code;
+}
+
+}  // namespace
+
+std::vector<std::string> expand_arguments(const std::vector<std::string>& arguments) {
+  std::vector<std::string> from_files, flags;
+  size_t i = 0;
+  std::vector<std::string> out;
+  if (!arguments.empty() && !arguments.front().starts_with("-")) out.push_back(arguments[i++]);
+  for (; i < arguments.size(); ++i) {
+    const std::string argument = with_underscores(arguments[i]);
+    if (argument == "--config") {
+      if (i + 1 == arguments.size()) fail_usage("--config needs a file");
+      append_config(arguments[++i], from_files);
+    } else if (argument.starts_with("--config=")) {
+      append_config(argument.substr(9), from_files);
+    } else {
+      flags.push_back(argument);
+    }
+  }
+  out.insert(out.end(), from_files.begin(), from_files.end());
+  out.insert(out.end(), flags.begin(), flags.end());
+  return out;
+}
+
+int run_program(int argc, char** argv) {
+  CLI::App program("Train one BERT for many text tasks, and use it.\n\nFirst steps: scripts/demo.sh; "
+                   "`pals COMMAND --help` shows examples.",
+                   "pals");
+  program.set_version_flag("--version", "pals " PALS_VERSION);
+  program.require_subcommand(1);
+  program.option_defaults()->always_capture_default()->multi_option_policy(
+      CLI::MultiOptionPolicy::TakeLast);
+  const std::vector<Command> commands = {add_train_command(program), add_eval_command(program),
+                                         add_predict_command(program), add_info_command(program)};
+  for (const Command& command : commands) command.app->allow_extras();
+  try {
+    std::vector<std::string> arguments =
+        expand_arguments(std::vector<std::string>(argv + 1, argv + argc));
+    std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants them
+    program.parse(arguments);
+    for (const Command& command : commands) {
+      if (!command.app->parsed()) continue;
+      const std::vector<std::string> extras = command.app->remaining();
+      if (!extras.empty()) return report(unknown_argument(*command.app, extras.front()), kExitUsage);
+      install_signal_handlers();
+      return command.run();
+    }
+    return kExitUsage;
+  } catch (const CLI::CallForHelp& help) {
+    return program.exit(help);
+  } catch (const CLI::CallForAllHelp& help) {
+    return program.exit(help);
+  } catch (const CLI::CallForVersion& version) {
+    return program.exit(version);
+  } catch (const CLI::ParseError& error) {
+    return report(concat(error.what(), " (see `pals --help`)"), kExitUsage);
+  } catch (const UsageError& error) {
+    return report(error.what(), kExitUsage);
+  } catch (const Error& error) {
+    return report(error.what(), stop_requested() ? 128 + stop_signal() : kExitRun);
+  } catch (const std::bad_alloc&) {
+    return report("out of memory: try a smaller --train_batch_size or --max_seq_length", kExitRun);
+  } catch (const std::exception& error) {
+    std::string what = error.what();
+    return report(concat("internal error: ", what.substr(0, what.find('\n'))), kExitRun);
+  }
+}
+
+}  // namespace pals

@@ -1,0 +1,73 @@
+#include "train/options.h"
+
+#include <algorithm>
+#include <array>
+
+namespace pals {
+namespace {
+
+// What may differ between the parts of a resumed run without changing its result.
+constexpr std::array kFree = {"save_checkpoints_steps", "keep_checkpoints", "overwrite_output_dir",
+                              "cache_dir",              "output_dir",       "eval_batch_size",
+                              "data_dir",               "threads",          "json",
+                              "no_cuda",                "local_rank",       "save_best_tasks"};
+
+}  // namespace
+
+Json options_to_json(const TrainOptions& o) {
+  Json json = {{"data_dir", o.data_dir},
+               {"task_file", o.task_file},
+               {"tasks", o.tasks},
+               {"max_seq_length", o.max_seq_length},
+               {"cache_dir", o.cache_dir},
+               {"init_checkpoint", o.init_checkpoint},
+               {"bert_config_file", o.bert_config_file},
+               {"vocab_file", o.vocab_file},
+               {"do_lower_case", o.do_lower_case},
+               {"multi", o.multi},
+               {"adapter", o.adapter},
+               {"adapter_size", o.adapter_size},
+               {"adapter_layers", o.adapter_layers},
+               {"task_pooler", o.task_pooler},
+               {"h_aug", o.h_aug},
+               {"dropout", o.dropout},
+               {"output_dir", o.output_dir},
+               {"do_train", o.do_train},
+               {"do_eval", o.do_eval},
+               {"optim", o.optim},
+               {"sample", o.sample},
+               {"train_batch_size", o.train_batch_size},
+               {"eval_batch_size", o.eval_batch_size},
+               {"learning_rate", o.learning_rate},
+               {"num_train_epochs", o.num_train_epochs},
+               {"max_steps", o.max_steps},
+               {"steps_per_epoch", o.steps_per_epoch},
+               {"warmup_proportion", o.warmup_proportion},
+               {"schedule", o.schedule},
+               {"gradient_accumulation_steps", o.gradient_accumulation_steps},
+               {"freeze", o.freeze},
+               {"seed", o.seed},
+               {"precision", o.precision},
+               {"threads", o.threads},
+               {"save_checkpoints_steps", o.save_checkpoints_steps},
+               {"keep_checkpoints", o.keep_checkpoints},
+               {"save_best_tasks", o.save_best_tasks},
+               {"overwrite_output_dir", o.overwrite_output_dir},
+               {"no_cuda", o.no_cuda},
+               {"local_rank", o.local_rank},
+               {"json", o.json}};
+  if (o.task_id.has_value()) json["task_id"] = *o.task_id;
+  return json;
+}
+
+std::vector<std::string> differing_options(const Json& saved, const Json& current) {
+  std::vector<std::string> names;
+  for (const auto& item : current.items()) {
+    const bool free = std::find(kFree.begin(), kFree.end(), item.key()) != kFree.end();
+    const auto it = saved.find(item.key());
+    if (!free && (it == saved.end() || *it != item.value())) names.push_back(item.key());
+  }
+  return names;
+}
+
+}  // namespace pals

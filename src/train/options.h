@@ -1,0 +1,70 @@
+// Everything a training run can be told. Field names are the flags'; defaults the reference's.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "base/json.h"
+
+namespace pals {
+
+struct TrainOptions {
+  // Data and tasks
+  std::string data_dir;
+  std::string task_file;
+  std::string tasks;
+  std::optional<int> task_id;
+  int max_seq_length = 128;
+  std::string cache_dir = "auto";
+
+  // Model
+  std::string init_checkpoint;
+  std::string bert_config_file;
+  std::string vocab_file;
+  bool do_lower_case = false;
+  bool multi = false;
+  std::string adapter;
+  int64_t adapter_size = 0;
+  std::string adapter_layers;
+  bool task_pooler = false;
+  int64_t h_aug = 0;
+  double dropout = -1.0;  ///< negative: as the configuration says
+
+  // Training
+  std::string output_dir;
+  bool do_train = false, do_eval = false;
+  std::string optim = "normal";
+  std::string sample = "rr";
+  int64_t train_batch_size = 32;
+  int64_t eval_batch_size = 32;
+  double learning_rate = 5e-5;
+  double num_train_epochs = 3.0;
+  int64_t max_steps = 0;        ///< 0: by epochs
+  int64_t steps_per_epoch = 0;  ///< 0: 300 x tasks; a pass over the data for one task
+  double warmup_proportion = 0.1;
+  std::string schedule = "warmup_linear";
+  int64_t gradient_accumulation_steps = 1;
+  bool freeze = false;
+  uint64_t seed = 42;
+  std::string precision = "auto";
+  int threads = 0;
+  int64_t save_checkpoints_steps = 1000;
+  int64_t keep_checkpoints = 2;
+  bool save_best_tasks = true;
+  bool overwrite_output_dir = false;
+
+  // Accepted for the reference's sake
+  bool no_cuda = false;
+  int local_rank = -1;
+
+  bool json = false;  ///< the final scores as JSON on stdout instead of a table
+};
+
+/// All options that shape the result, for run_config.json and to check a resumed run.
+Json options_to_json(const TrainOptions& options);
+
+/// Names of the options in which two saved configurations differ in a way that changes the result.
+std::vector<std::string> differing_options(const Json& saved, const Json& current);
+
+}  // namespace pals

@@ -1,0 +1,181 @@
+#include "train/setup.h"
+
+#include <cpuid.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/text_util.h"
+#include "checkpoint/load_tensor_file.h"
+#include "eval/scores.h"
+#include "model/weights.h"
+#include "tasks/task_file.h"
+#include "tasks/task_selection.h"
+
+namespace pals {
+namespace {
+
+// AMX-BF16 is not among the names that the compiler's __builtin_cpu_supports knows.
+bool has_amx_bf16() {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  return __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (d & (1U << 22)) != 0;
+}
+
+// Where the parts of --init_checkpoint lie.
+struct Sources {
+  std::string config, vocabulary, weights, folder;
+};
+
+std::string first_existing(const std::string& folder, std::initializer_list<const char*> names) {
+  for (const char* name : names) {
+    if (file_exists(folder + "/" + name)) return folder + "/" + name;
+  }
+  return {};
+}
+
+Sources find_sources(const TrainOptions& options) {
+  Sources sources{options.bert_config_file, options.vocab_file, options.init_checkpoint, ""};
+  if (directory_exists(options.init_checkpoint)) {
+    const std::string& folder = options.init_checkpoint;
+    sources.folder = folder;
+    sources.config = first_existing(folder, {"config.json", "bert_config.json"});
+    sources.weights = first_existing(folder, {"model.safetensors", "pytorch_model.bin"});
+    if (sources.config.empty()) fail(folder, ": no config.json or bert_config.json in this folder");
+    if (sources.weights.empty()) {
+      fail(folder, ": no model.safetensors or pytorch_model.bin in this folder");
+    }
+    if (sources.vocabulary.empty()) sources.vocabulary = first_existing(folder, {"vocab.txt"});
+  }
+  if (sources.config.empty()) {
+    fail_usage("--bert_config_file is missing: give it, or a model folder as --init_checkpoint");
+  }
+  if (sources.vocabulary.empty()) {
+    fail_usage("--vocab_file is missing: give it, or a model folder with a vocab.txt as "
+               "--init_checkpoint");
+  }
+  return sources;
+}
+
+std::vector<std::string> adapter_keys() {
+  std::vector<std::string> keys = reference_adapter_keys();
+  keys.emplace_back("pals");  // also the object in a model folder's own config.json
+  return keys;
+}
+
+bool has_reference_keys(const Json& json) {
+  for (const std::string& key : reference_adapter_keys()) {
+    if (json.contains(key)) return true;
+  }
+  return false;
+}
+
+BertConfig read_bert_config(const std::string& path) {
+  return parse_bert_config(read_json(path), path, adapter_keys());
+}
+
+AdapterConfig choose_adapter(const TrainOptions& options, const Sources& sources,
+                             const BertConfig& bert) {
+  // The file's keys first, then the flags on top of them.
+  AdapterConfig adapter;
+  std::string where = "--adapter";
+  const std::string& file =
+      options.bert_config_file.empty() ? sources.config : options.bert_config_file;
+  const Json json = read_json(file);
+  if (json.contains("pals") && json["pals"].is_object()) {
+    if (options.adapter.empty()) adapter = adapter_from_json(json["pals"], file);
+  } else if (has_reference_keys(json)) {
+    adapter = adapter_from_reference_keys(json, file);
+    where = file;
+  }
+  if (!options.adapter.empty()) {
+    if (adapter.kind != "none" && adapter.kind != options.adapter) {
+      fail_usage("--adapter ", options.adapter, " contradicts ", file, ", which asks for ",
+                 adapter.kind);
+    }
+    if (adapter.kind == "none") adapter = {};
+    adapter.kind = options.adapter;
+    where = "--adapter " + options.adapter;
+  }
+  if (options.h_aug > 0) adapter.size = options.h_aug;
+  if (options.adapter_size > 0) adapter.size = options.adapter_size;
+  if (!options.adapter_layers.empty()) {
+    adapter.layers = parse_layers(options.adapter_layers, "--adapter_layers");
+  }
+  if (options.task_pooler) adapter.task_pooler = true;
+  return resolve_adapter(adapter, bert, where);
+}
+
+bool choose_lower_case(const TrainOptions& options, const Sources& sources) {
+  if (options.do_lower_case || sources.folder.empty()) return options.do_lower_case;
+  return load_folder_tokenizer(sources.folder).do_lower_case();
+}
+
+// A file that holds task parts of its own (a whole multi-task checkpoint) is loaded whole, unless
+// --multi asks for fresh adapters.
+LoadScope scope_of(const TrainOptions& options, const TensorFile& file) {
+  const bool whole = !options.multi && (file.find("classifier.0.weight") != nullptr ||
+                                        file.find("tasks.0.classifier.weight") != nullptr);
+  return whole ? LoadScope::kAll : LoadScope::kShared;
+}
+
+}  // namespace
+
+at::ScalarType parse_precision(const std::string& name) {
+  if (name == "fp32") return at::kFloat;
+  if (name == "bf16") return at::kBFloat16;
+  if (name != "auto") {
+    fail_usage("--precision: \"", name, "\" is unknown, expected fp32, bf16 or auto");
+  }
+  return has_amx_bf16() || __builtin_cpu_supports("avx512bf16") ? at::kBFloat16 : at::kFloat;
+}
+
+const char* precision_name(at::ScalarType type) { return type == at::kFloat ? "fp32" : "bf16"; }
+
+std::vector<Task> choose_tasks(const TrainOptions& options) {
+  std::vector<Task> own;
+  if (!options.task_file.empty()) own = read_task_file(options.task_file);
+  std::vector<Task> tasks = select_tasks(options.tasks, options.task_id, own);
+  for (const Task& task : tasks) check_metrics(task);
+  return tasks;
+}
+
+RunSetup set_up_run(const TrainOptions& options) {
+  const Sources sources = find_sources(options);
+  RunSetup setup;
+  ModelDescription& description = setup.description;
+  description.tasks = choose_tasks(options);
+  description.max_seq_length = options.max_seq_length;
+  description.bert = read_bert_config(sources.config);
+  if (!sources.folder.empty() && !options.bert_config_file.empty()) {
+    read_bert_config(options.bert_config_file);  // its adapter keys count; the rest must be valid
+  }
+  if (options.dropout >= 0.0) {
+    description.bert.hidden_dropout_prob = options.dropout;
+    description.bert.attention_probs_dropout_prob = options.dropout;
+  }
+  description.adapter = choose_adapter(options, sources, description.bert);
+  if (options.max_seq_length > description.bert.max_position_embeddings) {
+    fail_usage("--max_seq_length ", options.max_seq_length, " is more than the ",
+               description.bert.max_position_embeddings, " positions of ", sources.config);
+  }
+  setup.tokenizer = std::make_unique<Tokenizer>(Vocabulary::load(sources.vocabulary),
+                                                choose_lower_case(options, sources));
+  if (setup.tokenizer->vocabulary().size() > description.bert.vocab_size) {
+    fail(sources.vocabulary, ": ", setup.tokenizer->vocabulary().size(), " tokens, but ",
+         sources.config, " has a vocab_size of ", description.bert.vocab_size);
+  }
+  setup.model = std::make_unique<MultiTaskModel>(description.bert, description.adapter,
+                                                 head_specs(description.tasks),
+                                                 parse_precision(options.precision),
+                                                 options.freeze);
+  setup.model->arena().initialize(description.bert.initializer_range, options.seed);
+  if (sources.weights.empty()) {
+    log_warning("no --init_checkpoint: training from random weights");
+  } else {
+    const TensorFile file = load_tensor_file(sources.weights);
+    load_weights(*setup.model, file, scope_of(options, file), sources.weights);
+  }
+  return setup;
+}
+
+}  // namespace pals

@@ -1,0 +1,32 @@
+// From options to tasks, tokenizer and an initialised model.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "model/model_folder.h"
+#include "train/options.h"
+
+namespace pals {
+
+/// What a run works with.
+struct RunSetup {
+  ModelDescription description;
+  std::unique_ptr<Tokenizer> tokenizer;
+  std::unique_ptr<MultiTaskModel> model;
+};
+
+/// fp32, bf16, or auto: bf16 where the processor multiplies it faster (AMX, AVX512-BF16).
+at::ScalarType parse_precision(const std::string& name);
+
+/// "fp32" or "bf16".
+const char* precision_name(at::ScalarType type);
+
+/// The tasks chosen by --tasks, --task_id and --task_file.
+std::vector<Task> choose_tasks(const TrainOptions& options);
+
+/// Finds configuration, vocabulary and weights (a model folder brings all three), builds the model,
+/// initialises it by seed and loads the checkpoint. UsageError for contradictory or missing flags.
+RunSetup set_up_run(const TrainOptions& options);
+
+}  // namespace pals

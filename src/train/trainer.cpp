@@ -1,0 +1,350 @@
+#include "train/trainer.h"
+
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <map>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/progress.h"
+#include "base/signal.h"
+#include "base/text_util.h"
+#include "data/feature_cache.h"
+#include "data/loader.h"
+#include "train/evaluator.h"
+#include "train/optimizer.h"
+#include "train/run_folder.h"
+
+namespace pals {
+namespace {
+
+constexpr double kSplitLearningRate = 3e-4;  // reference: --optim split
+constexpr int64_t kStepsPerTask = 300;
+
+void check_options(const TrainOptions& o) {
+  const auto positive = [](const char* flag, double value) {
+    if (!(value > 0.0)) fail_usage(flag, " is ", value, ", expected a number above 0");
+  };
+  if (o.output_dir.empty()) fail_usage("--output_dir is missing");
+  positive("--train_batch_size", static_cast<double>(o.train_batch_size));
+  positive("--eval_batch_size", static_cast<double>(o.eval_batch_size));
+  positive("--gradient_accumulation_steps", static_cast<double>(o.gradient_accumulation_steps));
+  positive("--num_train_epochs", o.num_train_epochs);
+  positive("--learning_rate", o.learning_rate);
+  if (o.train_batch_size % o.gradient_accumulation_steps != 0) {
+    fail_usage("--train_batch_size ", o.train_batch_size,
+               " is not a multiple of --gradient_accumulation_steps ",
+               o.gradient_accumulation_steps);
+  }
+  if (o.optim != "normal" && o.optim != "split") {
+    fail_usage("--optim: \"", o.optim, "\" is unknown, expected normal or split");
+  }
+  if (o.warmup_proportion < 0.0 || o.warmup_proportion > 1.0) {
+    fail_usage("--warmup_proportion is ", o.warmup_proportion, ", expected 0 to 1");
+  }
+  if (o.dropout >= 1.0) fail_usage("--dropout is ", o.dropout, ", expected a number below 1");
+}
+
+OptimizerOptions optimizer_options(const TrainOptions& o) {
+  return {.learning_rate = o.learning_rate,
+          .attention_learning_rate = o.optim == "split" ? kSplitLearningRate : o.learning_rate,
+          .warmup_proportion = o.warmup_proportion,
+          .schedule = parse_schedule(o.schedule)};
+}
+
+// What a run folder holds besides checkpoints.
+constexpr const char* kConfigName = "/run_config.json";
+constexpr const char* kResultsName = "/eval_results.json";
+constexpr const char* kMetricsName = "/metrics.jsonl";
+
+// Makes the folder, or checks that the run in it is this one.
+void open_run_folder(const TrainOptions& options) {
+  const std::string& folder = options.output_dir;
+  make_directories(folder);
+  const std::string config_path = folder + kConfigName;
+  const Json current = options_to_json(options);
+  if (options.overwrite_output_dir) {
+    for (const char* name : {"/checkpoints", "/best", "/best_tasks", "/final", kResultsName,
+                             kMetricsName, kConfigName}) {
+      std::filesystem::remove_all(folder + name);
+    }
+  } else if (file_exists(config_path)) {
+    const auto names = differing_options(read_json(config_path), current);
+    if (!names.empty()) {
+      fail_usage(folder, " holds a run with other values of ", join(names, ", "),
+                 "; give the same to go on with it, another --output_dir, or "
+                 "--overwrite_output_dir");
+    }
+  }
+  write_file_atomically(config_path, json_text(current) + "\n");
+}
+
+class Trainer {
+ public:
+  explicit Trainer(const TrainOptions& options)
+      : options_(options),
+        setup_(set_up_run(options)),
+        model_(*setup_.model),
+        optimizer_(optimizer_options(options)),
+        store_(make_jobs(), *setup_.tokenizer, options.max_seq_length,
+               options.cache_dir == "auto" ? default_feature_cache_dir() : options.cache_dir,
+               options.threads),
+        checkpoints_(options.output_dir + "/checkpoints", options.keep_checkpoints) {}
+
+  TrainResult run() {
+    describe();
+    if (options_.do_train) {
+      train_steps();
+      save_model_folder(options_.output_dir + "/final", model_, setup_.description,
+                        *setup_.tokenizer);
+    } else {
+      evaluate_now();
+    }
+    TrainResult result{final_results(), ""};
+    write_file_atomically(options_.output_dir + kResultsName, json_text(result.scores) + "\n");
+    if (best_.contains("average")) result.table = best_["average"]["table"].get<std::string>();
+    return result;
+  }
+
+ private:
+  std::vector<FeatureJob> make_jobs() {
+    std::vector<FeatureJob> jobs;
+    const std::vector<Task>& tasks = setup_.description.tasks;
+    if (options_.do_train) {
+      for (const Task& task : tasks) {
+        const auto files = files_of(task, "train");
+        if (files.empty()) fail_usage("task ", task.name, " has no training file");
+        jobs.push_back({task, *files.front(), options_.data_dir});
+      }
+    }
+    if (options_.do_eval) {
+      for (size_t i = 0; i < tasks.size(); ++i) {
+        for (const DataFile* file : files_of(tasks[i], "dev")) {
+          dev_jobs_.push_back({static_cast<int64_t>(jobs.size()), static_cast<int>(i), file->split});
+          jobs.push_back({tasks[i], *file, options_.data_dir});
+        }
+      }
+      if (dev_jobs_.empty()) log_warning("--do_eval: no task has a dev file");
+    }
+    return jobs;
+  }
+
+  void describe() const {
+    const ParameterTable& table = model_.arena().table();
+    int64_t task_parameters = 0;
+    for (int task = 0; task < model_.num_tasks(); ++task) task_parameters += table.count(task);
+    const auto millions = [](int64_t n) { return format_double(static_cast<double>(n) / 1e6, 2); };
+    log_info(concat("model: ", millions(table.count(kSharedOwner)), " M shared parameters, ",
+                    millions(task_parameters), " M in ", model_.num_tasks(), " task",
+                    model_.num_tasks() == 1 ? "" : "s", ", adapter ", model_.adapter_config().kind,
+                    ", ", precision_name(model_.arena().compute_type()), ", ",
+                    at::get_num_threads(), " threads, ", cpu_isa()));
+  }
+
+  void train_steps() {
+    const auto num_tasks = static_cast<int64_t>(setup_.description.tasks.size());
+    std::vector<int64_t> rows;
+    std::vector<FeaturesFuture> features;
+    for (int64_t task = 0; task < num_tasks; ++task) {
+      rows.push_back(store_.num_rows(task));
+      features.push_back(store_.features(task));
+    }
+    const StepPlan plan = plan_steps(options_, rows);
+    const TaskSampler sampler(parse_sampling(options_.sample), rows, options_.seed,
+                              plan.total_steps, plan.num_epochs, plan.steps_per_epoch);
+
+    model_.arena().prepare_training();
+    int64_t step = 0;
+    if (const auto state = checkpoints_.restore(model_.arena())) {
+      step = state->at("step").get<int64_t>();
+      best_ = state->at("best");
+      last_ = state->at("last");
+      log_info(concat("going on at step ", step, " of ", plan.total_steps));
+    }
+    MetricsLog log(options_.output_dir + kMetricsName, step);
+    TrainingLoader loader(features, sampler,
+                          {.batch_size = options_.train_batch_size,
+                           .accumulation_steps = options_.gradient_accumulation_steps,
+                           .seed = options_.seed,
+                           .first_step = step,
+                           .last_step = plan.total_steps});
+    Progress progress({.label = "train",
+                       .unit = "steps",
+                       .total = static_cast<uint64_t>(plan.total_steps),
+                       .initial = static_cast<uint64_t>(step)});
+    while (step < plan.total_steps) {
+      if (stop_requested()) {
+        save_checkpoint(step);
+        fail("stopped at step ", step, "; the same command goes on from there");
+      }
+      train_one(loader.next(), plan, log, progress);
+      ++step;
+      const bool epoch_end = step % plan.steps_per_epoch == 0 || step == plan.total_steps;
+      if (epoch_end && options_.do_eval && !dev_jobs_.empty()) {
+        evaluate_epoch(step, (step - 1) / plan.steps_per_epoch + 1, plan.num_epochs, log);
+      }
+      if (epoch_end || step % options_.save_checkpoints_steps == 0) save_checkpoint(step);
+    }
+  }
+
+  void train_one(const TrainingBatch& batch, const StepPlan& plan, MetricsLog& log,
+                 Progress& progress) {
+    model_.arena().zero_gradients(batch.task);
+    double loss = 0.0;
+    int64_t tokens = 0;
+    for (const PackedBatch& micro_batch : batch.micro_batches) {
+      loss += model_.train(micro_batch, {.seed = options_.seed,
+                                         .step = static_cast<uint64_t>(batch.step),
+                                         .rows = batch.num_rows});
+      tokens += micro_batch.num_tokens();
+    }
+    const std::string& name = setup_.description.tasks[static_cast<size_t>(batch.task)].name;
+    if (!std::isfinite(loss)) {
+      fail("step ", batch.step, ", task ", name,
+           ": the loss is not finite; try a lower --learning_rate, or --precision fp32");
+    }
+    optimizer_.step(model_.arena(), batch.task, batch.step, plan.total_steps);
+    log.write({{"step", batch.step},
+               {"task", name},
+               {"loss", loss},
+               {"learning_rate", optimizer_.learning_rate(batch.step, plan.total_steps)},
+               {"rows", batch.num_rows},
+               {"tokens", tokens}});
+    smooth_loss_ = smooth_loss_ < 0.0 ? loss : 0.98 * smooth_loss_ + 0.02 * loss;
+    progress.update(static_cast<uint64_t>(batch.step + 1),
+                    concat("loss ", format_double(smooth_loss_, 3)));
+  }
+
+  std::vector<TaskScores> evaluate_model() {
+    if (dev_sets_.empty()) {
+      for (const DevJob& job : dev_jobs_) {
+        dev_sets_.push_back({job.task, job.split, store_.features(job.number).get()});
+      }
+    }
+    return evaluate(model_, setup_.description.tasks, dev_sets_, options_.eval_batch_size);
+  }
+
+  void evaluate_now() {
+    const std::vector<TaskScores> scores = evaluate_model();
+    last_ = scores_to_json(scores);
+    best_["average"] = {{"step", 0}, {"score", average_score(scores)}, {"scores", last_},
+                        {"table", scores_table(scores)}};
+  }
+
+  void evaluate_epoch(int64_t step, int64_t epoch, int64_t num_epochs, MetricsLog& log) {
+    const std::vector<TaskScores> scores = evaluate_model();
+    last_ = scores_to_json(scores);
+    log.write({{"after_step", step}, {"epoch", epoch}, {"evaluation", last_}});
+    log_info(concat("epoch ", epoch, " of ", num_epochs, ", after step ", step, ":\n",
+                    scores_table(scores)));
+    const double average = average_score(scores);
+    const std::string folder = options_.output_dir;
+    std::string written;
+    if (improves(best_, "average", average)) {
+      best_["average"] = {{"step", step}, {"score", average}, {"scores", last_},
+                          {"table", scores_table(scores)}};
+      written = folder + "/best";
+      save_model_folder(written, model_, setup_.description, *setup_.tokenizer);
+    }
+    if (!options_.save_best_tasks || scores.size() < 2) return;
+    for (const TaskScores& task_scores : scores) {
+      const std::string& name = task_scores.task;
+      if (!improves(best_["tasks"], name, task_scores.score)) continue;
+      best_["tasks"][name] = {
+          {"step", step}, {"score", task_scores.score}, {"scores", last_["tasks"][name]}};
+      make_directories(folder + "/best_tasks");
+      const std::string path = folder + "/best_tasks/" + name;
+      save_model_folder(path, model_, setup_.description, *setup_.tokenizer, task_number(name),
+                        written);
+      if (written.empty()) written = path;
+    }
+  }
+
+  static bool improves(const Json& best, const std::string& name, double score) {
+    return !best.is_object() || !best.contains(name) ||
+           score > best[name].at("score").get<double>();
+  }
+
+  int task_number(const std::string& name) const {
+    const std::vector<Task>& tasks = setup_.description.tasks;
+    for (size_t i = 0; i < tasks.size(); ++i) {
+      if (tasks[i].name == name) return static_cast<int>(i);
+    }
+    return -1;
+  }
+
+  void save_checkpoint(int64_t step) const {
+    checkpoints_.save(model_.arena(), step, {{"step", step}, {"best", best_}, {"last", last_}});
+  }
+
+  // The best model by average, as `pals eval --model <run>/best` gives it again; then the last one,
+  // and each task's best.
+  OrderedJson final_results() const {
+    OrderedJson results;
+    if (best_.contains("average")) {
+      results["average"] = best_["average"]["scores"]["average"];
+      results["tasks"] = best_["average"]["scores"]["tasks"];
+      results["step"] = best_["average"]["step"];
+      results["last"] = last_;
+    }
+    if (best_.contains("tasks")) results["best_by_task"] = best_["tasks"];
+    return results;
+  }
+
+  struct DevJob {
+    int64_t number = 0;
+    int task = 0;
+    std::string split;
+  };
+
+  const TrainOptions& options_;
+  std::vector<DevJob> dev_jobs_;
+  RunSetup setup_;
+  MultiTaskModel& model_;
+  Optimizer optimizer_;
+  FeatureStore store_;
+  CheckpointStore checkpoints_;
+  std::vector<EvaluationSet> dev_sets_;
+  Json best_ = Json::object(), last_ = Json::object();
+  double smooth_loss_ = -1.0;
+};
+
+}  // namespace
+
+StepPlan plan_steps(const TrainOptions& options, const std::vector<int64_t>& task_rows) {
+  const auto epochs = static_cast<int64_t>(std::ceil(options.num_train_epochs - 1e-9));
+  StepPlan plan;
+  plan.steps_per_epoch = options.steps_per_epoch;
+  if (plan.steps_per_epoch <= 0) {
+    if (options.max_steps > 0) {
+      plan.steps_per_epoch = (options.max_steps + epochs - 1) / epochs;
+    } else if (task_rows.size() == 1) {
+      plan.steps_per_epoch = steps_per_pass(task_rows.front(), options.train_batch_size);
+    } else {
+      plan.steps_per_epoch = kStepsPerTask * static_cast<int64_t>(task_rows.size());
+    }
+  }
+  plan.total_steps = options.max_steps > 0
+                         ? options.max_steps
+                         : static_cast<int64_t>(std::llround(
+                               options.num_train_epochs *
+                               static_cast<double>(plan.steps_per_epoch)));
+  plan.total_steps = std::max<int64_t>(1, plan.total_steps);
+  plan.num_epochs = (plan.total_steps + plan.steps_per_epoch - 1) / plan.steps_per_epoch;
+  return plan;
+}
+
+TrainResult train(const TrainOptions& given) {
+  TrainOptions options = given;
+  if (!options.do_train && !options.do_eval) options.do_train = options.do_eval = true;
+  check_options(options);
+  if (options.threads > 0) at::set_num_threads(options.threads);
+  open_run_folder(options);
+  return Trainer(options).run();
+}
+
+}  // namespace pals
