@@ -12,13 +12,15 @@ The same seed gives the same bytes. Needs only Python's standard library.
 
 import argparse
 import csv
+import io
 import json
 import pathlib
 import random
 
 import demo_words as words
 
-TRAIN_ROWS = 2400
+# Pairs are learned more slowly than single sentences; sampling by size gives them half of the steps.
+TRAIN_ROWS = {"sentiment": 2400, "paraphrase": 4800, "similarity": 2400}
 DEV_ROWS = 300
 
 
@@ -200,6 +202,40 @@ def similarity_row(part, rng):
 
 # ---- files ----
 
+# The task file (docs/tasks.md).
+TASKS = [
+    {
+        "name": "sentiment",
+        "kind": "classification",
+        "labels": ["negative", "positive"],
+        "text_a": "sentence",
+        "label": "label",
+        "train": "sentiment_train.tsv",
+        "dev": "sentiment_dev.tsv",
+    },
+    {
+        "name": "paraphrase",
+        "kind": "classification",
+        "labels": ["different", "same"],
+        "metrics": ["accuracy", "f1"],
+        "text_a": "first",
+        "text_b": "second",
+        "label": "label",
+        "train": "paraphrase_train.csv",
+        "dev": "paraphrase_dev.csv",
+    },
+    {
+        "name": "similarity",
+        "kind": "regression",
+        "label_scale": 5,
+        "text_a": "first",
+        "text_b": "second",
+        "label": "score",
+        "train": "similarity_train.jsonl",
+        "dev": "similarity_dev.jsonl",
+    },
+]
+
 
 def rows_of(make, part, count, seed):
     """`count` different rows. A row's texts occur once only."""
@@ -215,20 +251,27 @@ def rows_of(make, part, count, seed):
     return rows
 
 
+def write_text(path, text):
+    """Writes only what differs, so that an unchanged file keeps its time stamp."""
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        path.write_text(text, encoding="utf-8")
+
+
 def write_tsv(path, rows):
     lines = ["\t".join(rows[0])] + ["\t".join(str(value) for value in row.values()) for row in rows]
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_text(path, "\n".join(lines) + "\n")
 
 
 def write_csv(path, rows):
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, rows[0], quoting=csv.QUOTE_ALL, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    out = io.StringIO()
+    writer = csv.DictWriter(out, rows[0], quoting=csv.QUOTE_ALL, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(path, out.getvalue())
 
 
 def write_jsonl(path, rows):
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    write_text(path, "".join(json.dumps(row) + "\n" for row in rows))
 
 
 def main():
@@ -237,14 +280,15 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)
-    for name, make, write, suffix in (
-        ("sentiment", sentiment_row, write_tsv, "tsv"),
-        ("paraphrase", paraphrase_row, write_csv, "csv"),
-        ("similarity", similarity_row, write_jsonl, "jsonl"),
+    for task, make, write in (
+        ("sentiment", sentiment_row, write_tsv),
+        ("paraphrase", paraphrase_row, write_csv),
+        ("similarity", similarity_row, write_jsonl),
     ):
-        for part, count in (("train", TRAIN_ROWS), ("dev", DEV_ROWS)):
-            rows = rows_of(make, part, count, arguments.seed)
-            write(arguments.folder / f"{name}_{part}.{suffix}", rows)
+        entry = next(item for item in TASKS if item["name"] == task)
+        for part, count in (("train", TRAIN_ROWS[task]), ("dev", DEV_ROWS)):
+            write(arguments.folder / entry[part], rows_of(make, part, count, arguments.seed))
+    write_text(arguments.folder / "tasks.json", json.dumps({"tasks": TASKS}, indent=2) + "\n")
 
 
 if __name__ == "__main__":
