@@ -18,8 +18,8 @@ python3 scripts/make_demo_data.py demo/data
 
 options=(
   --task_file demo/data/tasks.json --init_checkpoint "$minilm" --max_seq_length 64
-  --adapter pals --adapter_size 102 --sample anneal --dropout 0.05
-  --train_batch_size 32 --eval_batch_size 100 --learning_rate 1e-4 --max_steps 300 --num_train_epochs 3
+  --adapter pals --adapter_size 102 --sample anneal
+  --train_batch_size 32 --eval_batch_size 100 --learning_rate 3e-5 --max_steps 300 --num_train_epochs 3
 )
 # A run of other options or other data is no use; one of the same is gone on with.
 mark=$(cat demo/data/* <(echo "${options[@]}") | sha256sum)
