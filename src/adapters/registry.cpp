@@ -87,7 +87,8 @@ AdapterConfig resolve_adapter(AdapterConfig config, const BertConfig& bert,
   if (kind->default_size == 0) {
     config.size = 0;
   } else {
-    if (config.size == 0) {  // the same share of hidden_size as in the paper, rounded to whole heads
+    if (config.size ==
+        0) {  // the same share of hidden_size as in the paper, rounded to whole heads
       const int64_t scaled = kind->default_size * bert.hidden_size / 768;
       config.size = std::max<int64_t>(1, scaled / kind->heads) * kind->heads;
     }
@@ -103,7 +104,8 @@ AdapterConfig resolve_adapter(AdapterConfig config, const BertConfig& bert,
   }
   const bool limited = !config.layers.empty();
   if (limited && !kind->by_layer && !lhuc) {
-    fail_usage(where, ": ", kind->name, " stands on top of the encoder and has no layers to choose");
+    fail_usage(where, ": ", kind->name,
+               " stands on top of the encoder and has no layers to choose");
   }
   for (const int layer : config.layers) {
     if (layer < 0 || layer >= bert.num_hidden_layers) {
@@ -116,8 +118,7 @@ AdapterConfig resolve_adapter(AdapterConfig config, const BertConfig& bert,
     std::iota(config.layers.begin(), config.layers.end(), 0);
   }
   std::sort(config.layers.begin(), config.layers.end());
-  config.layers.erase(std::unique(config.layers.begin(), config.layers.end()),
-                      config.layers.end());
+  config.layers.erase(std::unique(config.layers.begin(), config.layers.end()), config.layers.end());
   return config;
 }
 
@@ -125,9 +126,9 @@ TaskAdapter build_adapter(ParameterTable& table, int task, const BertConfig& ber
                           const AdapterConfig& config) {
   const auto [kind, lhuc] = parse_kind(config.kind, "adapter");
   TaskAdapter adapter(bert.num_hidden_layers);
-  const AdapterBuild build{table,       "tasks." + std::to_string(task) + ".",
-                           task,        bert,
-                           config.size, config.bottleneck_size,
+  const AdapterBuild build{table,        "tasks." + std::to_string(task) + ".",
+                           task,         bert,
+                           config.size,  config.bottleneck_size,
                            config.layers};
   if (kind->build != nullptr) kind->build(build, adapter);
   if (lhuc) add_lhuc(build, adapter);
@@ -135,9 +136,9 @@ TaskAdapter build_adapter(ParameterTable& table, int task, const BertConfig& ber
 }
 
 const std::vector<std::string>& reference_adapter_keys() {
-  static const std::vector<std::string> keys = {"hidden_size_aug", "extra_dim",    "mult",
-                                                "pals",            "houlsby",      "lhuc",
-                                                "top",             "bert_lay_top", "num_tasks"};
+  static const std::vector<std::string> keys = {
+      "hidden_size_aug", "extra_dim", "mult", "pals", "houlsby", "lhuc", "top",
+      "bert_lay_top",    "num_tasks"};
   return keys;
 }
 
@@ -145,7 +146,8 @@ AdapterConfig adapter_from_reference_keys(const Json& json, const std::string& w
   const auto flag = [&](const char* key) {
     const auto it = json.find(key);
     if (it == json.end()) return false;
-    if (!it->is_boolean()) fail(where, ": \"", key, "\" is ", it->dump(), ", expected true or false");
+    if (!it->is_boolean())
+      fail(where, ": \"", key, "\" is ", it->dump(), ", expected true or false");
     return it->get<bool>();
   };
   const auto size = [&](const char* key, int64_t otherwise) {
@@ -219,8 +221,10 @@ std::vector<int> parse_layers(const std::string& text, const std::string& where)
   for (const std::string_view part : split(text, ',')) {
     const size_t dash = part.find('-');
     const int first = number(part.substr(0, dash));
-    const int last = dash == std::string_view::npos ? first
-                                               : number(part.substr(dash + 1));
+    const int last = dash == std::string_view::npos ? first : number(part.substr(dash + 1));
+    if (last < first) {
+      fail_usage(where, ": \"", part, "\" runs backwards; write ", last, "-", first);
+    }
     for (int layer = first; layer <= last; ++layer) layers.push_back(layer);
   }
   return layers;
