@@ -1,0 +1,211 @@
+#include "adapters/registry.h"
+
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+#include "base/file.h"
+
+namespace pals {
+namespace {
+
+BertConfig base() { return BertConfig(); }
+
+BertConfig mini() {
+  BertConfig config;
+  config.hidden_size = 384;
+  config.num_hidden_layers = 6;
+  return config;
+}
+
+AdapterConfig resolved(const std::string& kind, int64_t size = 0, std::vector<int> layers = {},
+                       const BertConfig& bert = base()) {
+  AdapterConfig config;
+  config.kind = kind;
+  config.size = size;
+  config.layers = std::move(layers);
+  return resolve_adapter(config, bert, "--adapter");
+}
+
+template <typename Action>
+std::string error_of(const Action& action) {
+  try {
+    action();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+void expect_parts(const std::string& message, const std::vector<std::string>& parts) {
+  for (const std::string& part : parts) {
+    EXPECT_NE(message.find(part), std::string::npos) << part << " in: " << message;
+  }
+}
+
+TEST(AdapterNames, CoverEveryKindWithAndWithoutLhuc) {
+  EXPECT_EQ(adapter_names(),
+            (std::vector<std::string>{"none", "pals", "low_rank", "houlsby", "houlsby_pals",
+                                      "top_attention", "top_bert_layer", "lhuc", "pals_lhuc",
+                                      "low_rank_lhuc", "houlsby_lhuc", "houlsby_pals_lhuc",
+                                      "top_attention_lhuc", "top_bert_layer_lhuc"}));
+}
+
+TEST(ResolveAdapter, DefaultSizesAreThePapers) {
+  EXPECT_EQ(resolved("none").size, 0);
+  EXPECT_EQ(resolved("lhuc").size, 0);
+  EXPECT_EQ(resolved("pals").size, 204);
+  EXPECT_EQ(resolved("pals_lhuc").size, 204);
+  EXPECT_EQ(resolved("low_rank").size, 100);
+  EXPECT_EQ(resolved("houlsby").size, 50);
+  EXPECT_EQ(resolved("houlsby_pals").size, 156);
+  EXPECT_EQ(resolved("houlsby_pals").bottleneck_size, 50);
+  EXPECT_EQ(resolved("top_attention").size, 204);
+  EXPECT_EQ(resolved("top_bert_layer").size, 0);
+}
+
+TEST(ResolveAdapter, DefaultSizesScaleAndStillDivide) {
+  for (const std::string& name : adapter_names()) {
+    for (const int64_t hidden_size : {12, 36, 128, 384, 500, 1024}) {
+      BertConfig bert = base();
+      bert.hidden_size = hidden_size;
+      EXPECT_NO_THROW(resolved(name, 0, {}, bert)) << name << " at " << hidden_size;
+    }
+  }
+  EXPECT_EQ(resolved("pals", 0, {}, mini()).size, 102);
+}
+
+TEST(ResolveAdapter, SizesThatDoNotDivideNameTheNearest) {
+  expect_parts(error_of([] { resolved("pals", 200); }), {"--adapter", "200", "6", "198 and 204"});
+  expect_parts(error_of([] { resolved("houlsby_pals", 3); }), {"3", "nearest sizes: 6"});
+  expect_parts(error_of([] { resolved("top_attention", 102); }), {"102", "12", "96 and 108"});
+  EXPECT_EQ(resolved("low_rank", 7).size, 7);
+  EXPECT_THROW(resolved("low_rank", -1), UsageError);
+  EXPECT_THROW(resolved("low_rank", int64_t{1} << 40), UsageError);
+}
+
+TEST(ResolveAdapter, UnknownKindsNameTheNearestAndAll) {
+  expect_parts(error_of([] { resolved("palls"); }), {"palls", "\"pals\"", "top_bert_layer"});
+  expect_parts(error_of([] { resolved("xyzzy_lhuc"); }), {"xyzzy", "houlsby_pals_lhuc"});
+  EXPECT_THROW(resolved(""), UsageError);
+  EXPECT_THROW(resolved("_lhuc"), UsageError);
+  EXPECT_THROW(resolved("lhuc_lhuc"), UsageError);
+}
+
+TEST(ResolveAdapter, LayersAreSortedCheckedAndAllByDefault) {
+  EXPECT_EQ(resolved("pals", 0, {}, mini()).layers, (std::vector<int>{0, 1, 2, 3, 4, 5}));
+  EXPECT_EQ(resolved("pals", 0, {5, 3, 5}, mini()).layers, (std::vector<int>{3, 5}));
+  expect_parts(error_of([] { resolved("pals", 0, {6}, mini()); }), {"6", "0 to 5"});
+  EXPECT_THROW(resolved("pals", 0, {-1}, mini()), UsageError);
+  EXPECT_THROW(resolved("top_attention", 0, {1}, mini()), UsageError);
+  EXPECT_EQ(resolved("top_attention_lhuc", 0, {1}, mini()).layers, std::vector<int>{1});
+}
+
+TEST(ParseLayers, TakesNumbersAndRanges) {
+  EXPECT_EQ(parse_layers("6-8", "x"), (std::vector<int>{6, 7, 8}));
+  EXPECT_EQ(parse_layers("0,2-3,5", "x"), (std::vector<int>{0, 2, 3, 5}));
+  EXPECT_EQ(parse_layers("4-4", "x"), std::vector<int>{4});
+  for (const char* bad :
+       {"", ",", "1,", "a", "1-", "-1", "1-2-3", " 1", "1.5", "99999999999", "5-2", "0-1024"}) {
+    EXPECT_THROW(parse_layers(bad, "--adapter_layers"), UsageError) << bad;
+  }
+  expect_parts(error_of([] { parse_layers("5-2", "--adapter_layers"); }),
+               {"--adapter_layers", "5-2", "2-5"});
+}
+
+TEST(ReferenceKeys, ChooseTheKind) {
+  const auto kind = [](const Json& json) {
+    return adapter_from_reference_keys(json, "config.json").kind;
+  };
+  EXPECT_EQ(kind(Json::object()), "none");
+  EXPECT_EQ(kind({{"mult", true}, {"pals", true}}), "pals");
+  EXPECT_EQ(kind({{"mult", true}}), "low_rank");
+  EXPECT_EQ(kind({{"mult", true}, {"pals", false}}), "low_rank");
+  EXPECT_EQ(kind({{"houlsby", true}}), "houlsby");
+  EXPECT_EQ(kind({{"houlsby", true}, {"pals", true}}), "houlsby_pals");
+  EXPECT_EQ(kind({{"top", true}}), "top_attention");
+  EXPECT_EQ(kind({{"top", true}, {"bert_lay_top", true}}), "top_bert_layer");
+  EXPECT_EQ(kind({{"lhuc", true}}), "lhuc");
+  EXPECT_EQ(kind({{"lhuc", true}, {"mult", true}, {"pals", true}}), "pals_lhuc");
+}
+
+TEST(ReferenceKeys, ChooseTheSizes) {
+  const auto read = [](const Json& json) {
+    return resolve_adapter(adapter_from_reference_keys(json, "config.json"), base(), "config.json");
+  };
+  EXPECT_EQ(read({{"mult", true}, {"pals", true}}).size, 204);
+  EXPECT_EQ(read({{"mult", true}, {"pals", true}, {"hidden_size_aug", 60}}).size, 60);
+  EXPECT_EQ(read({{"mult", true}, {"hidden_size_aug", 100}}).size, 100);
+  EXPECT_EQ(read({{"mult", true}, {"hidden_size_aug", 100}, {"extra_dim", 30}}).size, 30);
+  EXPECT_EQ(read({{"mult", true}, {"hidden_size_aug", 100}, {"extra_dim", nullptr}}).size, 100);
+  EXPECT_EQ(read({{"houlsby", true}, {"hidden_size_aug", 50}}).size, 50);
+  EXPECT_EQ(read({{"top", true}, {"bert_lay_top", true}, {"hidden_size_aug", 50}}).size, 0);
+  const AdapterConfig both =
+      read({{"houlsby", true}, {"pals", true}, {"hidden_size_aug", 156}, {"extra_dim", 50}});
+  EXPECT_EQ(both.size, 156);
+  EXPECT_EQ(both.bottleneck_size, 50);
+}
+
+TEST(ReferenceKeys, ContradictionsAndBadValuesAreErrors) {
+  const auto error = [](const Json& json) {
+    return error_of([&] { adapter_from_reference_keys(json, "config.json"); });
+  };
+  expect_parts(error({{"mult", true}, {"houlsby", true}}), {"config.json", "only one"});
+  expect_parts(error({{"pals", true}}), {"\"pals\" needs"});
+  expect_parts(error({{"bert_lay_top", true}}), {"\"bert_lay_top\" needs"});
+  expect_parts(error({{"mult", 1}}), {"\"mult\" is 1", "true or false"});
+  expect_parts(error({{"mult", true}, {"hidden_size_aug", "60"}}), {"hidden_size_aug", "whole"});
+}
+
+// The seven configurations of the README, at BERT-base's size.
+TEST(ReferenceKeys, ConfigurationFilesGiveTheirAdapter) {
+  struct Row {
+    const char* file;
+    const char* kind;
+    int64_t size, bottleneck_size;
+  };
+  const std::vector<Row> rows = {
+      {"bert_config.json", "none", 0, 0},
+      {"pals_config.json", "pals", 204, 0},
+      {"low_rank_config.json", "low_rank", 100, 0},
+      {"top_attn_config.json", "top_attention", 204, 0},
+      {"top_bert_layer_config.json", "top_bert_layer", 0, 0},
+      {"houlsby_config.json", "houlsby", 50, 0},
+      {"houlsby_plus_pals_config.json", "houlsby_pals", 156, 50},
+  };
+  for (const Row& row : rows) {
+    const std::string path = std::string(PALS_SOURCE_DIR) + "/configs/" + row.file;
+    const Json json = read_json(path);
+    const BertConfig bert = parse_bert_config(json, path, reference_adapter_keys());
+    EXPECT_EQ(bert.hidden_size, 768) << path;
+    EXPECT_EQ(bert.num_hidden_layers, 12) << path;
+    const AdapterConfig adapter =
+        resolve_adapter(adapter_from_reference_keys(json, path), bert, path);
+    EXPECT_EQ(adapter.kind, row.kind) << path;
+    EXPECT_EQ(adapter.size, row.size) << path;
+    EXPECT_EQ(adapter.bottleneck_size, row.bottleneck_size) << path;
+  }
+}
+
+TEST(AdapterJson, RoundTrips) {
+  for (const std::string& name : adapter_names()) {
+    AdapterConfig config = resolved(name);
+    config.task_pooler = true;
+    const Json json = adapter_to_json(config);
+    EXPECT_EQ(adapter_to_json(adapter_from_json(json, "config.json")), json) << name;
+  }
+}
+
+TEST(AdapterJson, BadObjectsAreErrors) {
+  const Json good = adapter_to_json(resolved("pals"));
+  for (const auto& item : good.items()) {
+    Json json = good;
+    json.erase(item.key());
+    expect_parts(error_of([&] { adapter_from_json(json, "config.json"); }), {"config.json"});
+    json[item.key()] = Json::object();
+    expect_parts(error_of([&] { adapter_from_json(json, "config.json"); }), {"config.json"});
+  }
+  expect_parts(error_of([&] { adapter_from_json(Json::array(), "config.json"); }), {"config.json"});
+}
+
+}  // namespace
+}  // namespace pals
