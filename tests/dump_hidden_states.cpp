@@ -1,5 +1,5 @@
-// dump_hidden_states FOLDER OUTPUT < LINES: the shared encoder of a model folder on lines of text, for
-// comparison with other programs. OUTPUT (safetensors) holds, for line i, `i.input_ids` [T] as
+// dump_hidden_states FOLDER OUTPUT < LINES: the shared encoder of a model folder on lines of text,
+// for comparison with other programs. OUTPUT (safetensors) holds, for line i, `i.input_ids` [T] as
 // floats, `i.last_hidden_state` [T, H] and `i.pooler_output` [H].
 #include <iostream>
 

@@ -80,9 +80,8 @@ TEST_P(GoldenModel, SixStepsMatch) {
   const ReferenceSet set(GetParam());
   ParameterArena& arena = set.model->arena();
   arena.prepare_training();
-  const Optimizer optimizer({.learning_rate = 3e-3,
-                             .attention_learning_rate = 3e-3,
-                             .warmup_proportion = 1.0 / 3.0});
+  const Optimizer optimizer(
+      {.learning_rate = 3e-3, .attention_learning_rate = 3e-3, .warmup_proportion = 1.0 / 3.0});
   for (int step = 0; step < 6; ++step) {
     const int task = step % set.num_tasks();
     const PackedBatch batch = set.batch(task);

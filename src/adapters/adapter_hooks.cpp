@@ -101,14 +101,12 @@ at::Tensor AdapterHooks::feed_forward_term(const Pass& pass, int layer,
   if (!any_module(segments_, select)) return {};
   const bool reads_attention =
       adapters_[static_cast<size_t>(segments_.front().task)].feed_forward_reads_attention;
-  return forward_segments(
-      pass, segments_, layer,
-      reads_attention ? activations.attention_output : activations.layer_input, Absent::kZero,
-      select);
+  return forward_segments(pass, segments_, layer,
+                          reads_attention ? activations.attention_output : activations.layer_input,
+                          Absent::kZero, select);
 }
 
-void AdapterHooks::feed_forward_term_backward(const Pass& pass, int layer,
-                                              const at::Tensor& d_term,
+void AdapterHooks::feed_forward_term_backward(const Pass& pass, int layer, const at::Tensor& d_term,
                                               LayerActivations& gradients) {
   const auto select = select_from(adapters_, &TaskAdapter::feed_forward_term, layer);
   if (!any_module(segments_, select)) return;

@@ -1,4 +1,5 @@
-// Adapters in both residual blocks of a layer, after Houlsby et al. 2019 as the reference places them.
+// Adapters in both residual blocks of a layer, after Houlsby et al. 2019 as the reference places
+// them.
 #pragma once
 
 #include "adapters/module.h"
@@ -9,8 +10,8 @@ namespace pals {
 /// LowRank(attention output) in the output block.
 void build_houlsby(const AdapterBuild& build, TaskAdapter& adapter);
 
-/// The same with a projected attention layer of size P as the second module; the low-rank modules have
-/// bottleneck_size.
+/// The same with a projected attention layer of size P as the second module; the low-rank modules
+/// have bottleneck_size.
 void build_houlsby_pals(const AdapterBuild& build, TaskAdapter& adapter);
 
 }  // namespace pals

@@ -21,9 +21,9 @@ ProjectedAttention::ProjectedAttention(const AdapterBuild& build, int layer,
 
 at::Tensor ProjectedAttention::forward(const Pass& pass, int layer, const at::Tensor& x) const {
   const int64_t tokens = x.size(0), size = down_.out_features();
-  const at::Tensor projected = down_.forward(pass, x);      // [S, P]
-  const at::Tensor qkv = qkv_.forward(pass, projected);     // [S, 3P]
-  at::Tensor context = pass.empty({tokens, size});          // [S, P]
+  const at::Tensor projected = down_.forward(pass, x);   // [S, P]
+  const at::Tensor qkv = qkv_.forward(pass, projected);  // [S, 3P]
+  at::Tensor context = pass.empty({tokens, size});       // [S, P]
   at::Tensor logsumexp = pass.empty_float({tokens, kNumHeads});
   attention_forward(qkv.narrow(1, 0, size), qkv.narrow(1, size, size),
                     qkv.narrow(1, 2 * size, size), pass.rows, kNumHeads, scale_,

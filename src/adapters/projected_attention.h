@@ -5,8 +5,8 @@
 
 namespace pals {
 
-/// Stickland and Murray 2019, section 3.1. SA: multi-head attention with 6 heads of P/6, the layer's own query, key
-/// and value with biases, attention dropout, no output projection.
+/// Stickland and Murray 2019, section 3.1. SA: multi-head attention with 6 heads of P/6, the
+/// layer's own query, key and value with biases, attention dropout, no output projection.
 class ProjectedAttention : public AdapterModule {
  public:
   static constexpr int64_t kNumHeads = 6;

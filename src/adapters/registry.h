@@ -13,9 +13,9 @@ namespace pals {
 struct AdapterKind {
   const char* name;
   const char* description;
-  int64_t default_size;    ///< for hidden_size 768; 0: the kind has no size
-  int64_t heads;           ///< the size must be a multiple of it
-  bool by_layer;           ///< can be limited to some layers
+  int64_t default_size;  ///< for hidden_size 768; 0: the kind has no size
+  int64_t heads;         ///< the size must be a multiple of it
+  bool by_layer;         ///< can be limited to some layers
   void (*build)(const AdapterBuild&, TaskAdapter&);  ///< null: nothing but LHUC
 };
 
@@ -33,8 +33,8 @@ struct AdapterConfig {
 /// All names that --adapter takes.
 std::vector<std::string> adapter_names();
 
-/// Fills in what is left open and checks kind, sizes and layers; Error on a bad choice (`where` names
-/// the flag or file), with the nearest valid sizes.
+/// Fills in what is left open and checks kind, sizes and layers; Error on a bad choice (`where`
+/// names the flag or file), with the nearest valid sizes.
 AdapterConfig resolve_adapter(AdapterConfig config, const BertConfig& bert,
                               const std::string& where);
 

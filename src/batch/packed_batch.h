@@ -20,10 +20,10 @@ struct PackedBatch {
   std::vector<int32_t> position_ids;    ///< [S], from 0 in each row
   std::vector<int32_t> cu_seqlens;      ///< [B+1], cu_seqlens[b] is row b's first token
   int64_t max_seqlen = 0;
-  std::vector<Segment> segments;    ///< in order, covering all rows
-  std::vector<int64_t> row_ids;     ///< [B] where a row stands in the caller's order
-  std::vector<int32_t> labels;      ///< [B] class indices (-1: none)
-  std::vector<float> values;        ///< [B] regression targets
+  std::vector<Segment> segments;  ///< in order, covering all rows
+  std::vector<int64_t> row_ids;   ///< [B] where a row stands in the caller's order
+  std::vector<int32_t> labels;    ///< [B] class indices (-1: none)
+  std::vector<float> values;      ///< [B] regression targets
 
   int64_t num_rows() const { return static_cast<int64_t>(row_ids.size()); }
   int64_t num_tokens() const { return static_cast<int64_t>(token_ids.size()); }

@@ -28,9 +28,9 @@ struct BertConfig {
   int64_t head_size() const { return hidden_size / num_attention_heads; }
 };
 
-/// Reads BERT's keys of a configuration object. `other_keys` names further keys that the caller reads
-/// itself (adapters). Metadata keys of transformers' and Google's files are ignored; any other key, a
-/// missing size or a value out of range is an Error that begins with `where`.
+/// Reads BERT's keys of a configuration object. `other_keys` names further keys that the caller
+/// reads itself (adapters). Metadata keys of transformers' and Google's files are ignored; any
+/// other key, a missing size or a value out of range is an Error that begins with `where`.
 BertConfig parse_bert_config(const Json& json, const std::string& where,
                              const std::vector<std::string>& other_keys);
 

@@ -16,8 +16,8 @@ Embeddings::Embeddings(ParameterTable& table, const BertConfig& config)
     : word_(add_table(table, "word_embeddings", config.vocab_size, config.hidden_size)),
       position_(add_table(table, "position_embeddings", config.max_position_embeddings,
                           config.hidden_size)),
-      token_type_(add_table(table, "token_type_embeddings", config.type_vocab_size,
-                            config.hidden_size)),
+      token_type_(
+          add_table(table, "token_type_embeddings", config.type_vocab_size, config.hidden_size)),
       layer_norm_(table, "embeddings.", config.hidden_size),
       hidden_size_(config.hidden_size),
       epsilon_(config.layer_norm_eps) {}

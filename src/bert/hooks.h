@@ -11,19 +11,21 @@ struct LayerActivations {
   at::Tensor attention_output;  ///< after the attention's LayerNorm, [S, H]
 };
 
-/// The encoder calls these and knows nothing of what stands behind them. A term that is absent is an
-/// undefined tensor. Forward calls come layer by layer, backward calls in exactly the reverse order.
+/// The encoder calls these and knows nothing of what stands behind them. A term that is absent is
+/// an undefined tensor. Forward calls come layer by layer, backward calls in exactly the reverse
+/// order.
 class EncoderHooks {
  public:
   virtual ~EncoderHooks() = default;
 
   /// Whether after_attention_dense adds anything in this layer.
   virtual bool has_attention_term(int layer) const = 0;
-  /// A term beside x, the attention's dense output after dropout: LayerNorm(x + term + layer input).
+  /// A term beside x, the attention's dense output after dropout: LayerNorm(x + term + layer
+  /// input).
   virtual at::Tensor after_attention_dense(const Pass& pass, int layer, const at::Tensor& x) = 0;
   /// Adds to dx what reaches x through the term.
-  virtual void after_attention_dense_backward(const Pass& pass, int layer,
-                                              const at::Tensor& d_term, at::Tensor& dx) = 0;
+  virtual void after_attention_dense_backward(const Pass& pass, int layer, const at::Tensor& d_term,
+                                              at::Tensor& dx) = 0;
 
   /// A term inside the output LayerNorm.
   virtual at::Tensor feed_forward_term(const Pass& pass, int layer,

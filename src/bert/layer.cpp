@@ -129,10 +129,9 @@ at::Tensor BertLayer::forward(const Pass& pass, int layer, const at::Tensor& h,
   if (hooks != nullptr) term = hooks->feed_forward_term(pass, layer, {h, a});
   at::Tensor y = pass.empty(h.sizes());
   at::Tensor mean = pass.empty_float({tokens}), rstd = pass.empty_float({tokens});
-  dropout_add_layer_norm_forward(z, output_.bias(pass), a, term, layer_norm_.gamma(pass),
-                                 layer_norm_.beta(pass), epsilon_,
-                                 pass.hidden_dropout(layer, kFeedForwardOutput),
-                                 pass.rows.token_keys, y, mean, rstd);
+  dropout_add_layer_norm_forward(
+      z, output_.bias(pass), a, term, layer_norm_.gamma(pass), layer_norm_.beta(pass), epsilon_,
+      pass.hidden_dropout(layer, kFeedForwardOutput), pass.rows.token_keys, y, mean, rstd);
   pass.save(z, mean, rstd);
   return hooks != nullptr ? hooks->after_layer(pass, layer, y) : y;
 }
@@ -143,7 +142,8 @@ at::Tensor BertLayer::backward(const Pass& pass, int layer, at::Tensor dy,
   const Dropout dropout = pass.hidden_dropout(layer, kFeedForwardOutput);
 
   const auto [z, mean, rstd] = pass.take<3>();
-  at::Tensor da = pass.empty(dy.sizes());  // the residual's share first; it is the term's gradient too
+  at::Tensor da =
+      pass.empty(dy.sizes());  // the residual's share first; it is the term's gradient too
   at::Tensor dx = dropout.active() ? pass.empty(dy.sizes()) : da;
   dropout_add_layer_norm_backward(dy, z, mean, rstd, layer_norm_.gamma(pass), dropout,
                                   pass.rows.token_keys, da, dx, layer_norm_.gamma_gradient(pass),

@@ -1,4 +1,5 @@
-// One BERT layer: self-attention, feed-forward, and their residual LayerNorms, forward and backward.
+// One BERT layer: self-attention, feed-forward, and their residual LayerNorms, forward and
+// backward.
 #pragma once
 
 #include <string>
@@ -14,16 +15,15 @@ namespace pals {
 class AttentionBlock {
  public:
   AttentionBlock() = default;
-  /// Registers `<prefix>self.{query,key,value}`, `<output_prefix>dense` and `<output_prefix>LayerNorm`.
-  AttentionBlock(ParameterTable& table, const std::string& prefix,
-                 const std::string& output_prefix, int64_t hidden_size, int64_t num_heads,
-                 double layer_norm_eps, int owner);
+  /// Registers `<prefix>self.{query,key,value}`, `<output_prefix>dense` and
+  /// `<output_prefix>LayerNorm`.
+  AttentionBlock(ParameterTable& table, const std::string& prefix, const std::string& output_prefix,
+                 int64_t hidden_size, int64_t num_heads, double layer_norm_eps, int owner);
 
   /// h [S, H] -> [S, H]. `hooks` may be null.
   at::Tensor forward(const Pass& pass, int layer, const at::Tensor& h, EncoderHooks* hooks) const;
   /// Gradient of h.
-  at::Tensor backward(const Pass& pass, int layer, const at::Tensor& dy,
-                      EncoderHooks* hooks) const;
+  at::Tensor backward(const Pass& pass, int layer, const at::Tensor& dy, EncoderHooks* hooks) const;
 
  private:
   Linear qkv_, dense_;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "data/feature_cache.h"
 #include "data/parallel.h"
 #include "tasks/reader.h"
@@ -19,6 +20,14 @@ void pass_on_exception(std::promise<T>& promise) {
     promise.set_exception(std::current_exception());
   } catch (const std::future_error&) {
   }
+}
+
+// The rows that a reader leaves out (those of another width in QQP) are not passed over in silence.
+void report_skipped(const FeatureJob& job, int64_t skipped) {
+  if (skipped == 0) return;
+  log_warning(concat(job.task.name, " ", job.file.split, ": ", skipped,
+                     skipped == 1 ? " row" : " rows", " of ", job.file.path,
+                     " skipped for their number of columns"));
 }
 
 }  // namespace
@@ -70,11 +79,13 @@ void FeatureStore::run(const std::stop_token& stop) {
       const FeatureJob& job = entry.job;
       FeatureRequest request(job.task, job.file, job.base_dir, tokenizer_, max_seq_length_);
       if (FeaturesPtr cached = find_features(request, cache_dir_)) {
+        report_skipped(job, cached->skipped);
         entry.rows_promise.set_value(cached->num_rows());
         entry.features_promise.set_value(std::move(cached));
         return;
       }
       ExampleSet set = read_examples(job.task, job.file, job.base_dir);
+      report_skipped(job, set.skipped);
       entry.rows_promise.set_value(static_cast<int64_t>(set.examples.size()));
       pending[static_cast<size_t>(i)].emplace(Pending{std::move(request), std::move(set)});
     } catch (...) {

@@ -54,8 +54,8 @@ Loss squared_error(const at::Tensor& logits, const float* values, double scale) 
   loss.d_logits = at::empty(logits.sizes(), at::kFloat);
   const at::Tensor outputs = logits.contiguous();
   for (int64_t row = 0; row < outputs.size(0); ++row) {
-    const double difference =
-        static_cast<double>(outputs.const_data_ptr<float>()[row]) - static_cast<double>(values[row]);
+    const double difference = static_cast<double>(outputs.const_data_ptr<float>()[row]) -
+                              static_cast<double>(values[row]);
     loss.rows.push_back(difference * difference);
     loss.d_logits.data_ptr<float>()[row] = static_cast<float>(2.0 * scale * difference);
   }

@@ -17,7 +17,8 @@ class Classifier {
   bool regression() const { return regression_; }
   int64_t num_outputs() const { return dense_.out_features(); }
 
-  /// pooled [B, H] act -> logits [B, C] fp32. first_keys [B]: dropout keys of the rows' first tokens.
+  /// pooled [B, H] act -> logits [B, C] fp32. first_keys [B]: dropout keys of the rows' first
+  /// tokens.
   at::Tensor forward(const Pass& pass, const at::Tensor& pooled,
                      const at::Tensor& first_keys) const;
   /// Gradient of pooled.

@@ -13,7 +13,9 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/json.h"
+#include "base/text_util.h"
 #include "checkpoint/safetensors.h"
+#include "data/features.h"
 #include "model/weights.h"
 #include "tasks/task_json.h"
 
@@ -50,7 +52,8 @@ std::vector<TensorEntry> entries_of(const ParameterArena& arena, int owner,
 // Identifies the shared weights that an adapter was trained with.
 std::string shared_hash(const ParameterArena& arena) {
   const ArenaRange range = arena.table().range(kSharedOwner);
-  const auto* first = reinterpret_cast<const char*>(arena.weights().data_ptr<float>() + range.begin);
+  const auto* first =
+      reinterpret_cast<const char*>(arena.weights().data_ptr<float>() + range.begin);
   return content_hash_hex(
       std::string_view(first, static_cast<size_t>(range.end - range.begin) * sizeof(float)));
 }
@@ -148,6 +151,40 @@ Tokenizer load_folder_tokenizer(const std::string& path) {
   return Tokenizer(Vocabulary::load(path + kVocabularyFile), lower_case);
 }
 
+namespace {
+
+int read_max_seq_length(const Json& pals, const BertConfig& bert, const std::string& where) {
+  const auto it = pals.find("max_seq_length");
+  if (it == pals.end()) return ModelDescription().max_seq_length;
+  const bool fits = it->is_number_integer() && it->get<int64_t>() >= kMinSeqLength &&
+                    it->get<int64_t>() <= bert.max_position_embeddings;
+  if (!fits) {
+    fail(where, ": \"max_seq_length\" is ", it->dump(), ", expected a number from ", kMinSeqLength,
+         " to the ", bert.max_position_embeddings, " of max_position_embeddings");
+  }
+  return it->get<int>();
+}
+
+std::vector<Task> read_tasks(const std::string& path) {
+  const Json json = read_json(path);
+  if (!json.is_object() || !json.contains("tasks") || !json["tasks"].is_array() ||
+      json["tasks"].empty()) {
+    fail(path, ": expected {\"tasks\": [...]} with at least one task");
+  }
+  std::vector<Task> tasks;
+  for (const Json& task : json["tasks"]) tasks.push_back(task_from_json(task, path));
+  return tasks;
+}
+
+// The hash that an adapter's configuration names; empty if it names none.
+std::string read_shared_hash(const std::string& path) {
+  const Json json = read_json(path);
+  const auto it = json.is_object() ? json.find("shared_weights") : json.end();
+  return it != json.end() && it->is_string() ? it->get<std::string>() : "";
+}
+
+}  // namespace
+
 LoadedModel load_model_folder(const std::string& path, at::ScalarType compute_type) {
   if (!directory_exists(path)) fail(path, ": no such model folder");
   const std::string config_path = path + kConfigFile;
@@ -160,31 +197,25 @@ LoadedModel load_model_folder(const std::string& path, at::ScalarType compute_ty
   description.bert = parse_bert_config(config, config_path, {"pals"});
   description.adapter = resolve_adapter(adapter_from_json(config["pals"], config_path),
                                         description.bert, config_path);
-  const auto length = config["pals"].find("max_seq_length");
-  if (length != config["pals"].end() && length->is_number_integer()) {
-    description.max_seq_length = length->get<int>();
-  }
-  const std::string tasks_path = path + kTasksFile;
-  const Json tasks = read_json(tasks_path);
-  if (!tasks.is_object() || !tasks.contains("tasks") || !tasks["tasks"].is_array()) {
-    fail(tasks_path, ": expected {\"tasks\": [...]}");
-  }
-  for (const Json& task : tasks["tasks"]) {
-    description.tasks.push_back(task_from_json(task, tasks_path));
-  }
+  description.max_seq_length = read_max_seq_length(config["pals"], description.bert, config_path);
+  description.tasks = read_tasks(path + kTasksFile);
   loaded.tokenizer = std::make_unique<Tokenizer>(load_folder_tokenizer(path));
-  loaded.model = std::make_unique<MultiTaskModel>(
-      description.bert, description.adapter, head_specs(description.tasks), compute_type);
+  if (loaded.tokenizer->vocabulary().size() > description.bert.vocab_size) {
+    fail(path, kVocabularyFile, ": ", loaded.tokenizer->vocabulary().size(), " tokens, but ",
+         config_path, " has a vocab_size of ", description.bert.vocab_size);
+  }
+  loaded.model = std::make_unique<MultiTaskModel>(description.bert, description.adapter,
+                                                  head_specs(description.tasks), compute_type);
 
   const std::string weights_path = path + kWeightsFile;
   load_weights(*loaded.model, read_safetensors(weights_path), LoadScope::kShared, weights_path);
   const std::string hash = shared_hash(loaded.model->arena());
   for (size_t i = 0; i < description.tasks.size(); ++i) {
     const std::string folder = adapter_folder(path, description.tasks[i].name);
-    const Json adapter = read_json(folder + "/adapter_config.json");
-    if (adapter.value("shared_weights", "") != hash) {
+    const std::string found = read_shared_hash(folder + "/adapter_config.json");
+    if (found != hash) {
       fail(folder, ": this adapter was trained with other shared weights than ", weights_path,
-           " (found ", adapter.value("shared_weights", "none"), ", expected ", hash, ")");
+           " (found ", found.empty() ? "none" : quote(found), ", expected ", hash, ")");
     }
     load_task_weights(*loaded.model, static_cast<int>(i),
                       read_safetensors(folder + "/adapter_model.safetensors"),

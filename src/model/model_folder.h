@@ -26,18 +26,20 @@ struct LoadedModel {
 };
 
 /// Writes config.json, model.safetensors (shared weights, transformers' names), vocab.txt,
-/// tokenizer_config.json, tasks.json and adapters/<task>/. Written aside and put in place of an older
-/// folder in one step. `only_task` >= 0 leaves the other tasks out. `share_with`: a model folder just
-/// written from the same weights, whose model.safetensors is linked instead of written again.
+/// tokenizer_config.json, tasks.json and adapters/<task>/. Written aside and put in place of an
+/// older folder in one step. `only_task` >= 0 leaves the other tasks out. `share_with`: a model
+/// folder just written from the same weights, whose model.safetensors is linked instead of written
+/// again.
 void save_model_folder(const std::string& path, const MultiTaskModel& model,
                        const ModelDescription& description, const Tokenizer& tokenizer,
                        int only_task = -1, const std::string& share_with = "");
 
-/// Reads a model folder that save_model_folder wrote. Error if a file is missing or does not fit, and
-/// if an adapter belongs to other shared weights.
+/// Reads a model folder that save_model_folder wrote. Error if a file is missing or does not fit,
+/// and if an adapter belongs to other shared weights.
 LoadedModel load_model_folder(const std::string& path, at::ScalarType compute_type);
 
-/// Reads vocab.txt and the lower-casing of a folder's tokenizer_config.json (true if it says nothing).
+/// Reads vocab.txt and the lower-casing of a folder's tokenizer_config.json (true if it says
+/// nothing).
 Tokenizer load_folder_tokenizer(const std::string& path);
 
 }  // namespace pals

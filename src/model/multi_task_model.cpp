@@ -36,8 +36,8 @@ MultiTaskModel::MultiTaskModel(const BertConfig& bert, const AdapterConfig& adap
     const std::string prefix = "tasks." + std::to_string(task) + ".";
     adapters_.push_back(build_adapter(table_, task, bert, adapter));
     if (adapter.task_pooler) poolers_.emplace_back(table_, prefix, bert.hidden_size, task);
-    heads_.emplace_back(table_, prefix, bert.hidden_size, heads[i].num_outputs,
-                        heads[i].regression, task);
+    heads_.emplace_back(table_, prefix, bert.hidden_size, heads[i].num_outputs, heads[i].regression,
+                        task);
   }
   if (freeze) table_.freeze_shared();
   table_.lay_out();
@@ -66,10 +66,9 @@ MultiTaskModel::Output MultiTaskModel::forward(const PackedBatch& batch, bool ke
   AdapterHooks hooks(adapters_, batch.segments, encoder_.num_layers());
 
   Output output;
-  const at::Tensor h =
-      encoder_.forward(pass, tensors, &hooks, [&](int, const at::Tensor& y) {
-        if (keep_layers) output.encoder_layers.push_back(y);
-      });
+  const at::Tensor h = encoder_.forward(pass, tensors, &hooks, [&](int, const at::Tensor& y) {
+    if (keep_layers) output.encoder_layers.push_back(y);
+  });
   const at::Tensor first = h.index_select(0, first_tokens(batch));  // [B, H]
   output.pooled = pass.empty(first.sizes());
   for (const Segment& segment : batch.segments) {
@@ -105,7 +104,7 @@ double MultiTaskModel::train(const PackedBatch& batch, const TrainingStep& step)
 
   const at::Tensor h = encoder_.forward(pass, tensors, &hooks);
   const at::Tensor positions = first_tokens(batch);
-  const at::Tensor first = h.index_select(0, positions);                      // [B, H]
+  const at::Tensor first = h.index_select(0, positions);                       // [B, H]
   const at::Tensor keys = tensors.rows.token_keys.index_select(0, positions);  // [B]
 
   const double scale = 1.0 / static_cast<double>(step.rows);

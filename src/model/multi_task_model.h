@@ -49,16 +49,14 @@ class MultiTaskModel {
   };
   Output forward(const PackedBatch& batch, bool keep_layers = false) const;
 
-  /// Forward and backward in training mode: adds to the gradients and returns the summed loss of the
-  /// batch's rows divided by step.rows. Dropout as the configuration says.
+  /// Forward and backward in training mode: adds to the gradients and returns the summed loss of
+  /// the batch's rows divided by step.rows. Dropout as the configuration says.
   double train(const PackedBatch& batch, const TrainingStep& step);
 
   /// The loss of each row [B] of a batch in evaluation mode.
   std::vector<double> row_losses(const PackedBatch& batch, const Output& output) const;
 
-  int64_t num_outputs(int task) const {
-    return heads_[static_cast<size_t>(task)].num_outputs();
-  }
+  int64_t num_outputs(int task) const { return heads_[static_cast<size_t>(task)].num_outputs(); }
 
   /// Overrides both dropout probabilities of the configuration.
   void set_dropout(double p);

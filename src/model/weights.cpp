@@ -39,17 +39,31 @@ bool same_values(const TensorEntry& a, const TensorEntry& b) {
          std::memcmp(a.bytes.data(), b.bytes.data(), a.bytes.size()) == 0;
 }
 
-void assign(Plan& plan, const ParameterTable& table, ParameterId id, const TensorEntry& entry) {
-  const Parameter& row = table[id];
+bool is_floating(DType type) {
+  return type == DType::kF32 || type == DType::kF16 || type == DType::kBF16 || type == DType::kF64;
+}
+
+// Why a tensor cannot fill a parameter; empty if it can.
+std::string misfit(const TensorEntry& entry, const Parameter& row) {
   if (entry.shape != row.shape) {
-    plan.misfits.push_back(concat(entry.name, " (found ", shape_text(entry.shape), ", expected ",
-                                  shape_text(row.shape), ")"));
+    return concat(" (found ", shape_text(entry.shape), ", expected ", shape_text(row.shape), ")");
+  }
+  if (!is_floating(entry.dtype)) {
+    return concat(" (found ", dtype_name(entry.dtype), " values, expected F32, F16, BF16 or F64)");
+  }
+  return {};
+}
+
+void assign(Plan& plan, const ParameterTable& table, ParameterId id, const TensorEntry& entry) {
+  const std::string reason = misfit(entry, table[id]);
+  if (!reason.empty()) {
+    plan.misfits.push_back(entry.name + reason);
     return;
   }
   const auto [it, inserted] = plan.sources.emplace(id, &entry);
   if (!inserted && !same_values(*it->second, entry)) {
-    plan.misfits.push_back(concat(entry.name, " (differs from ", it->second->name,
-                                  ", with which it should be tied)"));
+    plan.misfits.push_back(
+        concat(entry.name, " (differs from ", it->second->name, ", with which it should be tied)"));
   }
 }
 
@@ -79,7 +93,9 @@ LoadReport load_weights(MultiTaskModel& model, const TensorFile& file, LoadScope
     const auto id = static_cast<ParameterId>(i);
     if (row.owner == kSharedOwner || !is_pooler(row.name) || plan.sources.count(id) > 0) continue;
     const auto it = shared_pooler.find(row.name.substr(row.name.find("pooler.")));
-    if (it != shared_pooler.end()) assign(plan, table, id, *it->second);
+    if (it == shared_pooler.end()) continue;
+    assign(plan, table, id, *it->second);
+    std::erase(report.unused, it->second->name);
   }
 
   std::vector<std::string> required;
@@ -130,9 +146,8 @@ void load_task_weights(MultiTaskModel& model, int task, const TensorFile& file,
     const TensorEntry* entry = file.find(name);
     if (entry == nullptr) {
       problems.push_back(name + " (missing)");
-    } else if (entry->shape != row.shape) {
-      problems.push_back(concat(name, " (found ", shape_text(entry->shape), ", expected ",
-                                shape_text(row.shape), ")"));
+    } else if (const std::string reason = misfit(*entry, row); !reason.empty()) {
+      problems.push_back(name + reason);
     }
   }
   if (!problems.empty()) {

@@ -12,24 +12,26 @@ namespace pals {
 /// Which tensors a file must have.
 enum class LoadScope {
   kAll,     ///< every parameter of the model
-  kShared,  ///< the shared part; task parts keep their initialisation (reference: --multi)
+  kShared,  ///< the shared part; task parts are left as they are (reference: --multi)
 };
 
 /// What load_weights did.
 struct LoadReport {
-  std::vector<std::string> missing;  ///< shared or task parameters that kept their initialisation
+  std::vector<std::string> missing;  ///< parameters that the file does not set: to be initialised
   std::vector<std::string> unused;   ///< tensors of the file that the model has no place for
 };
 
 /// Copies a file's tensors into the model through the name map. Checks everything before the first
-/// copy: nothing is loaded halfway. Error, naming each tensor with what was found and expected, for a
-/// wrong shape, a tied matrix whose copies differ, or a missing parameter in `scope` (a pooler that is
-/// missing is not an error: some checkpoints have none). A per-task pooler starts from the shared one.
+/// copy: nothing is loaded halfway. Error, naming each tensor with what was found and expected, for
+/// a wrong shape, values that are not floating point, a tied matrix whose copies differ, or a
+/// missing parameter in `scope` (under kShared a pooler may be missing: some checkpoints have
+/// none). A per-task pooler starts from the shared one.
 LoadReport load_weights(MultiTaskModel& model, const TensorFile& file, LoadScope scope,
                         const std::string& where);
 
 /// Copies an adapter file (names without `tasks.<index>.`) into one task. Error as above if a
-/// parameter of the task is missing, mis-shaped or unknown.
+/// parameter of the task is missing, mis-shaped or unknown. A bf16 shadow is left to the caller
+/// (refresh_shadow).
 void load_task_weights(MultiTaskModel& model, int task, const TensorFile& file,
                        const std::string& where);
 

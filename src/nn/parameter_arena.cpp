@@ -75,9 +75,11 @@ at::Tensor ParameterArena::fused_gradient(ParameterId first, at::IntArrayRef sha
   return fused_view(gradients_, table_[first].offset, shape);
 }
 
-void ParameterArena::initialize(double initializer_range, uint64_t seed) {
+void ParameterArena::initialize(double initializer_range, uint64_t seed,
+                                const std::vector<std::string>& names) {
   float* weights = weights_.data_ptr<float>();
-  for (const Parameter& row : table_.rows()) {
+  for (const std::string& name : names) {
+    const Parameter& row = table_[table_.find(name)];
     float* first = weights + row.offset;
     if (row.init != Init::kNormal) {
       std::fill(first, first + row.numel, row.init == Init::kOne ? 1.0F : 0.0F);
@@ -89,6 +91,12 @@ void ParameterArena::initialize(double initializer_range, uint64_t seed) {
     }
   }
   refresh_shadow();
+}
+
+void ParameterArena::initialize(double initializer_range, uint64_t seed) {
+  std::vector<std::string> names;
+  for (const Parameter& row : table_.rows()) names.push_back(row.name);
+  initialize(initializer_range, seed, names);
 }
 
 void ParameterArena::refresh_shadow() {

@@ -39,7 +39,10 @@ class ParameterArena {
   at::Tensor second_moment() const { return second_moment_; }
   at::Tensor shadow() const { return shadow_; }
 
-  /// Draws fresh weights: N(0, initializer_range), zeros and ones as the table says; keyed by name.
+  /// Draws fresh weights for the named rows: N(0, initializer_range), zeros and ones as the table
+  /// says. A row's values depend on its name and the seed alone.
+  void initialize(double initializer_range, uint64_t seed, const std::vector<std::string>& names);
+  /// The same for all rows.
   void initialize(double initializer_range, uint64_t seed);
   /// Rewrites the bf16 shadow after the weights were changed by other means than the optimizer.
   void refresh_shadow();

@@ -50,8 +50,9 @@ Sources find_sources(const TrainOptions& options) {
     fail_usage("--bert_config_file is missing: give it, or a model folder as --init_checkpoint");
   }
   if (sources.vocabulary.empty()) {
-    fail_usage("--vocab_file is missing: give it, or a model folder with a vocab.txt as "
-               "--init_checkpoint");
+    fail_usage(
+        "--vocab_file is missing: give it, or a model folder with a vocab.txt as "
+        "--init_checkpoint");
   }
   return sources;
 }
@@ -164,16 +165,18 @@ RunSetup set_up_run(const TrainOptions& options) {
     fail(sources.vocabulary, ": ", setup.tokenizer->vocabulary().size(), " tokens, but ",
          sources.config, " has a vocab_size of ", description.bert.vocab_size);
   }
-  setup.model = std::make_unique<MultiTaskModel>(description.bert, description.adapter,
-                                                 head_specs(description.tasks),
-                                                 parse_precision(options.precision),
-                                                 options.freeze);
-  setup.model->arena().initialize(description.bert.initializer_range, options.seed);
+  setup.model = std::make_unique<MultiTaskModel>(
+      description.bert, description.adapter, head_specs(description.tasks),
+      parse_precision(options.precision), options.freeze);
+  const double range = description.bert.initializer_range;
   if (sources.weights.empty()) {
     log_warning("no --init_checkpoint: training from random weights");
+    setup.model->arena().initialize(range, options.seed);
   } else {
     const TensorFile file = load_tensor_file(sources.weights);
-    load_weights(*setup.model, file, scope_of(options, file), sources.weights);
+    const LoadReport report =
+        load_weights(*setup.model, file, scope_of(options, file), sources.weights);
+    setup.model->arena().initialize(range, options.seed, report.missing);
   }
   return setup;
 }
