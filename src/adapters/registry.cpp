@@ -113,6 +113,7 @@ AdapterConfig resolve_adapter(AdapterConfig config, const BertConfig& bert,
                  bert.num_hidden_layers - 1);
     }
   }
+  if (!kind->by_layer && !lhuc) return config;
   if (!limited) {
     config.layers.resize(static_cast<size_t>(bert.num_hidden_layers));
     std::iota(config.layers.begin(), config.layers.end(), 0);

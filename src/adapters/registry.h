@@ -26,7 +26,7 @@ struct AdapterConfig {
   std::string kind = "none";  ///< with `_lhuc` where LHUC is added
   int64_t size = 0;
   int64_t bottleneck_size = 0;  ///< houlsby_pals: inner size of its low-rank modules
-  std::vector<int> layers;      ///< empty: all
+  std::vector<int> layers;      ///< empty: all (or a kind on top of the encoder)
   bool task_pooler = false;
 };
 

@@ -100,6 +100,14 @@ TEST(ResolveAdapter, LayersAreSortedCheckedAndAllByDefault) {
   EXPECT_EQ(resolved("top_attention_lhuc", 0, {1}, mini()).layers, std::vector<int>{1});
 }
 
+// A model folder holds the resolved choice, and reading it resolves it again.
+TEST(ResolveAdapter, ResolvingAgainChangesNothing) {
+  for (const std::string& name : adapter_names()) {
+    const AdapterConfig once = resolved(name, 0, {}, mini());
+    EXPECT_EQ(adapter_to_json(resolve_adapter(once, mini(), "again")), adapter_to_json(once));
+  }
+}
+
 TEST(ParseLayers, TakesNumbersAndRanges) {
   EXPECT_EQ(parse_layers("6-8", "x"), (std::vector<int>{6, 7, 8}));
   EXPECT_EQ(parse_layers("0,2-3,5", "x"), (std::vector<int>{0, 2, 3, 5}));
