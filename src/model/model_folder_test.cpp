@@ -1,0 +1,259 @@
+#include "model/model_folder.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "checkpoint/safetensors.h"
+#include "model/test_models.h"
+
+namespace pals {
+namespace {
+
+namespace fs = std::filesystem;
+
+using testing::pack;
+using testing::tiny_adapter;
+using testing::tiny_bert;
+using testing::tiny_rows;
+
+std::vector<Task> tiny_tasks() {
+  return {{.name = "sst", .labels = {"bad", "good"}, .metrics = {Metric::kAccuracy}},
+          {.name = "sts",
+           .kind = TaskKind::kRegression,
+           .metrics = {Metric::kPearson},
+           .label_scale = 5.0},
+          {.name = "mine", .labels = {"a", "b", "c"}, .metrics = {Metric::kAccuracy}}};
+}
+
+Tokenizer tiny_tokenizer(bool lower_case = false) {
+  return Tokenizer(Vocabulary::from_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\nword\n##s\n", "test"),
+                   lower_case);
+}
+
+// A folder of its own for each test, removed at the end.
+class ModelFolder : public ::testing::Test {
+ protected:
+  ModelFolder()
+      : root_(::testing::TempDir() + "pals_model_" + std::to_string(::getpid()) + "_" +
+              ::testing::UnitTest::GetInstance()->current_test_info()->name()),
+        path_(root_ + "/best") {
+    fs::remove_all(root_);
+    fs::create_directories(root_);
+  }
+  ~ModelFolder() override { fs::remove_all(root_); }
+
+  static ModelDescription describe(const AdapterConfig& adapter) {
+    return {tiny_bert(), adapter, tiny_tasks(), 12};
+  }
+
+  std::unique_ptr<MultiTaskModel> save(const std::string& kind, uint64_t seed = 11) const {
+    const AdapterConfig adapter = tiny_adapter(kind, {}, kind == "pals");
+    auto model = testing::tiny_model(tiny_bert(), adapter);
+    testing::randomise(*model, seed);
+    save_model_folder(path_, *model, describe(adapter), tiny_tokenizer());
+    return model;
+  }
+
+  Json read(const std::string& file) const { return read_json(path_ + "/" + file); }
+  void write(const std::string& file, const std::string& text) const {
+    write_file_atomically(path_ + "/" + file, text);
+  }
+
+  std::string load_error() const {
+    try {
+      load_model_folder(path_, at::kFloat);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "";
+  }
+
+  void expect_load_error(const std::vector<std::string>& parts) const {
+    const std::string message = load_error();
+    for (const std::string& part : parts) {
+      EXPECT_NE(message.find(part), std::string::npos) << part << " in: " << message;
+    }
+  }
+
+  std::string root_, path_;
+};
+
+TEST_F(ModelFolder, RoundTripsBitForBit) {
+  for (const std::string& kind : adapter_names()) {
+    const auto model = save(kind);
+    const LoadedModel loaded = load_model_folder(path_, at::kFloat);
+    EXPECT_TRUE(at::equal(loaded.model->arena().weights(), model->arena().weights())) << kind;
+    EXPECT_EQ(loaded.description.max_seq_length, 12);
+    EXPECT_EQ(loaded.description.tasks, tiny_tasks());
+    EXPECT_EQ(loaded.description.adapter.kind, kind);
+    EXPECT_EQ(loaded.tokenizer->vocabulary().size(), 6);
+    EXPECT_FALSE(loaded.tokenizer->do_lower_case());
+    const PackedBatch batch = pack(tiny_rows(2));
+    const auto expected = model->forward(batch), actual = loaded.model->forward(batch);
+    for (size_t i = 0; i < 3; ++i) {
+      EXPECT_TRUE(at::equal(actual.logits[i], expected.logits[i])) << kind;
+    }
+  }
+}
+
+TEST_F(ModelFolder, LoadsIntoBf16) {
+  const auto model = save("pals");
+  const LoadedModel loaded = load_model_folder(path_, at::kBFloat16);
+  EXPECT_TRUE(
+      at::equal(loaded.model->arena().shadow(), model->arena().weights().to(at::kBFloat16)));
+}
+
+TEST_F(ModelFolder, HoldsTheDocumentedFiles) {
+  const auto model = save("low_rank");
+  for (const char* file :
+       {"config.json", "model.safetensors", "vocab.txt", "tokenizer_config.json", "tasks.json",
+        "adapters/mine/adapter_config.json", "adapters/mine/adapter_model.safetensors"}) {
+    EXPECT_TRUE(file_exists(path_ + "/" + file)) << file;
+  }
+  EXPECT_EQ(read("config.json")["model_type"], "bert");
+  EXPECT_EQ(read("config.json")["pals"]["adapter"], "low_rank");
+  // The shared part under transformers' names and nothing else.
+  const TensorFile shared = read_safetensors(path_ + "/model.safetensors");
+  EXPECT_EQ(shared.metadata().at("format"), "pt");
+  for (const TensorEntry& entry : shared.tensors()) {
+    EXPECT_TRUE(entry.name.starts_with("embeddings.") || entry.name.starts_with("encoder.layer.") ||
+                entry.name.starts_with("pooler."))
+        << entry.name;
+  }
+  const TensorFile task = read_safetensors(path_ + "/adapters/mine/adapter_model.safetensors");
+  EXPECT_NE(task.find("classifier.weight"), nullptr);
+  EXPECT_NE(task.find("layer.1.low_rank.up.bias"), nullptr);
+}
+
+TEST_F(ModelFolder, ReplacesAnOlderFolderWhole) {
+  save("houlsby", 1);
+  write("adapters/leftover", "old");
+  const auto model = save("lhuc", 2);
+  const LoadedModel loaded = load_model_folder(path_, at::kFloat);
+  EXPECT_TRUE(at::equal(loaded.model->arena().weights(), model->arena().weights()));
+  EXPECT_FALSE(file_exists(path_ + "/adapters/leftover"));
+  EXPECT_EQ(list_directory(root_), std::vector<std::string>{"best"});
+}
+
+TEST_F(ModelFolder, WhatAnInterruptedWriteLeftIsNoObstacle) {
+  fs::create_directories(path_ + ".writing/adapters");
+  std::ofstream(path_ + ".writing/adapters/half") << "x";
+  save("none");
+  EXPECT_EQ(load_error(), "");
+  EXPECT_FALSE(fs::exists(path_ + "/adapters/half"));
+  EXPECT_EQ(list_directory(root_), std::vector<std::string>{"best"});
+}
+
+TEST_F(ModelFolder, AFailedWriteLeavesTheOlderFolder) {
+  const auto model = save("pals");
+  const AdapterConfig adapter = tiny_adapter("pals", {}, true);
+  EXPECT_THROW(
+      save_model_folder(path_, *model, describe(adapter), tiny_tokenizer(), -1, root_ + "/nowhere"),
+      Error);
+  EXPECT_EQ(load_error(), "");
+  EXPECT_EQ(list_directory(root_), std::vector<std::string>{"best"});
+}
+
+TEST_F(ModelFolder, OneTaskCanBeSavedWithTheOthersWeights) {
+  const auto model = save("pals");
+  const std::string single = root_ + "/best-sts";
+  save_model_folder(single, *model, describe(model->adapter_config()), tiny_tokenizer(true), 1,
+                    path_);
+  const LoadedModel loaded = load_model_folder(single, at::kFloat);
+  ASSERT_EQ(loaded.description.tasks.size(), 1U);
+  EXPECT_EQ(loaded.description.tasks.front(), tiny_tasks()[1]);
+  EXPECT_TRUE(loaded.tokenizer->do_lower_case());
+  EXPECT_EQ(list_directory(single + "/adapters"), std::vector<std::string>{"sts"});
+  std::vector<testing::Row> rows = testing::rows_of(tiny_rows(3), 1);
+  const at::Tensor expected = model->forward(pack(rows)).logits.front();
+  for (testing::Row& row : rows) row.task = 0;
+  EXPECT_TRUE(at::equal(loaded.model->forward(pack(rows)).logits.front(), expected));
+  // The linked file stays whole when the first folder is replaced.
+  save("pals", 5);
+  EXPECT_NO_THROW(load_model_folder(single, at::kFloat));
+}
+
+TEST_F(ModelFolder, AnAdapterOfOtherWeightsIsRefused) {
+  save("pals", 1);
+  const std::string other = root_ + "/other";
+  fs::rename(path_, other);
+  save("pals", 2);
+  fs::remove_all(path_ + "/adapters/mine");
+  fs::copy(other + "/adapters/mine", path_ + "/adapters/mine");
+  expect_load_error({"adapters/mine", "other shared weights", "model.safetensors"});
+}
+
+TEST_F(ModelFolder, MissingFilesAreNamed) {
+  save("pals");
+  const std::string whole = root_ + "/whole";
+  fs::copy(path_, whole, fs::copy_options::recursive);
+  for (const char* file :
+       {"config.json", "model.safetensors", "vocab.txt", "tasks.json",
+        "adapters/sst/adapter_config.json", "adapters/sst/adapter_model.safetensors"}) {
+    fs::remove(path_ + "/" + file);
+    expect_load_error({path_ + "/" + file});
+    fs::copy(whole + "/" + file, path_ + "/" + file);
+  }
+  EXPECT_EQ(load_error(), "");
+  fs::remove_all(path_);
+  expect_load_error({path_, "no such model folder"});
+}
+
+TEST_F(ModelFolder, DamagedFilesAreErrors) {
+  save("pals");
+  const std::string whole = root_ + "/whole";
+  fs::copy(path_, whole, fs::copy_options::recursive);
+  const auto restore = [&](const std::string& file) {
+    fs::copy(whole + "/" + file, path_ + "/" + file, fs::copy_options::overwrite_existing);
+  };
+  const std::vector<std::pair<const char*, const char*>> damages = {
+      {"config.json", "{}"},
+      {"config.json", "[1]"},
+      {"tasks.json", "{\"tasks\": []}"},
+      {"tasks.json", "{\"tasks\": [3]}"},
+      {"tasks.json", "[]"},
+      {"tokenizer_config.json", "{\"do_lower_case\": 3}"},
+      {"vocab.txt", "[PAD]\n"},
+      {"adapters/sst/adapter_config.json", "[]"},
+      {"adapters/sst/adapter_config.json", "{}"},
+      {"adapters/sst/adapter_config.json", "{\"shared_weights\": 3}"},
+      {"adapters/sst/adapter_model.safetensors", "short"},
+      {"model.safetensors", ""},
+  };
+  for (const auto& [file, text] : damages) {
+    write(file, text);
+    EXPECT_NE(load_error(), "") << file << ": " << text;
+    restore(file);
+  }
+  for (const Json& pals : {Json(3), Json::object(), Json::array({1}), Json{{"adapter", "pals"}}}) {
+    Json config = read("config.json");
+    config["pals"] = pals;
+    write("config.json", config.dump());
+    expect_load_error({"config.json", "\"pals\""});
+    restore("config.json");
+  }
+  for (const Json& length : {Json(2), Json(-5), Json(17), Json(1e12), Json("9"), Json(nullptr)}) {
+    Json config = read("config.json");
+    config["pals"]["max_seq_length"] = length;
+    write("config.json", config.dump());
+    expect_load_error({"config.json", "max_seq_length", length.dump(), "16"});
+    restore("config.json");
+  }
+  EXPECT_EQ(load_error(), "");
+}
+
+TEST_F(ModelFolder, AVocabularyLargerThanTheModelIsRefused) {
+  save("none");
+  std::string text = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n";
+  for (int i = 0; i < 40; ++i) text += concat("w", i, "\n");
+  write("vocab.txt", text);
+  expect_load_error({"vocab.txt", "44 tokens", "vocab_size of 40"});
+}
+
+}  // namespace
+}  // namespace pals

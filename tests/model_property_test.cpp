@@ -1,0 +1,224 @@
+// What holds for every kind of adapter: packing, order and mixing of rows do not matter; a step's
+// micro-batches add up; frozen and other tasks' parameters stand still; bf16 is near fp32.
+#include <gtest/gtest.h>
+
+#include "base/random.h"
+#include "model/test_models.h"
+#include "train/optimizer.h"
+
+namespace pals {
+namespace {
+
+using testing::pack;
+using testing::Row;
+using testing::rows_of;
+using testing::tiny_adapter;
+using testing::tiny_bert;
+using testing::tiny_model;
+using testing::tiny_rows;
+
+double largest(const at::Tensor& x) { return x.abs().max().item<double>(); }
+
+// Root of the squared differences, relative to that of the expected values.
+double distance(const at::Tensor& actual, const at::Tensor& expected) {
+  return ((actual - expected).norm() / expected.norm()).item<double>();
+}
+
+at::Tensor all_logits(const MultiTaskModel::Output& output) {
+  std::vector<at::Tensor> flat;
+  for (const at::Tensor& logits : output.logits) flat.push_back(logits.flatten());
+  return at::cat(flat);
+}
+
+// The difference of two sets of gradients, parameter by parameter, relative to the largest value.
+void expect_same_gradients(const MultiTaskModel& model, const at::Tensor& actual,
+                           const at::Tensor& expected, double tolerance) {
+  const double scale = largest(expected);
+  ASSERT_GT(scale, 0.0);
+  for (const Parameter& row : model.arena().table().rows()) {
+    const at::Tensor difference =
+        actual.narrow(0, row.offset, row.numel) - expected.narrow(0, row.offset, row.numel);
+    EXPECT_LE(largest(difference), tolerance * scale) << row.name;
+  }
+}
+
+struct Trained {
+  double loss = 0.0;
+  at::Tensor gradients;
+};
+
+// The sum over several batches of one step.
+Trained train(MultiTaskModel& model, const std::vector<PackedBatch>& batches, int64_t rows,
+              uint64_t step = 5) {
+  model.arena().gradients().zero_();
+  Trained trained;
+  for (const PackedBatch& batch : batches) {
+    trained.loss += model.train(batch, {.seed = 42, .step = step, .rows = rows});
+  }
+  trained.gradients = model.arena().gradients().clone();
+  return trained;
+}
+
+class EveryAdapter : public ::testing::TestWithParam<std::string> {
+ protected:
+  std::unique_ptr<MultiTaskModel> model(at::ScalarType type = at::kFloat) const {
+    return tiny_model(tiny_bert(), tiny_adapter(GetParam()), type);
+  }
+
+  std::vector<Row> rows_ = tiny_rows(4);
+  const int64_t num_rows_ = static_cast<int64_t>(rows_.size());
+};
+
+TEST_P(EveryAdapter, PackedRowsEqualSingleRows) {
+  const auto model = this->model();
+  const PackedBatch batch = pack(rows_);
+  const auto together = model->forward(batch, true);
+  ASSERT_EQ(together.logits.size(), 3U);
+  for (size_t i = 0; i < rows_.size(); ++i) {
+    const auto alone = model->forward(pack({rows_[i]}), true);
+    const auto row = static_cast<int64_t>(i);
+    const int64_t first = batch.cu_seqlens[i], length = batch.cu_seqlens[i + 1] - first;
+    for (size_t layer = 0; layer < alone.encoder_layers.size(); ++layer) {
+      EXPECT_LT(largest(together.encoder_layers[layer].narrow(0, first, length) -
+                        alone.encoder_layers[layer]),
+                1e-5)
+          << "row " << i << " layer " << layer;
+    }
+    EXPECT_LT(largest(together.pooled[row] - alone.pooled[0]), 1e-5) << i;
+    const auto task = static_cast<size_t>(rows_[i].task);
+    EXPECT_LT(
+        largest(together.logits[task][row - batch.segments[task].first_row] - alone.logits[0][0]),
+        1e-5)
+        << i;
+  }
+}
+
+TEST_P(EveryAdapter, TasksHaveTheirOwnParameters) {
+  // The same text for each task gives the same pooled output only without task parts.
+  const auto model = this->model();
+  std::vector<Row> rows(3, rows_.front());
+  for (int task = 0; task < 3; ++task) rows[static_cast<size_t>(task)].task = task;
+  const at::Tensor pooled = model->forward(pack(rows)).pooled;
+  const double difference = largest(pooled[0] - pooled[1]);
+  if (GetParam() == "none") {
+    EXPECT_LT(difference, 1e-6);
+  } else {
+    EXPECT_GT(difference, 1e-3);
+  }
+}
+
+TEST_P(EveryAdapter, OrderOfRowsDoesNotMatter) {
+  const auto model = this->model();
+  const Trained expected = train(*model, {pack(rows_)}, num_rows_);
+  std::vector<Row> shuffled = rows_;
+  for (auto first = shuffled.begin(); first != shuffled.end(); first += 4) {
+    std::reverse(first, first + 4);
+    std::swap(first[0], first[2]);
+  }
+  const Trained actual = train(*model, {pack(shuffled)}, num_rows_);
+  EXPECT_NEAR(actual.loss, expected.loss, 1e-6);
+  expect_same_gradients(*model, actual.gradients, expected.gradients, 2e-6);
+}
+
+TEST_P(EveryAdapter, MixedBatchTrainsAsItsTasksDoAlone) {
+  const auto model = this->model();
+  const Trained mixed = train(*model, {pack(rows_)}, num_rows_);
+  const Trained apart =
+      train(*model, {pack(rows_of(rows_, 0)), pack(rows_of(rows_, 1)), pack(rows_of(rows_, 2))},
+            num_rows_);
+  EXPECT_NEAR(mixed.loss, apart.loss, 1e-6);
+  expect_same_gradients(*model, mixed.gradients, apart.gradients, 2e-6);
+}
+
+TEST_P(EveryAdapter, MicroBatchesAddUp) {
+  const auto model = this->model();
+  for (int task = 0; task < 3; ++task) {
+    const std::vector<Row> rows = rows_of(rows_, task);
+    const Trained whole = train(*model, {pack(rows)}, 4);
+    const Trained parts = train(*model, {pack({rows[0]}), pack({rows.begin() + 1, rows.end()})}, 4);
+    EXPECT_NEAR(whole.loss, parts.loss, 1e-6);
+    expect_same_gradients(*model, parts.gradients, whole.gradients, 2e-6);
+  }
+}
+
+TEST_P(EveryAdapter, EqualStepsAreBitIdentical) {
+  const auto model = this->model();
+  const Trained first = train(*model, {pack(rows_)}, num_rows_);
+  const Trained again = train(*model, {pack(rows_)}, num_rows_);
+  EXPECT_EQ(first.loss, again.loss);
+  EXPECT_TRUE(at::equal(first.gradients, again.gradients));
+  const Trained other = train(*model, {pack(rows_)}, num_rows_, 6);
+  EXPECT_GT(std::abs(first.loss - other.loss), 1e-4) << "another step has other dropout masks";
+}
+
+TEST_P(EveryAdapter, TrainingWithoutDropoutGivesTheLossOfEvaluation) {
+  const auto model = this->model();
+  model->set_dropout(0.0);
+  const PackedBatch batch = pack(rows_);
+  double expected = 0.0;
+  for (const double loss : model->row_losses(batch, model->forward(batch))) {
+    expected += loss / static_cast<double>(num_rows_);
+  }
+  EXPECT_NEAR(train(*model, {batch}, num_rows_).loss, expected, 1e-6);
+}
+
+TEST_P(EveryAdapter, OtherTasksStandStill) {
+  const auto model = this->model();
+  ParameterArena& arena = model->arena();
+  const at::Tensor before = arena.weights().clone();
+  const Trained trained = train(*model, {pack(rows_of(rows_, 1))}, 4);
+  const Optimizer optimizer({.learning_rate = 1e-2, .warmup_proportion = 0.0});
+  optimizer.step(arena, 1, 1, 10);
+  for (const Parameter& row : arena.table().rows()) {
+    const auto part = [&](const at::Tensor& x) { return x.narrow(0, row.offset, row.numel); };
+    const bool used = row.owner == kSharedOwner || row.owner == 1;
+    EXPECT_EQ(at::equal(part(before), part(arena.weights())), !used) << row.name;
+    EXPECT_TRUE(used || largest(part(trained.gradients)) == 0.0) << row.name;
+  }
+}
+
+TEST_P(EveryAdapter, FreezingLeavesTheOtherGradientsAsTheyWere) {
+  const auto model = this->model();
+  const auto frozen = tiny_model(tiny_bert(), tiny_adapter(GetParam()), at::kFloat, true);
+  const Trained all = train(*model, {pack(rows_)}, num_rows_);
+  const Trained some = train(*frozen, {pack(rows_)}, num_rows_);
+  EXPECT_NEAR(all.loss, some.loss, 1e-7);
+  for (const Parameter& row : frozen->arena().table().rows()) {
+    const auto part = [&](const at::Tensor& x) { return x.narrow(0, row.offset, row.numel); };
+    const bool trains = row.owner != kSharedOwner || row.layer_norm;
+    EXPECT_EQ(row.trainable, trains) << row.name;
+    if (trains) {
+      EXPECT_LE(largest(part(all.gradients) - part(some.gradients)), 1e-6 * largest(all.gradients))
+          << row.name;
+    } else {
+      EXPECT_EQ(largest(part(some.gradients)), 0.0) << row.name;
+    }
+  }
+  const at::Tensor before = frozen->arena().weights().clone();
+  Optimizer({.learning_rate = 1e-2, .warmup_proportion = 0.0}).step(frozen->arena(), 0, 1, 10);
+  for (const Parameter& row : frozen->arena().table().rows()) {
+    if (row.trainable) continue;
+    const auto part = [&](const at::Tensor& x) { return x.narrow(0, row.offset, row.numel); };
+    EXPECT_TRUE(at::equal(part(before), part(frozen->arena().weights()))) << row.name;
+  }
+}
+
+TEST_P(EveryAdapter, Bf16IsNearFp32) {
+  const auto full = model(at::kFloat), half = model(at::kBFloat16);
+  const PackedBatch batch = pack(rows_);
+  const auto expected = full->forward(batch), actual = half->forward(batch);
+  EXPECT_EQ(actual.pooled.scalar_type(), at::kBFloat16);
+  EXPECT_LT(distance(actual.pooled.to(at::kFloat), expected.pooled), 3e-2);
+  EXPECT_LT(distance(all_logits(actual), all_logits(expected)), 3e-2);
+  const Trained in_full = train(*full, {batch}, num_rows_);
+  const Trained in_half = train(*half, {batch}, num_rows_);
+  EXPECT_NEAR(in_half.loss, in_full.loss, 2e-2 * in_full.loss);
+  ASSERT_TRUE(at::isfinite(in_half.gradients).all().item<bool>());
+  EXPECT_LT(distance(in_half.gradients, in_full.gradients), 8e-2);
+}
+
+INSTANTIATE_TEST_SUITE_P(Kinds, EveryAdapter, ::testing::ValuesIn(adapter_names()),
+                         [](const auto& info) { return info.param; });
+
+}  // namespace
+}  // namespace pals
