@@ -7,10 +7,17 @@ namespace pals {
 namespace {
 
 // What may differ between the parts of a resumed run without changing its result.
-constexpr std::array kFree = {"save_checkpoints_steps", "keep_checkpoints", "overwrite_output_dir",
-                              "cache_dir",              "output_dir",       "eval_batch_size",
-                              "data_dir",               "threads",          "json",
-                              "no_cuda",                "local_rank",       "save_best_tasks"};
+constexpr std::array kFree = {"save_checkpoints_steps",
+                              "keep_checkpoints",
+                              "cache_dir",
+                              "output_dir",
+                              "eval_batch_size",
+                              "data_dir",
+                              "threads",
+                              "json",
+                              "no_cuda",
+                              "local_rank",
+                              "save_best_tasks"};
 
 }  // namespace
 
@@ -52,7 +59,6 @@ Json options_to_json(const TrainOptions& o) {
                {"save_checkpoints_steps", o.save_checkpoints_steps},
                {"keep_checkpoints", o.keep_checkpoints},
                {"save_best_tasks", o.save_best_tasks},
-               {"overwrite_output_dir", o.overwrite_output_dir},
                {"no_cuda", o.no_cuda},
                {"local_rank", o.local_rank},
                {"json", o.json}};
@@ -62,11 +68,16 @@ Json options_to_json(const TrainOptions& o) {
 
 std::vector<std::string> differing_options(const Json& saved, const Json& current) {
   std::vector<std::string> names;
-  for (const auto& item : current.items()) {
-    const bool free = std::find(kFree.begin(), kFree.end(), item.key()) != kFree.end();
-    const auto it = saved.find(item.key());
-    if (!free && (it == saved.end() || *it != item.value())) names.push_back(item.key());
-  }
+  const auto add_differences = [&](const Json& from, const Json& to) {
+    for (const auto& item : from.items()) {
+      const bool free = std::find(kFree.begin(), kFree.end(), item.key()) != kFree.end();
+      const bool known = std::find(names.begin(), names.end(), item.key()) != names.end();
+      const auto it = to.find(item.key());
+      if (!free && !known && (it == to.end() || *it != item.value())) names.push_back(item.key());
+    }
+  };
+  add_differences(current, saved);
+  add_differences(saved, current);  // an option that was given, and is left out now
   return names;
 }
 

@@ -61,7 +61,8 @@ struct TrainOptions {
   bool json = false;  ///< the final scores as JSON on stdout instead of a table
 };
 
-/// All options that shape the result, for run_config.json and to check a resumed run.
+/// All options but --overwrite_output_dir (given again by --config, it would remove the run), for
+/// run_config.json and to check a resumed run.
 Json options_to_json(const TrainOptions& options);
 
 /// Names of the options in which two saved configurations differ in a way that changes the result.

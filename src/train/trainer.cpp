@@ -24,10 +24,16 @@ namespace {
 
 constexpr double kSplitLearningRate = 3e-4;  // reference: --optim split
 constexpr int64_t kStepsPerTask = 300;
+constexpr double kLargest = 1e9;  // of numbers given, so that their products stay countable
+constexpr int kMostThreads = 1024;
 
 void check_options(const TrainOptions& o) {
   const auto positive = [](const char* flag, double value) {
     if (!(value > 0.0)) fail_usage(flag, " is ", value, ", expected a number above 0");
+    if (value > kLargest) fail_usage(flag, " is ", value, ", expected at most ", kLargest);
+  };
+  const auto not_negative = [&](const char* flag, int64_t value) {
+    if (value != 0) positive(flag, static_cast<double>(value));
   };
   if (o.output_dir.empty()) fail_usage("--output_dir is missing");
   positive("--train_batch_size", static_cast<double>(o.train_batch_size));
@@ -35,18 +41,27 @@ void check_options(const TrainOptions& o) {
   positive("--gradient_accumulation_steps", static_cast<double>(o.gradient_accumulation_steps));
   positive("--num_train_epochs", o.num_train_epochs);
   positive("--learning_rate", o.learning_rate);
+  not_negative("--max_steps", o.max_steps);
+  not_negative("--steps_per_epoch", o.steps_per_epoch);
+  not_negative("--adapter_size", o.adapter_size);
+  not_negative("--h_aug", o.h_aug);
+  if (o.threads < 0 || o.threads > kMostThreads) {
+    fail_usage("--threads is ", o.threads, ", expected 0 to ", kMostThreads);
+  }
   if (o.train_batch_size % o.gradient_accumulation_steps != 0) {
     fail_usage("--train_batch_size ", o.train_batch_size,
                " is not a multiple of --gradient_accumulation_steps ",
                o.gradient_accumulation_steps);
   }
+  parse_sampling(o.sample);
+  parse_schedule(o.schedule);
   if (o.optim != "normal" && o.optim != "split") {
     fail_usage("--optim: \"", o.optim, "\" is unknown, expected normal or split");
   }
-  if (o.warmup_proportion < 0.0 || o.warmup_proportion > 1.0) {
+  if (!(o.warmup_proportion >= 0.0 && o.warmup_proportion <= 1.0)) {
     fail_usage("--warmup_proportion is ", o.warmup_proportion, ", expected 0 to 1");
   }
-  if (o.dropout >= 1.0) fail_usage("--dropout is ", o.dropout, ", expected a number below 1");
+  if (!(o.dropout < 1.0)) fail_usage("--dropout is ", o.dropout, ", expected a number below 1");
 }
 
 OptimizerOptions optimizer_options(const TrainOptions& o) {
@@ -60,27 +75,40 @@ OptimizerOptions optimizer_options(const TrainOptions& o) {
 constexpr const char* kConfigName = "/run_config.json";
 constexpr const char* kResultsName = "/eval_results.json";
 constexpr const char* kMetricsName = "/metrics.jsonl";
+constexpr const char* kCheckpointsName = "/checkpoints";
 
-// Makes the folder, or checks that the run in it is this one.
+// Whether the folder holds anything that a run of other options would spoil.
+bool has_progress(const std::string& folder) {
+  const std::string checkpoints = folder + kCheckpointsName, log = folder + kMetricsName;
+  return file_exists(folder + kResultsName) ||
+         (file_exists(log) && std::filesystem::file_size(log) > 0) ||
+         (directory_exists(checkpoints) && !list_directory(checkpoints).empty());
+}
+
+// UsageError if the folder holds a run of other options. Touches nothing.
+void check_run_folder(const TrainOptions& options) {
+  const std::string& folder = options.output_dir;
+  const std::string config_path = folder + kConfigName;
+  if (options.overwrite_output_dir || !file_exists(config_path) || !has_progress(folder)) return;
+  const auto names = differing_options(read_json(config_path), options_to_json(options));
+  if (names.empty()) return;
+  fail_usage(folder, " holds a run with other values of ", join(names, ", "),
+             "; give the same to go on with it, another --output_dir, or --overwrite_output_dir");
+}
+
+// Makes the folder and states the options in it.
 void open_run_folder(const TrainOptions& options) {
   const std::string& folder = options.output_dir;
   make_directories(folder);
-  const std::string config_path = folder + kConfigName;
-  const Json current = options_to_json(options);
   if (options.overwrite_output_dir) {
-    for (const char* name : {"/checkpoints", "/best", "/best_tasks", "/final", kResultsName,
+    for (const char* name : {kCheckpointsName, "/best", "/best_tasks", "/final", kResultsName,
                              kMetricsName, kConfigName}) {
-      std::filesystem::remove_all(folder + name);
-    }
-  } else if (file_exists(config_path)) {
-    const auto names = differing_options(read_json(config_path), current);
-    if (!names.empty()) {
-      fail_usage(folder, " holds a run with other values of ", join(names, ", "),
-                 "; give the same to go on with it, another --output_dir, or "
-                 "--overwrite_output_dir");
+      std::error_code error;
+      std::filesystem::remove_all(folder + name, error);
+      if (error) fail(folder, name, ": cannot be removed: ", error.message());
     }
   }
-  write_file_atomically(config_path, json_text(current) + "\n");
+  write_file_atomically(folder + kConfigName, json_text(options_to_json(options)));
 }
 
 class Trainer {
@@ -92,10 +120,10 @@ class Trainer {
         optimizer_(optimizer_options(options)),
         store_(make_jobs(), *setup_.tokenizer, options.max_seq_length,
                options.cache_dir == "auto" ? default_feature_cache_dir() : options.cache_dir,
-               options.threads),
-        checkpoints_(options.output_dir + "/checkpoints", options.keep_checkpoints) {}
+               options.threads) {}
 
   TrainResult run() {
+    open_run_folder(options_);  // now that the options have proved to make sense
     describe();
     if (options_.do_train) {
       train_steps();
@@ -105,7 +133,7 @@ class Trainer {
       evaluate_now();
     }
     TrainResult result{final_results(), ""};
-    write_file_atomically(options_.output_dir + kResultsName, json_text(result.scores) + "\n");
+    write_file_atomically(options_.output_dir + kResultsName, json_text(result.scores));
     if (best_.contains("average")) result.table = best_["average"]["table"].get<std::string>();
     return result;
   }
@@ -124,7 +152,8 @@ class Trainer {
     if (options_.do_eval) {
       for (size_t i = 0; i < tasks.size(); ++i) {
         for (const DataFile* file : files_of(tasks[i], "dev")) {
-          dev_jobs_.push_back({static_cast<int64_t>(jobs.size()), static_cast<int>(i), file->split});
+          dev_jobs_.push_back(
+              {static_cast<int64_t>(jobs.size()), static_cast<int>(i), file->split});
           jobs.push_back({tasks[i], *file, options_.data_dir});
         }
       }
@@ -142,7 +171,8 @@ class Trainer {
                     millions(task_parameters), " M in ", model_.num_tasks(), " task",
                     model_.num_tasks() == 1 ? "" : "s", ", adapter ", model_.adapter_config().kind,
                     ", ", precision_name(model_.arena().compute_type()), ", ",
-                    at::get_num_threads(), " threads, ", cpu_isa()));
+                    at::get_num_threads(), at::get_num_threads() == 1 ? " thread, " : " threads, ",
+                    cpu_isa()));
   }
 
   void train_steps() {
@@ -153,13 +183,17 @@ class Trainer {
       rows.push_back(store_.num_rows(task));
       features.push_back(store_.features(task));
     }
+    // A bad dev file shall show now, not after the first epoch.
+    for (const DevJob& job : dev_jobs_) store_.num_rows(job.number);
     const StepPlan plan = plan_steps(options_, rows);
     const TaskSampler sampler(parse_sampling(options_.sample), rows, options_.seed,
                               plan.total_steps, plan.num_epochs, plan.steps_per_epoch);
 
     model_.arena().prepare_training();
+    const CheckpointStore checkpoints(options_.output_dir + kCheckpointsName,
+                                      options_.keep_checkpoints);
     int64_t step = 0;
-    if (const auto state = checkpoints_.restore(model_.arena())) {
+    if (const auto state = checkpoints.restore(model_.arena())) {
       step = state->at("step").get<int64_t>();
       best_ = state->at("best");
       last_ = state->at("last");
@@ -178,7 +212,7 @@ class Trainer {
                        .initial = static_cast<uint64_t>(step)});
     while (step < plan.total_steps) {
       if (stop_requested()) {
-        save_checkpoint(step);
+        save_checkpoint(checkpoints, step);
         fail("stopped at step ", step, "; the same command goes on from there");
       }
       train_one(loader.next(), plan, log, progress);
@@ -187,7 +221,9 @@ class Trainer {
       if (epoch_end && options_.do_eval && !dev_jobs_.empty()) {
         evaluate_epoch(step, (step - 1) / plan.steps_per_epoch + 1, plan.num_epochs, log);
       }
-      if (epoch_end || step % options_.save_checkpoints_steps == 0) save_checkpoint(step);
+      if (epoch_end || step % options_.save_checkpoints_steps == 0) {
+        save_checkpoint(checkpoints, step);
+      }
     }
   }
 
@@ -231,7 +267,9 @@ class Trainer {
   void evaluate_now() {
     const std::vector<TaskScores> scores = evaluate_model();
     last_ = scores_to_json(scores);
-    best_["average"] = {{"step", 0}, {"score", average_score(scores)}, {"scores", last_},
+    best_["average"] = {{"step", 0},
+                        {"score", average_score(scores)},
+                        {"scores", last_},
                         {"table", scores_table(scores)}};
   }
 
@@ -245,8 +283,8 @@ class Trainer {
     const std::string folder = options_.output_dir;
     std::string written;
     if (improves(best_, "average", average)) {
-      best_["average"] = {{"step", step}, {"score", average}, {"scores", last_},
-                          {"table", scores_table(scores)}};
+      best_["average"] = {
+          {"step", step}, {"score", average}, {"scores", last_}, {"table", scores_table(scores)}};
       written = folder + "/best";
       save_model_folder(written, model_, setup_.description, *setup_.tokenizer);
     }
@@ -277,8 +315,8 @@ class Trainer {
     return -1;
   }
 
-  void save_checkpoint(int64_t step) const {
-    checkpoints_.save(model_.arena(), step, {{"step", step}, {"best", best_}, {"last", last_}});
+  void save_checkpoint(const CheckpointStore& checkpoints, int64_t step) const {
+    checkpoints.save(model_.arena(), step, {{"step", step}, {"best", best_}, {"last", last_}});
   }
 
   // The best model by average, as `pals eval --model <run>/best` gives it again; then the last one,
@@ -307,7 +345,6 @@ class Trainer {
   MultiTaskModel& model_;
   Optimizer optimizer_;
   FeatureStore store_;
-  CheckpointStore checkpoints_;
   std::vector<EvaluationSet> dev_sets_;
   Json best_ = Json::object(), last_ = Json::object();
   double smooth_loss_ = -1.0;
@@ -328,11 +365,11 @@ StepPlan plan_steps(const TrainOptions& options, const std::vector<int64_t>& tas
       plan.steps_per_epoch = kStepsPerTask * static_cast<int64_t>(task_rows.size());
     }
   }
-  plan.total_steps = options.max_steps > 0
-                         ? options.max_steps
-                         : static_cast<int64_t>(std::llround(
-                               options.num_train_epochs *
-                               static_cast<double>(plan.steps_per_epoch)));
+  plan.total_steps =
+      options.max_steps > 0
+          ? options.max_steps
+          : static_cast<int64_t>(
+                std::llround(options.num_train_epochs * static_cast<double>(plan.steps_per_epoch)));
   plan.total_steps = std::max<int64_t>(1, plan.total_steps);
   plan.num_epochs = (plan.total_steps + plan.steps_per_epoch - 1) / plan.steps_per_epoch;
   return plan;
@@ -343,7 +380,7 @@ TrainResult train(const TrainOptions& given) {
   if (!options.do_train && !options.do_eval) options.do_train = options.do_eval = true;
   check_options(options);
   if (options.threads > 0) at::set_num_threads(options.threads);
-  open_run_folder(options);
+  check_run_folder(options);
   return Trainer(options).run();
 }
 
