@@ -45,6 +45,8 @@ Sources find_sources(const TrainOptions& options) {
       fail(folder, ": no model.safetensors or pytorch_model.bin in this folder");
     }
     if (sources.vocabulary.empty()) sources.vocabulary = first_existing(folder, {"vocab.txt"});
+  } else if (!options.init_checkpoint.empty() && !file_exists(options.init_checkpoint)) {
+    fail("--init_checkpoint: no file or folder ", options.init_checkpoint);
   }
   if (sources.config.empty()) {
     fail_usage("--bert_config_file is missing: give it, or a model folder as --init_checkpoint");
@@ -83,7 +85,8 @@ AdapterConfig choose_adapter(const TrainOptions& options, const Sources& sources
       options.bert_config_file.empty() ? sources.config : options.bert_config_file;
   const Json json = read_json(file);
   if (json.contains("pals") && json["pals"].is_object()) {
-    if (options.adapter.empty()) adapter = adapter_from_json(json["pals"], file);
+    adapter = adapter_from_json(json["pals"], file);
+    if (!options.adapter.empty() && options.adapter != adapter.kind) adapter = {};
   } else if (has_reference_keys(json)) {
     adapter = adapter_from_reference_keys(json, file);
     where = file;
@@ -96,6 +99,10 @@ AdapterConfig choose_adapter(const TrainOptions& options, const Sources& sources
     if (adapter.kind == "none") adapter = {};
     adapter.kind = options.adapter;
     where = "--adapter " + options.adapter;
+  }
+  if (adapter.kind == "none" && (options.adapter_size > 0 || !options.adapter_layers.empty())) {
+    fail_usage(options.adapter_size > 0 ? "--adapter_size" : "--adapter_layers",
+               " needs --adapter: one of ", join(adapter_names(), ", "));
   }
   if (options.h_aug > 0) adapter.size = options.h_aug;
   if (options.adapter_size > 0) adapter.size = options.adapter_size;
@@ -117,6 +124,32 @@ LoadScope scope_of(const TrainOptions& options, const TensorFile& file) {
   const bool whole = !options.multi && (file.find("classifier.0.weight") != nullptr ||
                                         file.find("tasks.0.classifier.weight") != nullptr);
   return whole ? LoadScope::kAll : LoadScope::kShared;
+}
+
+// A folder that `pals train` wrote brings the trained parts of its tasks along, unless --multi asks
+// for fresh ones or the adapters are of another kind or size.
+void load_folder_tasks(const TrainOptions& options, const Sources& sources, RunSetup& setup) {
+  if (options.multi || sources.folder.empty()) return;
+  const Json json = read_json(sources.config);
+  if (!json.contains("pals") || !json["pals"].is_object()) return;
+  const AdapterConfig& chosen = setup.description.adapter;
+  const AdapterConfig saved = resolve_adapter(adapter_from_json(json["pals"], sources.config),
+                                              setup.description.bert, sources.config);
+  if (adapter_to_json(saved) != adapter_to_json(chosen)) {
+    log_info("the task-specific parts in ", sources.folder, " are others (", saved.kind,
+             "): all tasks start with fresh ones");
+    return;
+  }
+  std::vector<std::string> loaded;
+  for (size_t i = 0; i < setup.description.tasks.size(); ++i) {
+    const std::string& name = setup.description.tasks[i].name;
+    const std::string path = sources.folder + "/adapters/" + name + "/adapter_model.safetensors";
+    if (!file_exists(path)) continue;
+    load_task_weights(*setup.model, static_cast<int>(i), load_tensor_file(path), path);
+    loaded.push_back(name);
+  }
+  setup.model->arena().refresh_shadow();
+  if (!loaded.empty()) log_info("task-specific parts loaded for ", join(loaded, ", "));
 }
 
 }  // namespace
@@ -177,6 +210,7 @@ RunSetup set_up_run(const TrainOptions& options) {
     const LoadReport report =
         load_weights(*setup.model, file, scope_of(options, file), sources.weights);
     setup.model->arena().initialize(range, options.seed, report.missing);
+    load_folder_tasks(options, sources, setup);
   }
   return setup;
 }
