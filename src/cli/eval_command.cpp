@@ -53,7 +53,7 @@ int run_eval(const EvalOptions& options) {
   }
   if (sets.empty()) fail(options.model, ": none of its tasks has a dev file");
   const auto scores = evaluate(*loaded.model, tasks, sets, options.eval_batch_size);
-  std::cout << (options.json ? json_text(scores_to_json(scores)) + "\n" : scores_table(scores));
+  std::cout << (options.json ? json_text(scores_to_json(scores)) : scores_table(scores));
   return 0;
 }
 
@@ -61,7 +61,8 @@ int run_eval(const EvalOptions& options) {
 
 Command add_eval_command(CLI::App& program) {
   auto options = std::make_shared<EvalOptions>();
-  CLI::App* app = program.add_subcommand("eval", "score a saved model on the dev sets of its tasks");
+  CLI::App* app =
+      program.add_subcommand("eval", "score a saved model on the dev sets of its tasks");
   app->add_option("--model", options->model, "a model folder, such as RUN/best");
   app->add_option("--data_dir", options->data_dir, "folder of GLUE's tasks");
   app->add_option("--task_file", options->task_file, "your own tasks, if their files have moved");

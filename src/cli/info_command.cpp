@@ -47,7 +47,7 @@ Command add_info_command(CLI::App& program) {
   return {app, [as_json] {
             const OrderedJson info = collect();
             if (*as_json) {
-              std::cout << json_text(info) << "\n";
+              std::cout << json_text(info);
               return 0;
             }
             for (const auto& item : info.items()) {

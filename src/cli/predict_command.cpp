@@ -76,14 +76,13 @@ class Predictor {
     std::vector<std::vector<float>> outputs(lines.size());
     for (size_t first = 0; first < order.size();
          first += static_cast<size_t>(options_.batch_size)) {
-      const size_t last =
-          std::min(order.size(), first + static_cast<size_t>(options_.batch_size));
+      const size_t last = std::min(order.size(), first + static_cast<size_t>(options_.batch_size));
       PackedBatch batch;
       for (size_t i = first; i < last; ++i) append(lines[order[i]], order[i], batch);
       const at::Tensor logits = loaded_.model->forward(batch).logits.front();
       for (size_t i = first; i < last; ++i) {
-        const float* row = logits.const_data_ptr<float>() +
-                           static_cast<int64_t>(i - first) * logits.size(1);
+        const float* row =
+            logits.const_data_ptr<float>() + static_cast<int64_t>(i - first) * logits.size(1);
         outputs[order[i]].assign(row, row + logits.size(1));
       }
     }
@@ -112,8 +111,8 @@ class Predictor {
       }
       return;
     }
-    const size_t best = static_cast<size_t>(
-        std::max_element(output.begin(), output.end()) - output.begin());
+    const size_t best =
+        static_cast<size_t>(std::max_element(output.begin(), output.end()) - output.begin());
     double sum = 0.0;
     for (const float logit : output) sum += std::exp(static_cast<double>(logit - output[best]));
     if (!options_.json) {
@@ -122,7 +121,8 @@ class Predictor {
     }
     OrderedJson probabilities;
     for (size_t i = 0; i < output.size(); ++i) {
-      probabilities[task_.labels[i]] = std::exp(static_cast<double>(output[i] - output[best])) / sum;
+      probabilities[task_.labels[i]] =
+          std::exp(static_cast<double>(output[i] - output[best])) / sum;
     }
     out << OrderedJson{{"label", task_.labels[best]}, {"probabilities", probabilities}}.dump()
         << "\n";
@@ -147,13 +147,18 @@ Command add_predict_command(CLI::App& program) {
   app->add_option("--threads", options->threads, "0: all cores");
   app->add_flag("--json", options->json, "a JSON object a line, with all probabilities");
   app->footer(
-      "A line is a text, or a pair with a tab between. Output, a line each: label and probability, or "
+      "A line is a text, or a pair with a tab between. Output, a line each: label and probability, "
+      "or "
       "value.\n\nExamples:\n"
       "  echo 'a moving, funny film' | pals predict --model runs/three/best --task sst\n"
       "  pals predict --model runs/three/best --task rte --json < pairs.tsv");
   return {app, [options] {
             if (options->model.empty()) fail_usage("--model is missing");
             if (options->threads > 0) at::set_num_threads(options->threads);
+            // Only an unsynchronised buffer can tell whether more lines are at hand.
+            std::ios::sync_with_stdio(false);
+            static std::vector<char> buffer(kMaxLineBytes);  // std::cin outlives main
+            std::cin.rdbuf()->pubsetbuf(buffer.data(), static_cast<std::streamsize>(buffer.size()));
             Predictor(*options).run(std::cin, std::cout);
             return 0;
           }};

@@ -30,13 +30,14 @@ void append_option(const std::string& key, const Json& value, const std::string&
                    std::vector<std::string>& out) {
   const std::string flag = with_underscores("--" + key);
   if (value.is_boolean()) {
-    if (value.get<bool>()) out.push_back(flag);
+    out.push_back(flag + (value.get<bool>() ? "=true" : "=false"));
   } else if (value.is_string()) {
     if (!value.get<std::string>().empty()) out.push_back(flag + "=" + value.get<std::string>());
   } else if (value.is_number()) {
     out.push_back(flag + "=" + value.dump());
   } else {
-    fail_usage(path, ": \"", key, "\" is ", value.dump(), ", expected text, a number or true/false");
+    fail_usage(path, ": \"", key, "\" is ", value.dump(),
+               ", expected text, a number or true/false");
   }
 }
 
@@ -56,6 +57,20 @@ std::string unknown_argument(const CLI::App& app, const std::string& argument) {
   const std::string nearest = nearest_name(name, names);
   return concat("unknown argument ", quote(argument), " of `pals ", app.get_name(), "`",
                 nearest.empty() ? "" : concat("; did you mean ", nearest, "?"));
+}
+
+// A first argument that is no command; empty if there is none or it is an option.
+std::string unknown_command(const std::vector<std::string>& arguments,
+                            const std::vector<Command>& commands) {
+  if (arguments.empty() || arguments.front().starts_with("-")) return {};
+  std::vector<std::string> names;
+  for (const Command& command : commands) names.push_back(command.app->get_name());
+  const std::string& given = arguments.front();
+  if (std::find(names.begin(), names.end(), given) != names.end()) return {};
+  const std::string nearest = nearest_name(given.substr(0, 64), names);
+  return concat("unknown command ", quote(given),
+                nearest.empty() ? "" : concat("; did you mean ", nearest, "?"),
+                " (commands: ", join(names, ", "), ")");
 }
 
 int report(const std::string& message, int code) {
@@ -87,9 +102,10 @@ std::vector<std::string> expand_arguments(const std::vector<std::string>& argume
 }
 
 int run_program(int argc, char** argv) {
-  CLI::App program("Train one BERT for many text tasks, and use it.\n\nFirst steps: scripts/demo.sh; "
-                   "`pals COMMAND --help` shows examples.",
-                   "pals");
+  CLI::App program(
+      "Train one BERT for many text tasks, and use it.\n\nFirst steps: scripts/demo.sh; "
+      "`pals COMMAND --help` shows examples.",
+      "pals");
   program.set_version_flag("--version", "pals " PALS_VERSION);
   program.require_subcommand(1);
   program.option_defaults()->always_capture_default()->multi_option_policy(
@@ -100,12 +116,15 @@ int run_program(int argc, char** argv) {
   try {
     std::vector<std::string> arguments =
         expand_arguments(std::vector<std::string>(argv + 1, argv + argc));
+    const std::string unknown = unknown_command(arguments, commands);
+    if (!unknown.empty()) return report(unknown, kExitUsage);
     std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants them
     program.parse(arguments);
     for (const Command& command : commands) {
       if (!command.app->parsed()) continue;
       const std::vector<std::string> extras = command.app->remaining();
-      if (!extras.empty()) return report(unknown_argument(*command.app, extras.front()), kExitUsage);
+      if (!extras.empty())
+        return report(unknown_argument(*command.app, extras.front()), kExitUsage);
       install_signal_handlers();
       return command.run();
     }

@@ -122,7 +122,7 @@ Command add_train_command(CLI::App& program) {
   return {app, [options] {
             const TrainResult result = train(*options);
             if (options->json) {
-              std::cout << json_text(result.scores) << "\n";
+              std::cout << json_text(result.scores);
             } else if (!result.table.empty()) {
               std::cout << "best model by average, after step " << result.scores["step"] << ":\n"
                         << result.table;
