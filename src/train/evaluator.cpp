@@ -20,8 +20,8 @@ RowOutputs run_rows(const MultiTaskModel& model, const std::vector<EvaluationSet
     outputs.losses.push_back(0.0);
   }
   const EvaluationLoader loader(std::move(sources), batch_size);
-  Progress progress({.label = label, .unit = "rows",
-                     .total = static_cast<uint64_t>(loader.num_rows())});
+  Progress progress(
+      {.label = label, .unit = "rows", .total = static_cast<uint64_t>(loader.num_rows())});
   for (int64_t i = 0; i < loader.num_batches(); ++i) {
     if (stop_requested()) fail("stopped");
     const PackedBatch batch = loader.batch(i);
@@ -33,11 +33,11 @@ RowOutputs run_rows(const MultiTaskModel& model, const std::vector<EvaluationSet
       const auto width = static_cast<size_t>(logits.size(1));
       for (int64_t row = segment.first_row; row < segment.last_row; ++row) {
         const auto place = loader.row(batch.row_ids[static_cast<size_t>(row)]);
-        const float* from = logits.const_data_ptr<float>() +
-                            static_cast<size_t>(row - segment.first_row) * width;
+        const float* from =
+            logits.const_data_ptr<float>() + static_cast<size_t>(row - segment.first_row) * width;
         auto& values = outputs.logits[static_cast<size_t>(place.source)];
-        std::copy(from, from + width, values.begin() + static_cast<int64_t>(
-                                                           static_cast<size_t>(place.row) * width));
+        std::copy(from, from + width,
+                  values.begin() + static_cast<int64_t>(static_cast<size_t>(place.row) * width));
         outputs.losses[static_cast<size_t>(place.source)] += losses[static_cast<size_t>(row)];
       }
     }

@@ -10,7 +10,8 @@ namespace pals {
 
 struct OptimizerOptions {
   double learning_rate = 5e-5;
-  /// Of projected attention's query, key and value; the same as learning_rate unless `--optim split`.
+  /// Of projected attention's query, key and value; the same as learning_rate unless `--optim
+  /// split`.
   double attention_learning_rate = 5e-5;
   double weight_decay = 0.01;
   double warmup_proportion = 0.1;

@@ -29,7 +29,8 @@ std::string layout_hash(const ParameterTable& table) {
 void copy_into(const TensorFile& file, const char* name, at::Tensor target,
                const std::string& path) {
   const TensorEntry* entry = file.find(name);
-  if (entry == nullptr || entry->numel() != target.numel()) fail(path, ": no ", name, " of this model");
+  if (entry == nullptr || entry->numel() != target.numel())
+    fail(path, ": no ", name, " of this model");
   copy_as_float(*entry, target.data_ptr<float>(), static_cast<size_t>(target.numel()));
 }
 
@@ -82,8 +83,9 @@ std::optional<Json> CheckpointStore::restore(ParameterArena& arena) const {
     }
     const auto& metadata = file->metadata();
     if (metadata.count("layout") == 0 || metadata.at("layout") != layout_hash(arena.table())) {
-      fail(*path, ": a checkpoint of another model; choose another --output_dir, or "
-                  "--overwrite_output_dir");
+      fail(*path,
+           ": a checkpoint of another model; choose another --output_dir, or "
+           "--overwrite_output_dir");
     }
     copy_into(*file, "weights", arena.weights(), *path);
     copy_into(*file, "first_moment", arena.first_moment(), *path);

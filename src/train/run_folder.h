@@ -10,8 +10,8 @@
 
 namespace pals {
 
-/// Whole training states, one file each: checkpoints/step-<n>.safetensors with weights and moments as
-/// they lie in the arena, and the trainer's state as JSON in the metadata.
+/// Whole training states, one file each: checkpoints/step-<n>.safetensors with weights and moments
+/// as they lie in the arena, and the trainer's state as JSON in the metadata.
 class CheckpointStore {
  public:
   /// Removes what interrupted writes left behind.
@@ -20,8 +20,8 @@ class CheckpointStore {
   /// Writes a checkpoint aside, renames it, then prunes the older ones.
   void save(const ParameterArena& arena, int64_t step, const Json& state) const;
 
-  /// Restores the newest readable checkpoint; its state, or nothing if there is none. A damaged file
-  /// is passed over with a warning. Error if a checkpoint is of another model.
+  /// Restores the newest readable checkpoint; its state, or nothing if there is none. A damaged
+  /// file is passed over with a warning. Error if a checkpoint is of another model.
   std::optional<Json> restore(ParameterArena& arena) const;
 
  private:
