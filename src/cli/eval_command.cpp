@@ -70,7 +70,7 @@ Command add_eval_command(CLI::App& program) {
   app->add_option("--eval_batch_size", options->eval_batch_size, "rows of a batch")
       ->check(CLI::PositiveNumber);
   app->add_option("--precision", options->precision, "fp32, bf16 or auto");
-  app->add_option("--threads", options->threads, "0: all cores");
+  app->add_option("--threads", options->threads, "0: all cores")->check(CLI::Range(0, 1024));
   app->add_flag("--json", options->json, "print JSON");
   app->footer("Example:\n  pals eval --model runs/three/best --data_dir glue");
   return {app, [options] { return run_eval(*options); }};

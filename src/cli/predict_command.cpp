@@ -144,7 +144,7 @@ Command add_predict_command(CLI::App& program) {
   app->add_option("--batch_size", options->batch_size, "lines of a batch")
       ->check(CLI::PositiveNumber);
   app->add_option("--precision", options->precision, "fp32, bf16 or auto");
-  app->add_option("--threads", options->threads, "0: all cores");
+  app->add_option("--threads", options->threads, "0: all cores")->check(CLI::Range(0, 1024));
   app->add_flag("--json", options->json, "a JSON object a line, with all probabilities");
   app->footer(
       "A line is a text, or a pair with a tab between. Output, a line each: label and probability, "

@@ -1,0 +1,122 @@
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "cli/commands.h"
+
+namespace pals {
+namespace {
+
+using Arguments = std::vector<std::string>;
+
+class ConfigFile : public testing::Test {
+ protected:
+  void TearDown() override { ::unlink(path_.c_str()); }
+
+  Arguments expand(const std::string& content, Arguments before = {"train"}) {
+    write_file_atomically(path_, content);
+    before.insert(before.end(), {"--config", path_});
+    return expand_arguments(before);
+  }
+
+  std::string path_ = testing::TempDir() + "pals_config_" + std::to_string(::getpid()) + ".json";
+};
+
+struct Outcome {
+  int code;
+  std::string out, err;
+};
+
+Outcome run(Arguments arguments) {
+  arguments.insert(arguments.begin(), "pals");
+  std::vector<char*> argv;
+  for (std::string& argument : arguments) argv.push_back(argument.data());
+  testing::internal::CaptureStdout();
+  testing::internal::CaptureStderr();
+  const int code = run_program(static_cast<int>(argv.size()), argv.data());
+  std::string out = testing::internal::GetCapturedStdout();
+  return {code, std::move(out), testing::internal::GetCapturedStderr()};
+}
+
+TEST(ExpandArguments, TurnsDashesOfFlagsAlone) {
+  EXPECT_EQ(expand_arguments({"train", "--train-batch-size", "--output-dir=a-b/c-d", "x-y", "-h"}),
+            (Arguments{"train", "--train_batch_size", "--output_dir=a-b/c-d", "x-y", "-h"}));
+  EXPECT_EQ(expand_arguments({"--no-cuda", "--", "-", ""}),
+            (Arguments{"--no_cuda", "--", "-", ""}));
+  EXPECT_EQ(expand_arguments({}), Arguments());
+}
+
+TEST_F(ConfigFile, OptionsStandBeforeTheFlags) {
+  EXPECT_EQ(expand(R"({"seed": 7, "tasks": "rte,sst", "learning_rate": 2e-05, "max-steps": 3})",
+                   {"train", "--seed", "8"}),
+            (Arguments{"train", "--learning_rate=2e-05", "--max_steps=3", "--seed=7",
+                       "--tasks=rte,sst", "--seed", "8"}));
+  write_file_atomically(path_, R"({"seed": 7})");
+  EXPECT_EQ(expand_arguments({"eval", "--config=" + path_}), (Arguments{"eval", "--seed=7"}));
+}
+
+TEST_F(ConfigFile, TruthValuesAreWritten) {
+  EXPECT_EQ(expand(R"({"freeze": true, "multi": false, "task_file": "", "dropout": -1.0})"),
+            (Arguments{"train", "--dropout=-1.0", "--freeze=true", "--multi=false"}));
+}
+
+TEST_F(ConfigFile, ValuesCannotBecomeFlags) {
+  EXPECT_EQ(expand(R"({"tasks": "--freeze", "vocab_file": "a b"})"),
+            (Arguments{"train", "--tasks=--freeze", "--vocab_file=a b"}));
+}
+
+TEST_F(ConfigFile, RefusesWhatIsNoOption) {
+  EXPECT_THROW(expand(R"({"tasks": ["rte"]})"), UsageError);
+  EXPECT_THROW(expand(R"({"tasks": null})"), UsageError);
+  EXPECT_THROW(expand(R"({"tasks": {"a": 1}})"), UsageError);
+  EXPECT_THROW(expand("[]"), UsageError);
+  EXPECT_THROW(expand("{"), Error);
+  EXPECT_THROW(expand_arguments({"train", "--config"}), UsageError);
+  EXPECT_THROW(expand_arguments({"train", "--config", path_ + ".none"}), Error);
+}
+
+TEST(Program, AnswersHelpAndVersion) {
+  EXPECT_EQ(run({"--version"}).code, 0);
+  for (const char* command : {"train", "eval", "predict", "info"}) {
+    const Outcome help = run({command, "--help"});
+    EXPECT_EQ(help.code, 0);
+    EXPECT_NE(help.out.find(command), std::string::npos);
+    EXPECT_EQ(help.err, "");
+  }
+  EXPECT_EQ(run({"info"}).code, 0);
+}
+
+TEST(Program, NamesTheNearestFlagOrCommand) {
+  const Outcome flag = run({"train", "--adaptor-size", "12"});
+  EXPECT_EQ(flag.code, 2);
+  EXPECT_NE(flag.err.find("did you mean --adapter_size?"), std::string::npos) << flag.err;
+  const Outcome command = run({"evla"});
+  EXPECT_EQ(command.code, 2);
+  EXPECT_NE(command.err.find("did you mean eval?"), std::string::npos) << command.err;
+}
+
+TEST(Program, MistakesAreOneLine) {
+  const std::vector<Arguments> all = {{},
+                                      {"nonsense"},
+                                      {"train"},
+                                      {"predict"},
+                                      {"eval", "extra"},
+                                      {"train", "--seed", "x"},
+                                      {"train", "--seed"},
+                                      {"eval", "--threads", "-1"},
+                                      {"--wrong"}};
+  for (const Arguments& arguments : all) {
+    const Outcome outcome = run(arguments);
+    EXPECT_EQ(outcome.code, 2) << outcome.err;
+    EXPECT_TRUE(outcome.err.starts_with("pals: ")) << outcome.err;
+    EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
+    EXPECT_EQ(outcome.out, "");
+  }
+  EXPECT_EQ(run({"eval", "--model", "/nonexistent/model"}).code, 1);
+}
+
+}  // namespace
+}  // namespace pals
