@@ -1,0 +1,126 @@
+#include "train/optimizer.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <functional>
+
+namespace pals {
+namespace {
+
+constexpr int64_t kSize = 4;
+constexpr float kGradient = 0.25F;  // of norm 0.5: below the clip
+
+// Shared and two tasks' tensors, all weights 1 and all gradients kGradient.
+ParameterArena make_arena(const std::function<void(ParameterTable&)>& change = nullptr) {
+  ParameterTable table;
+  table.add({.name = "dense.weight", .shape = {kSize}});
+  table.add({.name = "dense.bias", .shape = {kSize}, .init = Init::kZero, .decay = false});
+  table.add({.name = "norm.weight",
+             .shape = {kSize},
+             .init = Init::kOne,
+             .decay = false,
+             .layer_norm = true});
+  for (int task = 0; task < 2; ++task) {
+    const std::string prefix = "tasks." + std::to_string(task) + ".";
+    table.add({.name = prefix + "query.weight",
+               .shape = {kSize},
+               .owner = task,
+               .group = LearningRateGroup::kAttentionAdapter});
+    table.add({.name = prefix + "up.weight", .shape = {kSize}, .owner = task});
+  }
+  if (change) change(table);
+  table.lay_out();
+  ParameterArena arena(std::move(table), at::kFloat);
+  arena.prepare_training();
+  arena.weights().fill_(1.0);
+  arena.gradients().fill_(kGradient);
+  return arena;
+}
+
+// How far the first element of a tensor went.
+double moved(const ParameterArena& arena, const std::string& name) {
+  const ParameterId id = arena.table().find(name);
+  return 1.0 - static_cast<double>(arena.weight(id).data_ptr<float>()[0]);
+}
+
+// The first step's update without decay: m / (sqrt(v) + eps).
+double first_update() {
+  return 0.1 * kGradient / (std::sqrt(0.001 * kGradient * kGradient) + 1e-6);
+}
+
+TEST(Optimizer, MovesTheSharedPartAndTheDrawnTask) {
+  ParameterArena arena = make_arena();
+  const Optimizer optimizer({.learning_rate = 0.01, .attention_learning_rate = 0.01});
+  optimizer.step(arena, 1, 50, 100);  // x = 0.5
+  const double rate = 0.01 * 0.5;
+  const double with_decay = rate * (first_update() + 0.01);
+  EXPECT_NEAR(moved(arena, "dense.weight"), with_decay, 1e-6);
+  EXPECT_NEAR(moved(arena, "tasks.1.up.weight"), with_decay, 1e-6);
+  EXPECT_EQ(moved(arena, "tasks.0.up.weight"), 0.0);
+  EXPECT_EQ(moved(arena, "tasks.0.query.weight"), 0.0);
+  const ArenaRange other = arena.table().range(0);
+  for (const at::Tensor& moment : {arena.first_moment(), arena.second_moment()}) {
+    EXPECT_EQ(moment.slice(0, other.begin, other.end).abs().max().item<float>(), 0.0F);
+    EXPECT_GT(moment.slice(0, 0, kSize).abs().max().item<float>(), 0.0F);
+  }
+}
+
+TEST(Optimizer, DoesNotDecayBiasesAndLayerNorms) {
+  ParameterArena arena = make_arena();
+  arena.gradients().zero_();
+  const Optimizer optimizer({.learning_rate = 0.1, .warmup_proportion = 0.0});
+  optimizer.step(arena, 0, 0, 10);
+  EXPECT_NEAR(moved(arena, "dense.weight"), 0.1 * 0.01, 1e-6);
+  EXPECT_EQ(moved(arena, "dense.bias"), 0.0);
+  EXPECT_EQ(moved(arena, "norm.weight"), 0.0);
+}
+
+TEST(Optimizer, HasARateOfItsOwnForAttention) {
+  ParameterArena arena = make_arena();
+  const Optimizer optimizer(
+      {.learning_rate = 1e-4, .attention_learning_rate = 3e-3, .warmup_proportion = 0.0});
+  optimizer.step(arena, 0, 0, 10);
+  EXPECT_NEAR(moved(arena, "tasks.0.query.weight") / moved(arena, "tasks.0.up.weight"), 30.0, 0.1);
+  EXPECT_DOUBLE_EQ(optimizer.learning_rate(0, 10), 1e-4);
+}
+
+TEST(Optimizer, ScheduleGoesByTheGlobalStep) {
+  ParameterArena arena = make_arena();
+  const Optimizer optimizer({.learning_rate = 0.01, .attention_learning_rate = 0.01});
+  optimizer.step(arena, 0, 0, 100);  // the first rate is 0
+  EXPECT_EQ(moved(arena, "dense.weight"), 0.0);
+  EXPECT_DOUBLE_EQ(optimizer.learning_rate(5, 100), 0.005);
+  EXPECT_DOUBLE_EQ(optimizer.learning_rate(60, 100), 0.004);
+  EXPECT_DOUBLE_EQ(optimizer.learning_rate(100, 100), 0.0);
+  // A task drawn late for the first time moves at the rate of that step.
+  optimizer.step(arena, 1, 60, 100);
+  EXPECT_NEAR(moved(arena, "tasks.1.up.weight"), 0.004 * (first_update() + 0.01), 1e-6);
+}
+
+TEST(Optimizer, ClipsEachTensorByItself) {
+  ParameterArena arena = make_arena();
+  const ParameterId weight = arena.table().find("dense.weight");
+  arena.gradient(weight).fill_(100.0);  // norm 200
+  const Optimizer optimizer({.learning_rate = 0.01, .warmup_proportion = 0.0});
+  optimizer.step(arena, 0, 0, 10);
+  EXPECT_NEAR(arena.first_moment().data_ptr<float>()[arena.table()[weight].offset], 0.1 * 0.5,
+              1e-6);
+  const ParameterId bias = arena.table().find("dense.bias");
+  EXPECT_NEAR(arena.first_moment().data_ptr<float>()[arena.table()[bias].offset], 0.1 * kGradient,
+              1e-7);
+}
+
+TEST(Optimizer, LeavesFrozenTensors) {
+  ParameterArena arena = make_arena([](ParameterTable& table) { table.freeze_shared(); });
+  arena.gradients().fill_(kGradient);
+  const Optimizer optimizer({.learning_rate = 0.01, .warmup_proportion = 0.0});
+  optimizer.step(arena, 0, 0, 10);
+  EXPECT_EQ(moved(arena, "dense.weight"), 0.0);
+  EXPECT_EQ(moved(arena, "dense.bias"), 0.0);
+  EXPECT_GT(moved(arena, "norm.weight"), 0.0);
+  EXPECT_GT(moved(arena, "tasks.0.up.weight"), 0.0);
+}
+
+}  // namespace
+}  // namespace pals

@@ -1,0 +1,184 @@
+#include "train/run_folder.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "base/error.h"
+#include "base/file.h"
+
+namespace pals {
+namespace {
+
+namespace fs = std::filesystem;
+
+class RunFolder : public testing::Test {
+ protected:
+  void SetUp() override {
+    const auto* info = testing::UnitTest::GetInstance()->current_test_info();
+    folder_ =
+        testing::TempDir() + "pals_run_folder_" + info->name() + "_" + std::to_string(::getpid());
+    fs::remove_all(folder_);
+    make_directories(folder_);
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  static ParameterArena make_arena(int64_t size = 5) {
+    ParameterTable table;
+    table.add({.name = "dense.weight", .shape = {size, 2}});
+    table.add({.name = "tasks.0.up.weight", .shape = {3}, .owner = 0});
+    table.lay_out();
+    ParameterArena arena(std::move(table), at::kFloat);
+    arena.prepare_training();
+    return arena;
+  }
+
+  // Numbers of their own for each step and buffer.
+  static void fill(ParameterArena& arena, int64_t step) {
+    arena.weights().fill_(static_cast<double>(step) + 0.25);
+    arena.first_moment().fill_(static_cast<double>(step) + 0.5);
+    arena.second_moment().fill_(static_cast<double>(step) + 0.75);
+  }
+
+  static void expect_step(const ParameterArena& arena, int64_t step) {
+    const auto value = static_cast<float>(step);
+    EXPECT_TRUE(arena.weights().eq(value + 0.25F).all().item<bool>());
+    EXPECT_TRUE(arena.first_moment().eq(value + 0.5F).all().item<bool>());
+    EXPECT_TRUE(arena.second_moment().eq(value + 0.75F).all().item<bool>());
+  }
+
+  std::string checkpoints() const { return folder_ + "/checkpoints"; }
+  std::string file_of(int64_t step) const {
+    std::string number = std::to_string(step);
+    number.insert(0, 10 - number.size(), '0');
+    return checkpoints() + "/step-" + number + ".safetensors";
+  }
+
+  std::string folder_;
+};
+
+TEST_F(RunFolder, RestoresTheNewestCheckpoint) {
+  ParameterArena arena = make_arena();
+  const CheckpointStore store(checkpoints(), 3);
+  EXPECT_FALSE(store.restore(arena).has_value());
+  for (const int64_t step : {9, 10, 100}) {
+    fill(arena, step);
+    store.save(arena, step, {{"step", step}, {"best", {{"rte", 0.5}}}});
+  }
+  ParameterArena other = make_arena();
+  const auto state = CheckpointStore(checkpoints(), 3).restore(other);
+  ASSERT_TRUE(state.has_value());
+  EXPECT_EQ(*state, (Json{{"step", 100}, {"best", {{"rte", 0.5}}}}));
+  expect_step(other, 100);
+}
+
+TEST_F(RunFolder, PrunesTheOldest) {
+  ParameterArena arena = make_arena();
+  const CheckpointStore store(checkpoints(), 2);
+  for (const int64_t step : {1, 2, 30, 400}) store.save(arena, step, {{"step", step}});
+  EXPECT_EQ(list_directory(checkpoints()).size(), 2U);
+  EXPECT_TRUE(file_exists(file_of(30)));
+  EXPECT_TRUE(file_exists(file_of(400)));
+  // Saved again under the same step: still two.
+  store.save(arena, 400, {{"step", 400}});
+  EXPECT_EQ(list_directory(checkpoints()).size(), 2U);
+}
+
+TEST_F(RunFolder, FallsBackFromADamagedCheckpoint) {
+  ParameterArena arena = make_arena();
+  const CheckpointStore store(checkpoints(), 3);
+  for (const int64_t step : {1, 2, 3}) {
+    fill(arena, step);
+    store.save(arena, step, {{"step", step}});
+  }
+  fs::resize_file(file_of(3), fs::file_size(file_of(3)) - 1);
+  fs::resize_file(file_of(2), 0);
+  testing::internal::CaptureStderr();
+  const auto state = store.restore(arena);
+  const std::string shown = testing::internal::GetCapturedStderr();
+  ASSERT_TRUE(state.has_value());
+  EXPECT_EQ(state->at("step"), 1);
+  expect_step(arena, 1);
+  EXPECT_NE(shown.find(file_of(3)), std::string::npos) << shown;
+  EXPECT_NE(shown.find(file_of(2)), std::string::npos) << shown;
+
+  fs::resize_file(file_of(1), 100);
+  testing::internal::CaptureStderr();
+  EXPECT_FALSE(store.restore(arena).has_value());
+  testing::internal::GetCapturedStderr();
+}
+
+TEST_F(RunFolder, RefusesACheckpointOfAnotherModel) {
+  ParameterArena arena = make_arena(5);
+  const CheckpointStore store(checkpoints(), 2);
+  store.save(arena, 1, {{"step", 1}});
+  ParameterArena other = make_arena(6);
+  try {
+    store.restore(other);
+    FAIL() << "expected an Error";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("--overwrite_output_dir"), std::string::npos);
+  }
+}
+
+TEST_F(RunFolder, RemovesWhatInterruptedWritesLeft) {
+  make_directories(checkpoints());
+  write_file_atomically(checkpoints() + "/step-0000000005.safetensors.tmp.123.1", "half");
+  write_file_atomically(checkpoints() + "/notes.txt", "a user's own");
+  ParameterArena arena = make_arena();
+  const CheckpointStore store(checkpoints(), 1);
+  EXPECT_EQ(list_directory(checkpoints()), std::vector<std::string>{"notes.txt"});
+  EXPECT_FALSE(store.restore(arena).has_value());
+}
+
+TEST_F(RunFolder, AFailedSaveKeepsTheOlderCheckpoint) {
+  ParameterArena arena = make_arena();
+  const CheckpointStore store(checkpoints(), 1);
+  fill(arena, 1);
+  store.save(arena, 1, {{"step", 1}});
+  make_directories(file_of(2));  // in the way of the next one
+  EXPECT_THROW(store.save(arena, 2, {{"step", 2}}), Error);
+  fs::remove(file_of(2));
+  EXPECT_EQ(store.restore(arena)->at("step"), 1);
+}
+
+TEST_F(RunFolder, MetricsGoOnWhereTheCheckpointStands) {
+  const std::string path = folder_ + "/metrics.jsonl";
+  {
+    MetricsLog log(path, 0);
+    for (int step = 0; step < 4; ++step) log.write({{"step", step}, {"loss", 0.5}});
+    log.write({{"after_step", 4}, {"evaluation", {{"average", 0.5}}}});
+    log.write({{"step", 4}, {"loss", 0.5}});
+    log.write({{"after_step", 5}, {"evaluation", {{"average", 0.75}}}});
+  }
+  const std::string whole = read_file(path, 1 << 20);
+  const std::string until_4 = whole.substr(0, whole.find("{\"step\":4"));
+  {
+    MetricsLog log(path, 4);  // the evaluation after step 4 is part of that checkpoint
+    EXPECT_EQ(read_file(path, 1 << 20), until_4);
+    log.write({{"step", 4}, {"loss", 0.5}});
+    log.write({{"after_step", 5}, {"evaluation", {{"average", 0.75}}}});
+  }
+  EXPECT_EQ(read_file(path, 1 << 20), whole);
+  { const MetricsLog log(path, 0); }
+  EXPECT_EQ(read_file(path, 1 << 20), "");
+}
+
+TEST_F(RunFolder, MetricsDropAnInterruptedLine) {
+  const std::string path = folder_ + "/metrics.jsonl";
+  const std::string good = "{\"step\":0,\"loss\":0.5}\n";
+  for (const char* rest : {"{\"step\":1,\"lo", "{\"step\":1}", "\0\0\0\n", "[1]\n", "\n"}) {
+    write_file_atomically(path, good + rest);
+    const MetricsLog log(path, 5);
+    EXPECT_EQ(read_file(path, 1 << 20), good) << rest;
+  }
+}
+
+TEST_F(RunFolder, MetricsRefuseAFolderInTheirPlace) {
+  make_directories(folder_ + "/metrics.jsonl");
+  EXPECT_THROW(MetricsLog(folder_ + "/metrics.jsonl", 0), Error);
+}
+
+}  // namespace
+}  // namespace pals
