@@ -18,8 +18,8 @@ python3 scripts/make_demo_data.py demo/data
 
 options=(
   --task_file demo/data/tasks.json --init_checkpoint "$minilm" --max_seq_length 64
-  --adapter pals --adapter_size 102 --sample anneal
-  --train_batch_size 32 --eval_batch_size 100 --learning_rate 3e-5 --max_steps 300 --num_train_epochs 3
+  --adapter pals --adapter_size 102 --sample rr --dropout 0.05 --train_batch_size 32 --eval_batch_size 100
+  --learning_rate 2e-5 --warmup_proportion 0.2 --max_steps 320 --num_train_epochs 4
 )
 # A run of other options or other data is no use; one of the same is gone on with.
 mark=$(cat demo/data/* <(echo "${options[@]}") | sha256sum)
@@ -35,7 +35,7 @@ say "4/6 scoring the untrained model (pretrained weights, fresh adapters and cla
 if [ -s demo/run/eval_results.json ]; then
   say "5/6 training: demo/run holds the finished run (remove the folder to train again)"
 else
-  say "5/6 training: one encoder, three tasks, PALs of size 102, annealed sampling"
+  say "5/6 training: one encoder, three tasks, PALs of size 102, 320 steps"
   build/pals train "${options[@]}" --do_train --do_eval --output_dir demo/run >/dev/null
 fi
 echo
