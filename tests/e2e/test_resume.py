@@ -1,0 +1,184 @@
+"""A run that is killed and started again ends with the very weights of one that was not."""
+
+import os
+import random
+import signal
+import time
+import unittest
+
+import support
+from support import PalsTest, metrics, read_json, read_safetensors
+
+STEPS = 240
+TASKS = "rte,sst,mnli"
+
+
+class Resume(PalsTest):
+    flags = ["--max_steps", str(STEPS), "--num_train_epochs", "6", "--save_checkpoints_steps", "9", "--adapter", "pals",
+             "--sample", "anneal", "--learning_rate", "1e-3", "--seed", "11"]
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.whole = os.path.join(os.path.dirname(cls.model), "whole")
+        if not os.path.exists(cls.whole):
+            test = cls("setUp")
+            test.folder = os.path.dirname(cls.model)
+            began = time.monotonic()
+            test.train("whole", *cls.flags, tasks=TASKS)
+            cls.seconds = time.monotonic() - began
+
+    def start(self, run="run"):
+        return support.start(self.train_arguments(run, *self.flags, tasks=TASKS))
+
+    def finish(self, run="run"):
+        self.train(run, *self.flags, tasks=TASKS)
+        self.check_same(run)
+
+    def check_same(self, run):
+        run = self.path(run)
+        self.assertEqual(metrics(run), metrics(self.whole))
+        steps, _ = metrics(run)
+        self.assertEqual([line["step"] for line in steps], list(range(STEPS)))
+        for folder in ["final", "best"] + ["best_tasks/" + task for task in TASKS.split(",")]:
+            files = ["model.safetensors"]
+            for task in [os.path.basename(folder)] if "/" in folder else TASKS.split(","):
+                files.append("adapters/%s/adapter_model.safetensors" % task)
+            for file in files:
+                self.assertEqual(read_safetensors(os.path.join(run, folder, file)),
+                                 read_safetensors(os.path.join(self.whole, folder, file)), (folder, file))
+        self.assertEqual(read_json(run, "eval_results.json"), read_json(self.whole, "eval_results.json"))
+        self.assertLessEqual(len(os.listdir(run + "/checkpoints")), 2)
+        leftovers = [name for _, folders, files in os.walk(run) for name in folders + files
+                     if ".tmp." in name or name.endswith((".writing", ".old"))]
+        self.assertEqual(leftovers, [])
+
+    def test_killed_at_random_moments(self):
+        """Each part does a few steps, then dies some moment later: within a step, an evaluation, a write."""
+        seed = int(os.environ.get("PALS_KILL_SEED", random.randrange(1 << 30)))
+        generator = random.Random(seed)
+        log = self.path("run", "metrics.jsonl")
+        killed = 0
+        with self.subTest(PALS_KILL_SEED=seed):
+            while killed < 8:
+                process = self.start()
+                lines = self.count_lines(log)
+                while process.poll() is None and self.count_lines(log) <= lines:
+                    pass
+                time.sleep(generator.uniform(0.0, 0.1) * self.seconds)
+                process.kill()
+                process.communicate()
+                if process.returncode == 0:
+                    break
+                killed += 1
+            self.assertGreater(killed, 2)
+            self.finish()
+
+    def count_lines(self, path):
+        try:
+            with open(path, "rb") as stream:
+                return stream.read().count(b"\n")
+        except FileNotFoundError:
+            return 0
+
+    def kill_when(self, seen, kills=5):
+        """Kills the run each time that `seen(folder)` holds for something new, then lets it end."""
+        known, killed = set(), 0
+        while killed < kills:
+            process = self.start()
+            while process.poll() is None:
+                found = seen(self.path("run")) - known
+                if found:
+                    process.kill()
+                    known |= found
+                    killed += 1
+                    break
+            process.communicate()
+            if process.returncode == 0:
+                break
+        self.assertGreater(killed, 1)
+        self.finish()
+
+    def test_killed_while_writing_a_checkpoint(self):
+        def temporary_files(run):
+            try:
+                return {name for name in os.listdir(run + "/checkpoints") if ".tmp." in name}
+            except FileNotFoundError:
+                return set()
+
+        self.kill_when(temporary_files)
+
+    def test_killed_while_writing_the_best_model(self):
+        starts = []
+
+        def folder_in_writing(run):
+            for name in "best.writing", "best_tasks/rte.writing", "best_tasks/mnli.writing":
+                if os.path.exists(os.path.join(run, name)):
+                    starts.append(name)
+                    return {len(starts)}
+            return set()
+
+        self.kill_when(folder_in_writing, kills=3)
+
+    def test_killed_between_an_evaluation_and_its_checkpoint(self):
+        def evaluated(run):
+            try:
+                steps = {"%010d" % line["after_step"] for line in metrics(run)[1]}
+                return steps - {name[5:15] for name in os.listdir(run + "/checkpoints")}
+            except (FileNotFoundError, ValueError):
+                return set()
+
+        self.kill_when(evaluated, kills=3)
+
+    def test_terminated(self):
+        for number, name in (signal.SIGTERM, "run"), (signal.SIGINT, "other"):
+            process = self.start(name)
+            while process.poll() is None:
+                if os.path.exists(self.path(name, "checkpoints", "step-0000000009.safetensors")):
+                    process.send_signal(number)
+                    break
+            _, errors = process.communicate()
+            self.assertEqual(process.returncode, 128 + number, errors)
+            self.check_words(errors.splitlines()[-1], "pals: stopped", "goes on from there")
+            done = len(metrics(self.path(name))[0])
+            self.assertLess(done, STEPS)
+            self.assertIn("step-%010d.safetensors" % done, os.listdir(self.path(name, "checkpoints")))
+            self.finish(name)
+
+    def test_a_damaged_checkpoint_is_passed_over(self):
+        process = self.start()
+        while process.poll() is None:
+            names = os.listdir(self.path("run", "checkpoints")) if os.path.exists(
+                self.path("run", "checkpoints")) else []
+            if len([name for name in names if ".tmp." not in name]) == 2:
+                process.kill()
+        process.communicate()
+        names = sorted(name for name in os.listdir(self.path("run", "checkpoints")) if ".tmp." not in name)
+        with open(self.path("run", "checkpoints", names[-1]), "r+b") as stream:
+            stream.truncate(1000)
+        result = self.pals(*self.train_arguments("run", *self.flags, tasks=TASKS))
+        self.check_words(result.stderr, names[-1], "older checkpoint",
+                         "going on at step %d of" % int(names[-2][5:15]))
+        self.check_same("run")
+
+    def test_a_finished_run_is_left_as_it_is(self):
+        before = {file: os.path.getmtime(os.path.join(self.whole, file)) for file in ("checkpoints",)}
+        result = self.pals(*self.train_arguments(self.whole, *self.flags, tasks=TASKS))
+        self.assertIn("step %d of %d" % (STEPS, STEPS), result.stderr)
+        self.assertIn("sst", result.stdout)
+        self.assertEqual(metrics(self.whole)[0][-1]["step"], STEPS - 1)
+        self.assertEqual(before, {file: os.path.getmtime(os.path.join(self.whole, file)) for file in before})
+
+    def test_half_a_line_of_metrics(self):
+        process = self.start()
+        while process.poll() is None:
+            if os.path.exists(self.path("run", "checkpoints", "step-0000000009.safetensors")):
+                process.kill()
+        process.communicate()
+        with open(self.path("run", "metrics.jsonl"), "a", encoding="utf-8") as stream:
+            stream.write('{"step": 12, "ta')
+        self.finish()
+
+
+if __name__ == "__main__":
+    unittest.main()

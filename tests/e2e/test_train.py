@@ -1,0 +1,340 @@
+"""`pals train`: the reference's flags and today's, sampling, adapters, frozen parts, accumulation."""
+
+import collections
+import json
+import os
+import random
+import unittest
+
+import support
+from support import PalsTest, metrics, read_json, read_safetensors
+
+ADAPTERS = ["none", "pals", "low_rank", "houlsby", "houlsby_pals", "lhuc", "pals_lhuc", "low_rank_lhuc",
+            "top_attention", "top_bert_layer"]
+
+
+def changed(before, after):
+    """Names of the tensors that differ."""
+    return {name for name in before if before[name] != after[name]}
+
+
+class ReferenceCommand(PalsTest):
+    def bert_base(self):
+        """The files that the reference's README speaks of."""
+        support.write_json(self.path("pals_config.json"),
+                           support.bert_config(hidden_size_aug=12, mult=True, pals=True))
+        support.write_text(self.path("vocab.txt"), "\n".join(support.VOCABULARY) + "\n")
+        weights = {support.reference_name(name): value for name, value in support.random_weights().items()}
+        support.write_pytorch(self.path("pytorch_model.bin"), weights)
+        return self.folder
+
+    def test_readme_command(self):
+        base = self.bert_base()
+        run = self.path("saved", "pals")
+        self.pals("train", "--seed", 42, "--output_dir", run, "--tasks", "all", "--sample", "anneal", "--multi",
+                  "--do_train", "--do_eval", "--do_lower_case", "--data_dir", self.glue + "/",
+                  "--vocab_file", base + "/vocab.txt", "--bert_config_file", base + "/pals_config.json",
+                  "--init_checkpoint", base + "/pytorch_model.bin", "--max_seq_length", 128,
+                  "--train_batch_size", 32, "--learning_rate", "2e-5", "--num_train_epochs", "25.0",
+                  "--gradient_accumulation_steps", 1, "--max_steps", 50)
+        steps, evaluations = metrics(run)
+        self.assertEqual([line["step"] for line in steps], list(range(50)))
+        self.assertEqual(len(evaluations), 25)
+        results = read_json(run, "eval_results.json")
+        self.assertEqual(sorted(results["tasks"]), sorted(support.TASKS))
+        names = {task: sorted(set(scores) - {"loss", "examples", "score"})
+                 for task, scores in results["tasks"].items()}
+        self.assertEqual(names, {"cola": ["matthews"], "mrpc": ["accuracy", "f1"],
+                                 "mnli": ["accuracy", "accuracy_mismatched"], "rte": ["accuracy"],
+                                 "sts": ["pearson", "spearman"], "sst": ["accuracy"], "qqp": ["accuracy", "f1"],
+                                 "qnli": ["accuracy"]})
+        for folder in ["final", "best"] + ["best_tasks/" + task for task in support.TASKS]:
+            self.assertTrue(os.path.exists(os.path.join(run, folder, "model.safetensors")), folder)
+        # Anneal: 25 epochs, the rates go up to 2e-5 over the first tenth, then down.
+        rates = [line["learning_rate"] for line in steps]
+        self.assertEqual(rates[0], 0.0)
+        self.assertAlmostEqual(max(rates), 2e-5 * 0.9, places=9)
+        self.assertEqual(rates.index(max(rates)), 5)
+
+    def test_reference_defaults_to_three_hundred_steps_a_task(self):
+        run = self.train("run", "--num_train_epochs", "0.01", "--do_train", tasks="inf")
+        self.assertEqual(len(metrics(run)[0]), 9)
+
+    def test_one_task_is_a_pass_over_its_rows(self):
+        run = self.train("run", "--task_id", "4", "--num_train_epochs", "2", "--do_train", tasks="single")
+        steps, evaluations = metrics(run)
+        self.assertEqual({line["task"] for line in steps}, {"sts"})
+        self.assertEqual(len(steps), 2 * 8)  # 60 rows in batches of 8
+        for epoch in steps[:8], steps[8:]:
+            self.assertEqual(sum(line["rows"] for line in epoch), 60)
+        self.assertEqual(evaluations, [])
+        self.assertFalse(os.path.exists(run + "/best"))
+
+    def test_qqp_skips_bad_rows_and_says_so(self):
+        result = self.pals(*self.train_arguments("run", "--num_train_epochs", "1", "--do_train", tasks="qqp"))
+        self.assertEqual(sum(line["rows"] for line in metrics(self.path("run"))[0]), 180)
+        self.check_words(result.stderr, "qqp train: 36 rows", "skipped")
+
+    def test_h_aug_is_the_adapter_size(self):
+        one = self.train("one", "--max_steps", "2", "--adapter", "pals", "--h_aug", "18")
+        two = self.train("two", "--max_steps", "2", "--adapter", "pals", "--adapter_size", "18")
+        self.assertEqual(read_json(one, "final", "config.json")["pals"]["adapter_size"], 18)
+        self.assertEqual(read_safetensors(one + "/final/adapters/rte/adapter_model.safetensors"),
+                         read_safetensors(two + "/final/adapters/rte/adapter_model.safetensors"))
+
+    def test_checkpoint_formats_are_the_same_to_us(self):
+        base = self.bert_base()
+        support.write_safetensors(self.path("weights.safetensors"), support.random_weights())
+        files = ["--vocab_file", base + "/vocab.txt", "--bert_config_file", base + "/pals_config.json",
+                 "--do_lower_case", "--multi", "--max_steps", "3"]
+        runs = [self.train("zip", *files, model=base + "/pytorch_model.bin"),
+                self.train("safetensors", *files, model=base + "/weights.safetensors"),
+                self.train("folder", "--multi", "--max_steps", "3", "--adapter", "pals", "--adapter_size", "12"),
+                self.train("keys", "--multi", "--max_steps", "3", "--bert_config_file",
+                           base + "/pals_config.json")]
+        first = read_safetensors(runs[0] + "/final/model.safetensors")
+        self.assertEqual(len(first), len(support.model_shapes()))
+        for run in runs[1:]:
+            self.assertEqual(first, read_safetensors(run + "/final/model.safetensors"), run)
+
+    def test_train_further_from_a_finished_run(self):
+        flags = ["--max_steps", "1", "--seed", "5"]  # the first rate is 0: what was loaded comes out
+        one = self.train("one", "--max_steps", "9", "--adapter", "low_rank", "--adapter_size", "5", tasks="rte,sst")
+        two = self.train("two", *flags, model=one + "/final", tasks="sst,cola,rte")
+        three = self.train("three", *flags, "--multi", "--adapter", "low_rank", model=one + "/final")
+        four = self.train("four", *flags, "--adapter", "pals", model=one + "/final")
+        self.assertEqual(read_json(four, "final", "config.json")["pals"]["adapter"], "pals")
+        for run in two, three, four:
+            self.assertEqual(read_safetensors(one + "/final/model.safetensors"),
+                             read_safetensors(run + "/final/model.safetensors"))
+        for task in "rte", "sst":
+            file = "/final/adapters/%s/adapter_model.safetensors" % task
+            self.assertEqual(read_safetensors(one + file), read_safetensors(two + file))
+            fresh = read_safetensors(three + file)
+            self.assertEqual({name: len(data) for name, data in read_safetensors(one + file).items()},
+                             {name: len(data) for name, data in fresh.items()})
+            self.assertNotEqual(read_safetensors(one + file), fresh)
+
+class Options(PalsTest):
+    def test_dashes_and_comma_lists(self):
+        run = self.path("run")
+        self.pals("train", "--data-dir", self.glue, "--init-checkpoint=" + self.model, "--tasks", "mrpc,cola,sts",
+                  "--output-dir", run, "--max-seq-length", 24, "--train-batch-size=4", "--max-steps", 6)
+        steps, _ = metrics(run)
+        self.assertEqual([line["task"] for line in steps], ["mrpc", "cola", "sts"] * 2)
+        self.assertEqual({line["rows"] for line in steps}, {4})
+        self.assertEqual(sorted(read_json(run, "eval_results.json")["tasks"]), ["cola", "mrpc", "sts"])
+
+    def test_config_file_replays_a_run(self):
+        one = self.train("one", "--max_steps", "5", "--adapter", "pals", "--sample", "sqrt", "--seed", "3",
+                         "--multi", "--freeze", "--dropout", "0.2", "--save_best_tasks", "false")
+        two = self.path("two")
+        self.pals("train", "--config", one + "/run_config.json", "--output_dir", two)
+        self.assertEqual(metrics(one), metrics(two))
+        self.assertEqual(read_safetensors(one + "/final/model.safetensors"),
+                         read_safetensors(two + "/final/model.safetensors"))
+        self.assertFalse(os.path.exists(two + "/best_tasks"))
+        first, second = read_json(one, "run_config.json"), read_json(two, "run_config.json")
+        self.assertEqual({key for key in first if first[key] != second[key]}, {"output_dir"})
+        # Flags override the file, wherever they stand.
+        self.pals("train", "--seed", 4, "--config=" + one + "/run_config.json", "--output_dir", self.path("three"))
+        self.assertEqual(read_json(self.path("three"), "run_config.json")["seed"], 4)
+
+    def test_config_file_with_a_task_number(self):
+        config = support.write_json(self.path("options.json"), {
+            "data-dir": self.glue, "init_checkpoint": self.model, "tasks": "single", "task_id": 3, "max_steps": 2,
+            "do_train": True, "do_eval": False, "output_dir": self.path("run")})
+        self.pals("train", "--config", config)
+        self.assertEqual({line["task"] for line in metrics(self.path("run"))[0]}, {"rte"})
+
+    def test_json_output(self):
+        result = self.pals(*self.train_arguments("run", "--max_steps", "2", "--json"))
+        self.assertEqual(json.loads(result.stdout), read_json(self.path("run"), "eval_results.json"))
+        info = json.loads(self.pals("info", "--json").stdout)
+        for key in "version", "devices", "instruction_sets", "threads":
+            self.assertIn(key, info)
+        self.assertIn("version: ", self.pals("info").stdout)
+
+    def test_evaluate_only(self):
+        run = self.train("run", "--do_eval")
+        self.assertEqual(set(read_json(run, "eval_results.json")["tasks"]), {"rte", "sst"})
+        self.assertFalse(os.path.exists(run + "/final"))
+
+    def test_help(self):
+        text = self.pals("--help").stdout
+        self.check_words(text, "train", "eval", "predict", "info")
+        self.check_words(self.pals("train", "--help").stdout, "--adapter_layers", "--max_steps", "Example")
+        self.assertIn("pals 0", self.pals("--version").stdout)
+
+    def test_own_task_files(self):
+        """TSV by number, CSV with quotes and line ends in them, JSONL; labels given or collected."""
+        rows = support.glue_rows("SST-2", random.Random(5), 60, "train")
+        support.write_text(self.path("data", "a.tsv"), "".join("%s\t%s\n" % (b, a) for a, b in rows))
+        support.write_text(self.path("data", "b.csv"), "verdict,review\r\n" + "".join(
+            '%s,"%s, ""so""\nto speak"\r\n' % ("good" if b == "1" else "bad", a) for a, b in rows))
+        support.write_text(self.path("data", "c.jsonl"), "".join(
+            json.dumps({"one": a, "two": b + " \u00fc", "value": 5.0 * int(b)}) + "\n" for a, b in rows))
+        tasks = [{"name": "numbers", "kind": "classification", "text_a": 1, "label": 0, "train": "data/a.tsv",
+                  "dev": "data/a.tsv", "metrics": ["accuracy", "matthews"]},
+                 {"name": "reviews", "kind": "classification", "labels": ["bad", "good"], "text_a": "review",
+                  "label": "verdict", "train": "data/b.csv", "dev": "data/b.csv", "metrics": ["f1"]},
+                 {"name": "similar", "kind": "regression", "label_scale": 5, "text_a": "one", "text_b": "two",
+                  "label": "value", "train": "data/c.jsonl", "dev": "data/c.jsonl"}]
+        file = support.write_json(self.path("mine.json"), {"tasks": tasks})
+        run = self.path("run")
+        result = self.pals("train", "--task_file", file, "--init_checkpoint", self.model, "--adapter", "pals",
+                           "--output_dir", run, "--max_steps", "240", "--learning_rate", "2e-3",
+                           "--num_train_epochs", "1", "--max_seq_length", 40, "--train_batch_size", 16)
+        self.assertIn("numbers", result.stdout)
+        scores = read_json(run, "eval_results.json")["tasks"]
+        self.assertEqual(sorted(scores), ["numbers", "reviews", "similar"])
+        # A word tells the label: learned, or something is wrong on the way.
+        self.assertGreater(scores["numbers"]["accuracy"], 0.95)
+        self.assertGreater(scores["reviews"]["f1"], 0.95)
+        self.assertGreater(scores["similar"]["pearson"], 0.9)
+        predicted = self.pals("predict", "--model", run + "/best", "--task", "reviews",
+                              stdin="word1 splendid word2\nword1 dreadful word2\n").stdout
+        self.assertEqual([line.split("\t")[0] for line in predicted.splitlines()], ["good", "bad"])
+        # Together with GLUE's.
+        both = self.train("both", "--task_file", file, "--max_steps", "4", tasks="reviews,rte")
+        self.assertEqual([line["task"] for line in metrics(both)[0]], ["reviews", "rte"] * 2)
+
+
+class Sampling(PalsTest):
+    def drawn(self, sample, *flags, steps=160, tasks="rte,mnli,sst"):
+        run = self.train(sample, "--sample", sample, "--max_steps", str(steps), "--do_train", "--seed", "5",
+                         *flags, tasks=tasks)
+        lines, _ = metrics(run)
+        self.assertEqual([line["step"] for line in lines], list(range(steps)))
+        for line in lines:
+            self.assertGreater(line["loss"], 0.0)
+        return [line["task"] for line in lines]
+
+    def test_round_robin_alternates(self):
+        self.assertEqual(self.drawn("rr", steps=12), ["rte", "mnli", "sst"] * 4)
+
+    def test_shares_follow_the_sizes(self):
+        sizes = {"rte": 40, "mnli": 200, "sst": 120}
+        for sample, power in ("prop", 1.0), ("sqrt", 0.5):
+            tasks = collections.Counter(self.drawn(sample))
+            total = sum(size ** power for size in sizes.values())
+            for task, size in sizes.items():
+                expected = 160 * size ** power / total
+                self.assertLess(abs(tasks[task] - expected), 4 * expected ** 0.5, (sample, tasks))
+
+    def test_anneal_evens_out(self):
+        tasks = self.drawn("anneal", "--num_train_epochs", "2", steps=400, tasks="rte,mnli")
+        first, second = tasks[:200].count("rte"), tasks[200:].count("rte")
+        self.assertLess(abs(first - 200 / 6), 20)           # alpha 1: 40 of 240
+        self.assertLess(abs(second - 200 * 0.42), 28)       # alpha 0.2
+        self.drawn("anneal", "--num_train_epochs", "1", "--overwrite_output_dir", steps=3)
+
+    def test_each_pass_is_shuffled_afresh(self):
+        """Two passes with a rate of nearly 0 and no dropout: the same rows, so the same losses in all, batches of
+        other rows each."""
+        run = self.train("run", "--num_train_epochs", "2", "--do_train", "--learning_rate", "1e-30", "--dropout",
+                         "0", "--max_seq_length", "64", tasks="rte")
+        steps, _ = metrics(run)
+        first, second = steps[:5], steps[5:]
+        self.assertEqual(len(steps), 10)
+        self.assertEqual(sum(line["tokens"] for line in first), sum(line["tokens"] for line in second))
+        self.assertAlmostEqual(sum(line["loss"] for line in first), sum(line["loss"] for line in second), places=4)
+        self.assertNotEqual([line["loss"] for line in first], [line["loss"] for line in second])
+
+    def test_seeds(self):
+        one = self.train("one", "--max_steps", "4", "--seed", "1")
+        same = self.train("same", "--max_steps", "4", "--seed", "1")
+        other = self.train("other", "--max_steps", "4", "--seed", "2")
+        self.assertEqual(metrics(one), metrics(same))
+        self.assertNotEqual(metrics(one), metrics(other))
+
+
+class Adapters(PalsTest):
+    def test_every_kind_trains_and_saves(self):
+        for kind in ADAPTERS:
+            with self.subTest(kind=kind):
+                run = self.train(kind, "--adapter", kind, "--max_steps", "3", "--task_pooler",
+                                 "--learning_rate", "1e-3")
+                self.assertEqual(read_json(run, "best", "config.json")["pals"]["adapter"], kind)
+                tensors = read_safetensors(run + "/final/adapters/sst/adapter_model.safetensors")
+                self.assertIn("classifier.weight", tensors)
+                self.assertIn("pooler.dense.weight", tensors)
+                self.assertEqual(len(tensors) > 4, kind != "none")
+                shown = json.loads(self.pals("eval", "--model", run + "/best", "--data_dir", self.glue,
+                                             "--precision", "fp32", "--threads", 1, "--json").stdout)
+                results = read_json(run, "eval_results.json")
+                self.assertEqual(shown["tasks"], results["tasks"])
+
+    def test_chosen_layers(self):
+        for kind in "pals", "houlsby", "low_rank", "lhuc":
+            run = self.train(kind, "--adapter", kind, "--adapter_layers", "1-1", "--max_steps", "3")
+            names = read_safetensors(run + "/final/adapters/rte/adapter_model.safetensors")
+            self.assertTrue(any("layer.1." in name for name in names), names)
+            self.assertFalse(any("layer.0." in name for name in names), names)
+            self.assertEqual(read_json(run, "final", "config.json")["pals"]["adapter_layers"], [1])
+
+    def test_freeze(self):
+        before = read_safetensors(self.model + "/model.safetensors")
+        run = self.train("run", "--adapter", "pals", "--max_steps", "8", "--freeze", "--learning_rate", "1e-3")
+        after = read_safetensors(run + "/final/model.safetensors")
+        self.assertEqual(changed(before, after), {name for name in before if "LayerNorm" in name})
+        start = self.train("start", "--adapter", "pals", "--max_steps", "1", "--freeze")  # the first rate is 0
+        for task in "rte", "sst":
+            file = "/final/adapters/%s/adapter_model.safetensors" % task
+            one, two = read_safetensors(start + file), read_safetensors(run + file)
+            # A query's key bias has no effect: its gradient is rounding alone.
+            self.assertEqual({name for name in changed(one, two) if "key.bias" not in name},
+                             {name for name in one if "key.bias" not in name})
+
+    def test_tasks_that_are_not_drawn_do_not_move(self):
+        start = self.train("start", "--adapter", "low_rank", "--max_steps", "1", tasks="rte,sst")
+        run = self.train("run", "--adapter", "low_rank", "--max_steps", "2", "--warmup_proportion", "0",
+                         "--do_train", "--sample", "prop", "--seed", "8", tasks="rte,sst")
+        drawn = {line["task"] for line in metrics(run)[0]}
+        for task in "rte", "sst":
+            file = "/final/adapters/%s/adapter_model.safetensors" % task
+            other = self.train("other", "--adapter", "low_rank", "--max_steps", "1", "--seed", "8",
+                               "--overwrite_output_dir")
+            moved = read_safetensors(other + file) != read_safetensors(run + file)
+            self.assertEqual(moved, task in drawn, (task, drawn))
+        self.assertTrue(os.path.exists(start))
+
+    def test_split_moves_the_attention_faster(self):
+        flags = ["--adapter", "pals", "--max_steps", "2", "--warmup_proportion", "0", "--learning_rate", "1e-6",
+                 "--dropout", "0"]
+        runs = [self.train("split", *flags, "--optim", "split", tasks="rte"),
+                self.train("normal", *flags, tasks="rte"),
+                self.train("start", *flags[:2], "--max_steps", "1", *flags[6:], tasks="rte")]
+        split, normal, fresh = (read_safetensors(run + "/final/adapters/rte/adapter_model.safetensors")
+                                for run in runs)
+
+        def distance(tensors, name):
+            pairs = zip(support.floats(tensors[name]), support.floats(fresh[name]))
+            return max(abs(a - b) for a, b in pairs)
+
+        attention = [name for name in fresh if ".query." in name or ".value." in name]
+        self.assertTrue(attention)
+        for name in attention:
+            self.assertGreater(distance(split, name), 50 * distance(normal, name), name)
+        self.assertLess(distance(split, "classifier.weight"), 3 * distance(normal, "classifier.weight"))
+
+    def test_accumulation_changes_nothing(self):
+        flags = ["--dropout", "0", "--max_steps", "6", "--adapter", "pals", "--learning_rate", "1e-3", "--do_train"]
+        one = self.train("one", *flags)
+        two = self.train("two", *flags, "--gradient_accumulation_steps", "2")
+        four = self.train("four", *flags, "--gradient_accumulation_steps", "4")
+        for run in two, four:
+            for a, b in zip(metrics(one)[0], metrics(run)[0]):
+                self.assertEqual((a["task"], a["rows"], a["tokens"]), (b["task"], b["rows"], b["tokens"]))
+                self.assertAlmostEqual(a["loss"], b["loss"], delta=1e-6 * (1 + abs(a["loss"])))
+
+    def test_bf16(self):
+        flags = ["--max_steps", "8", "--adapter", "pals", "--dropout", "0", "--do_train"]
+        one = self.train("one", *flags)
+        two = self.train("two", *flags, "--precision", "bf16")
+        for a, b in zip(metrics(one)[0], metrics(two)[0]):
+            self.assertAlmostEqual(a["loss"], b["loss"], delta=0.02)
+
+
+if __name__ == "__main__":
+    unittest.main()
