@@ -9,26 +9,26 @@ Classifier::Classifier(ParameterTable& table, const std::string& prefix, int64_t
 
 at::Tensor Classifier::forward(const Pass& pass, const at::Tensor& pooled,
                                const at::Tensor& first_keys) const {
-  at::Tensor x = pooled;
+  // In fp32 whatever the encoder's type: bf16 would quantise a regression's values.
+  at::Tensor x = pooled.to(at::kFloat);
   const Dropout dropout = pass.hidden_dropout(0, kHead);
   if (dropout.active()) {
-    x = pooled.clone();
+    if (x.is_same(pooled)) x = pooled.clone();
     bias_dropout_forward(x, {}, dropout, first_keys);
   }
   pass.save(x);
-  return dense_.forward(pass, x).to(at::kFloat);
+  return dense_.forward(pass, x);
 }
 
 at::Tensor Classifier::backward(const Pass& pass, const at::Tensor& d_logits,
                                 const at::Tensor& first_keys) const {
   const auto [x] = pass.take<1>();
-  const at::Tensor dy = d_logits.to(pass.type);
-  dense_.backward_weight(pass, dy, x);
-  dense_.backward_bias(pass, dy);
-  at::Tensor dx = dense_.backward_input(pass, dy);
+  dense_.backward_weight(pass, d_logits, x);
+  dense_.backward_bias(pass, d_logits);
+  at::Tensor dx = dense_.backward_input(pass, d_logits);
   const Dropout dropout = pass.hidden_dropout(0, kHead);
   if (dropout.active()) bias_dropout_backward(dx, dropout, first_keys, dx, {});
-  return dx;
+  return dx.to(pass.type);
 }
 
 Loss cross_entropy(const at::Tensor& logits, const int32_t* labels, double scale) {

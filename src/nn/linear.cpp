@@ -24,21 +24,21 @@ Linear::Linear(ParameterTable& table, const std::string& prefix,
   }
 }
 
-at::Tensor Linear::compute_weight(const Pass& pass) const {
-  return pass.arena.fused_compute_weight(weight_, {out_features_, in_features_});
+at::Tensor Linear::weight_for(const Pass& pass, const at::Tensor& x) const {
+  return pass.arena.fused_weight(weight_, {out_features_, in_features_}, x.scalar_type());
 }
 
 at::Tensor Linear::product(const Pass& pass, const at::Tensor& x) const {
-  return at::mm(x, compute_weight(pass).t());
+  return at::mm(x, weight_for(pass, x).t());
 }
 
 at::Tensor Linear::forward(const Pass& pass, const at::Tensor& x) const {
-  return at::addmm(pass.arena.fused_compute_weight(bias_, {out_features_}), x,
-                   compute_weight(pass).t());
+  return at::addmm(pass.arena.fused_weight(bias_, {out_features_}, x.scalar_type()), x,
+                   weight_for(pass, x).t());
 }
 
 at::Tensor Linear::bias(const Pass& pass) const {
-  return pass.arena.fused_weight(bias_, {out_features_});
+  return pass.arena.fused_weight(bias_, {out_features_}, at::kFloat);
 }
 
 at::Tensor Linear::bias_gradient(const Pass& pass) const {
@@ -48,7 +48,7 @@ at::Tensor Linear::bias_gradient(const Pass& pass) const {
 void Linear::backward_weight(const Pass& pass, const at::Tensor& dy, const at::Tensor& x) const {
   at::Tensor gradient = pass.arena.fused_gradient(weight_, {out_features_, in_features_});
   if (!gradient.defined()) return;
-  if (pass.type == at::kFloat) {
+  if (dy.scalar_type() == at::kFloat) {
     gradient.addmm_(dy.t(), x);
   } else {
     accumulate(at::mm(dy.t(), x), gradient);
@@ -61,11 +61,11 @@ void Linear::backward_bias(const Pass& pass, const at::Tensor& dy) const {
 }
 
 at::Tensor Linear::backward_input(const Pass& pass, const at::Tensor& dy) const {
-  return at::mm(dy, compute_weight(pass));
+  return at::mm(dy, weight_for(pass, dy));
 }
 
 void Linear::backward_input_add(const Pass& pass, const at::Tensor& dy, at::Tensor& dx) const {
-  dx.addmm_(dy, compute_weight(pass));
+  dx.addmm_(dy, weight_for(pass, dy));
 }
 
 LayerNorm::LayerNorm(ParameterTable& table, const std::string& prefix, int64_t size, int owner) {

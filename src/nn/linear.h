@@ -14,8 +14,9 @@ struct LinearOptions {
   LearningRateGroup group = LearningRateGroup::kBase;
 };
 
-/// y = x W^T + b. Several parts of equal input are stored side by side and computed as one product
-/// (query, key, value). Copyable: copies are the same layer (tied weights).
+/// y = x W^T + b, in x's type: fp32 with the master weights, bf16 with the shadow. Several parts of
+/// equal input are stored side by side and computed as one product (query, key, value). Copyable:
+/// copies are the same layer (tied weights).
 class Linear {
  public:
   Linear() = default;
@@ -45,7 +46,8 @@ class Linear {
   void backward_input_add(const Pass& pass, const at::Tensor& dy, at::Tensor& dx) const;
 
  private:
-  at::Tensor compute_weight(const Pass& pass) const;
+  /// The weight in x's type.
+  at::Tensor weight_for(const Pass& pass, const at::Tensor& x) const;
 
   ParameterId weight_ = -1, bias_ = -1;
   int64_t in_features_ = 0, out_features_ = 0;

@@ -62,12 +62,10 @@ at::Tensor fused_view(const at::Tensor& buffer, int64_t offset, at::IntArrayRef 
 
 }  // namespace
 
-at::Tensor ParameterArena::fused_compute_weight(ParameterId first, at::IntArrayRef shape) const {
-  return fused_view(compute_buffer(), table_[first].offset, shape);
-}
-
-at::Tensor ParameterArena::fused_weight(ParameterId first, at::IntArrayRef shape) const {
-  return fused_view(weights_, table_[first].offset, shape);
+at::Tensor ParameterArena::fused_weight(ParameterId first, at::IntArrayRef shape,
+                                        at::ScalarType type) const {
+  const at::Tensor& buffer = type == at::kFloat ? weights_ : shadow_;
+  return fused_view(buffer, table_[first].offset, shape);
 }
 
 at::Tensor ParameterArena::fused_gradient(ParameterId first, at::IntArrayRef shape) const {

@@ -29,8 +29,8 @@ class ParameterArena {
   at::Tensor gradient(ParameterId id) const;
 
   /// Rows `first`, ..., of `numel` elements together as one tensor of `shape` (rows that adjoin).
-  at::Tensor fused_compute_weight(ParameterId first, at::IntArrayRef shape) const;
-  at::Tensor fused_weight(ParameterId first, at::IntArrayRef shape) const;
+  /// `type`: fp32 for the master weights, bf16 for the shadow.
+  at::Tensor fused_weight(ParameterId first, at::IntArrayRef shape, at::ScalarType type) const;
   at::Tensor fused_gradient(ParameterId first, at::IntArrayRef shape) const;
 
   at::Tensor weights() const { return weights_; }
