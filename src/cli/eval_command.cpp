@@ -68,7 +68,7 @@ Command add_eval_command(CLI::App& program) {
   app->add_option("--task_file", options->task_file, "your own tasks, if their files have moved");
   app->add_option("--cache_dir", options->cache_dir, "where converted texts are kept");
   app->add_option("--eval_batch_size", options->eval_batch_size, "rows of a batch")
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(1, 1 << 20));
   app->add_option("--precision", options->precision, "fp32, bf16 or auto");
   app->add_option("--threads", options->threads, "0: all cores")->check(CLI::Range(0, 1024));
   app->add_flag("--json", options->json, "print JSON");

@@ -142,7 +142,7 @@ Command add_predict_command(CLI::App& program) {
   app->add_option("--model", options->model, "a model folder, such as RUN/best");
   app->add_option("--task", options->task, "one of its tasks");
   app->add_option("--batch_size", options->batch_size, "lines of a batch")
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(1, 1 << 20));
   app->add_option("--precision", options->precision, "fp32, bf16 or auto");
   app->add_option("--threads", options->threads, "0: all cores")->check(CLI::Range(0, 1024));
   app->add_flag("--json", options->json, "a JSON object a line, with all probabilities");

@@ -86,11 +86,8 @@ void add_run_options(CLI::App& app, TrainOptions& o) {
   const auto group = "Run";
   app.add_option("--save_checkpoints_steps", o.save_checkpoints_steps,
                  "a checkpoint to resume from, besides those after each epoch")
-      ->group(group)
-      ->check(CLI::PositiveNumber);
-  app.add_option("--keep_checkpoints", o.keep_checkpoints, "older ones are removed")
-      ->group(group)
-      ->check(CLI::PositiveNumber);
+      ->group(group);
+  app.add_option("--keep_checkpoints", o.keep_checkpoints, "older ones are removed")->group(group);
   app.add_option("--save_best_tasks", o.save_best_tasks, "keep the best model of each task too")
       ->group(group);
   app.add_flag("--overwrite_output_dir", o.overwrite_output_dir,

@@ -1,5 +1,9 @@
 #include "train/run_folder.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
@@ -35,6 +39,20 @@ void copy_into(const TensorFile& file, const char* name, at::Tensor target,
 }
 
 }  // namespace
+
+RunLock::RunLock(const std::string& folder) {
+  const std::string path = folder + "/.lock";
+  descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  if (descriptor_ < 0) fail("cannot write ", path, ": ", std::strerror(errno));
+  if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+    ::close(descriptor_);
+    fail(folder,
+         ": another process is training in this folder; wait for it, or choose another "
+         "--output_dir");
+  }
+}
+
+RunLock::~RunLock() { ::close(descriptor_); }
 
 CheckpointStore::CheckpointStore(std::string folder, int64_t keep)
     : folder_(std::move(folder)), keep_(std::max<int64_t>(1, keep)) {

@@ -10,6 +10,20 @@
 
 namespace pals {
 
+/// Keeps a second process out of a run's folder for as long as it lives; the system lets go of the
+/// lock of a killed process. Where the file system knows no locks there is none.
+class RunLock {
+ public:
+  /// Error if another process holds the folder, or the file in it cannot be made.
+  explicit RunLock(const std::string& folder);
+  ~RunLock();
+  RunLock(const RunLock&) = delete;
+  RunLock& operator=(const RunLock&) = delete;
+
+ private:
+  int descriptor_;
+};
+
 /// Whole training states, one file each: checkpoints/step-<n>.safetensors with weights and moments
 /// as they lie in the arena, and the trainer's state as JSON in the metadata.
 class CheckpointStore {

@@ -58,6 +58,15 @@ class RunFolder : public testing::Test {
   std::string folder_;
 };
 
+TEST_F(RunFolder, HasOneRunAtATime) {
+  {
+    const RunLock lock(folder_);
+    EXPECT_THROW(RunLock second(folder_), Error);
+  }
+  const RunLock again(folder_);
+  EXPECT_THROW(RunLock(folder_ + "/nowhere"), Error);
+}
+
 TEST_F(RunFolder, RestoresTheNewestCheckpoint) {
   ParameterArena arena = make_arena();
   const CheckpointStore store(checkpoints(), 3);

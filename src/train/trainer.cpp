@@ -6,6 +6,7 @@
 #include <cmath>
 #include <filesystem>
 #include <map>
+#include <memory>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -45,6 +46,8 @@ void check_options(const TrainOptions& o) {
   not_negative("--steps_per_epoch", o.steps_per_epoch);
   not_negative("--adapter_size", o.adapter_size);
   not_negative("--h_aug", o.h_aug);
+  positive("--save_checkpoints_steps", static_cast<double>(o.save_checkpoints_steps));
+  positive("--keep_checkpoints", static_cast<double>(o.keep_checkpoints));
   if (o.threads < 0 || o.threads > kMostThreads) {
     fail_usage("--threads is ", o.threads, ", expected 0 to ", kMostThreads);
   }
@@ -96,10 +99,11 @@ void check_run_folder(const TrainOptions& options) {
              "; give the same to go on with it, another --output_dir, or --overwrite_output_dir");
 }
 
-// Makes the folder and states the options in it.
-void open_run_folder(const TrainOptions& options) {
+// Makes the folder and states the options in it. Whoever holds the result has it to himself.
+std::unique_ptr<RunLock> open_run_folder(const TrainOptions& options) {
   const std::string& folder = options.output_dir;
   make_directories(folder);
+  auto lock = std::make_unique<RunLock>(folder);
   if (options.overwrite_output_dir) {
     for (const char* name : {kCheckpointsName, "/best", "/best_tasks", "/final", kResultsName,
                              kMetricsName, kConfigName}) {
@@ -109,6 +113,7 @@ void open_run_folder(const TrainOptions& options) {
     }
   }
   write_file_atomically(folder + kConfigName, json_text(options_to_json(options)));
+  return lock;
 }
 
 class Trainer {
@@ -123,7 +128,7 @@ class Trainer {
                options.threads) {}
 
   TrainResult run() {
-    open_run_folder(options_);  // now that the options have proved to make sense
+    const auto lock = open_run_folder(options_);  // now that the options have proved to make sense
     describe();
     if (options_.do_train) {
       train_steps();

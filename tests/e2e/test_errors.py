@@ -32,6 +32,7 @@ class Usage(PalsTest):
         self.check_words(self.usage("--train_batch_size", "0"), "--train_batch_size", "0")
         self.check_words(self.usage("--train_batch_size", "many"), "--train_batch_size", "many")
         self.check_words(self.usage("--gradient_accumulation_steps", "3"), "--gradient_accumulation_steps", "3", "8")
+        self.check_words(self.usage("--save_checkpoints_steps", "0"), "--save_checkpoints_steps is 0")
         self.check_words(self.usage("--learning_rate", "-1"), "--learning_rate")
         self.check_words(self.usage("--learning_rate", "nan"), "--learning_rate")
         self.check_words(self.usage("--num_train_epochs", "inf"), "--num_train_epochs")
@@ -188,6 +189,16 @@ class Folders(PalsTest):
         self.error(*self.train_arguments("run", "--max_steps", "2", "--overwrite_output_dir", "--adapter", "pls"),
                    code=USAGE)
         self.assertTrue(os.path.exists(run + "/final/model.safetensors"))
+
+    def test_two_at_once(self):
+        flags = ["--max_steps", "4000"]
+        first = support.start(self.train_arguments("run", *flags))
+        while first.poll() is None and not os.path.exists(self.path("run", "metrics.jsonl")):
+            pass
+        message = self.error(*self.train_arguments("run", *flags), code=RUN)
+        self.check_words(message, self.path("run"), "another process")
+        first.kill()
+        first.communicate()
 
     def test_unwritable(self):
         support.write_text(self.path("file"), "")
