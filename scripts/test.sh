@@ -49,6 +49,8 @@ export PALS_MINILM_DIR=${PALS_MINILM_DIR:-$minilm}
 
 launcher=()
 if command -v ccache >/dev/null; then launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache); fi
+# Tests run side by side: waiting threads must not spin on the cores of others.
+export OMP_WAIT_POLICY=passive
 passed=0 failed=0
 
 # run_ctest BUILD ARGUMENTS...: runs tests, and adds to the totals of the closing line.

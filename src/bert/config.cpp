@@ -41,7 +41,6 @@ const std::vector<std::string>& metadata_keys() {
       "finetuning_task",
       "gradient_checkpointing",
       "id2label",
-      "is_decoder",
       "is_encoder_decoder",
       "label2id",
       "language",
@@ -121,6 +120,12 @@ class Reader {
     if (it != json_.end() && *it != "absolute") fail_value(key, "\"absolute\"");
   }
 
+  void no_decoder(const char* key) {
+    known_.emplace_back(key);
+    const auto it = json_.find(key);
+    if (it != json_.end() && *it != false) fail_value(key, "false: this is an encoder");
+  }
+
   void refuse_unknown(const std::vector<std::string>& other_keys) {
     known_.insert(known_.end(), other_keys.begin(), other_keys.end());
     std::vector<std::string> unknown;
@@ -166,6 +171,7 @@ BertConfig parse_bert_config(const Json& json, const std::string& where,
   reader.number("initializer_range", config.initializer_range, 0.0, 10.0);
   reader.number("layer_norm_eps", config.layer_norm_eps, 0.0, 0.1);
   reader.absolute_positions("position_embedding_type");
+  reader.no_decoder("is_decoder");
   reader.refuse_unknown(other_keys);
   if (config.hidden_size % config.num_attention_heads != 0) {
     fail(where, ": hidden_size ", config.hidden_size, " is not a multiple of num_attention_heads ",

@@ -137,18 +137,18 @@ void save_model_folder(const std::string& path, const MultiTaskModel& model,
   put_in_place(fresh, path);
 }
 
-Tokenizer load_folder_tokenizer(const std::string& path) {
-  bool lower_case = true;
+bool folder_lower_case(const std::string& path) {
   const std::string config_path = path + kTokenizerFile;
-  if (file_exists(config_path)) {
-    const Json json = read_json(config_path);
-    const auto it = json.is_object() ? json.find("do_lower_case") : json.end();
-    if (it != json.end()) {
-      if (!it->is_boolean()) fail(config_path, ": \"do_lower_case\" is not true or false");
-      lower_case = it->get<bool>();
-    }
-  }
-  return Tokenizer(Vocabulary::load(path + kVocabularyFile), lower_case);
+  if (!file_exists(config_path)) return true;
+  const Json json = read_json(config_path);
+  const auto it = json.is_object() ? json.find("do_lower_case") : json.end();
+  if (it == json.end()) return true;
+  if (!it->is_boolean()) fail(config_path, ": \"do_lower_case\" is not true or false");
+  return it->get<bool>();
+}
+
+Tokenizer load_folder_tokenizer(const std::string& path) {
+  return Tokenizer(Vocabulary::load(path + kVocabularyFile), folder_lower_case(path));
 }
 
 namespace {

@@ -38,8 +38,10 @@ void save_model_folder(const std::string& path, const MultiTaskModel& model,
 /// and if an adapter belongs to other shared weights.
 LoadedModel load_model_folder(const std::string& path, at::ScalarType compute_type);
 
-/// Reads vocab.txt and the lower-casing of a folder's tokenizer_config.json (true if it says
-/// nothing).
+/// What a folder's tokenizer_config.json says of lower-casing; true if it says nothing.
+bool folder_lower_case(const std::string& path);
+
+/// The folder's vocab.txt, lower-casing as above.
 Tokenizer load_folder_tokenizer(const std::string& path);
 
 }  // namespace pals

@@ -115,7 +115,7 @@ AdapterConfig choose_adapter(const TrainOptions& options, const Sources& sources
 
 bool choose_lower_case(const TrainOptions& options, const Sources& sources) {
   if (options.do_lower_case || sources.folder.empty()) return options.do_lower_case;
-  return load_folder_tokenizer(sources.folder).do_lower_case();
+  return folder_lower_case(sources.folder);
 }
 
 // A file that holds task parts of its own (a whole multi-task checkpoint) is loaded whole, unless
