@@ -201,11 +201,11 @@ class Commands(unittest.TestCase):
     def test_the_run_folder_is_as_described(self):
         run = self.root / "runs/three"
         for name in ("run_config.json", "metrics.jsonl", "eval_results.json", "best", "best_tasks", "final",
-                     "checkpoints"):
+                     "checkpoints", ".lock"):
             self.assertTrue((run / name).exists(), name)
             self.assertRegex(text_of(REPOSITORY / "docs/training.md"), rf"(?m)^{re.escape(name)}\b")
         self.assertEqual(sorted(path.name for path in run.iterdir()),
-                         ["best", "best_tasks", "checkpoints", "eval_results.json", "final", "metrics.jsonl",
+                         [".lock", "best", "best_tasks", "checkpoints", "eval_results.json", "final", "metrics.jsonl",
                           "run_config.json"])
 
     def test_examples_of_results_have_the_real_keys(self):
