@@ -115,7 +115,8 @@ def self_test():
         ("circle", {"src/low/CMakeLists.txt": "pals_room(low ROOMS up)",
                     "src/up/CMakeLists.txt": "pals_room(up ROOMS low)"}, ["rooms in a circle"]),
         ("relative", {"src/low/c.cpp": '#include "a.h"\n'}, ["src/low/c.cpp:1:"]),
-        ("unknown room", {"src/up/CMakeLists.txt": "pals_room(up ROOMS lwo)"}, ["src/up/CMakeLists.txt: there is no room"]),
+        ("unknown room", {"src/up/CMakeLists.txt": "pals_room(up ROOMS lwo)"},
+         ["src/up/CMakeLists.txt: there is no room"]),
         ("stray folder", {"src/stray/x.h": ""}, ["src/stray/x.h:"]),
     ]
     for title, files, expected in cases:
