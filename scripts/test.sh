@@ -137,7 +137,7 @@ step_tidy() {
   mkdir -p build-tidy
   quietly build-tidy/configure.log cmake -S . -B build-tidy -G Ninja -DCMAKE_CXX_COMPILER=clang++-14 \
     -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON
-  python3 scripts/tidy.py build-tidy --budget "${PALS_TIDY_SECONDS:-240}" ||
+  python3 scripts/tidy.py build-tidy --budget "${PALS_TIDY_SECONDS:-120}" ||
     die "clang-tidy has findings (above)"
 }
 
