@@ -30,7 +30,7 @@ std::string layout_hash(const ParameterTable& table) {
   return content_hash_hex(text);
 }
 
-void copy_into(const TensorFile& file, const char* name, at::Tensor target,
+void copy_into(const TensorFile& file, const char* name, const at::Tensor& target,
                const std::string& path) {
   const TensorEntry* entry = file.find(name);
   if (entry == nullptr || entry->numel() != target.numel())
