@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Runs clang-tidy over src/, skipping those that passed in exactly this state before.
 
-  tidy.py BUILD [--budget SECONDS]
+  tidy.py BUILD [--budget SECONDS] [--all]
 
 BUILD is a configured folder with compile_commands.json. Files of rooms without torch are all
-looked at. The others, which take 20 s of processor time each, are looked at when they have changed
-since they last passed, latest change first, and only until the budget of time is spent. What passed is
+looked at. The others, which take 20 s of processor time each, are looked at when the last commit or the
+working tree changed them (--all: always), and only until the budget of time is spent. What passed is
 remembered in ${XDG_CACHE_HOME:-~/.cache}/pals/tidy by the contents of the file and of all it includes.
 """
 
@@ -48,19 +48,19 @@ def state_of(path, command, seen=None):
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def last_change(path):
-    """When the file last changed: by git's history where there is one, else by its time stamp."""
-    answer = subprocess.run(
-        ["git", "-C", ROOT, "log", "-1", "--format=%ct", "--", path], capture_output=True, text=True, check=False
-    )
-    if answer.returncode == 0 and answer.stdout.strip():
-        return int(answer.stdout)
-    return int(path.stat().st_mtime)
+def changed_files():
+    """Files that the last commit or the working tree changed."""
+    names = set()
+    for command in (["diff", "--name-only", "HEAD~1"], ["ls-files", "--others", "--exclude-standard"]):
+        answer = subprocess.run(["git", "-C", ROOT, *command], capture_output=True, text=True, check=False)
+        names.update(answer.stdout.split("\n"))
+    return {(ROOT / name).resolve() for name in names if name}
 
 
 def run_tidy(build, path):
     # clang has no omp.h of its own; ATen includes it when OpenMP is on.
-    command = [TIDY, "--quiet", "-p", str(build), "--extra-arg=-fno-openmp"]
+    command = [TIDY, "--quiet", "-p", str(build), "--extra-arg=-fno-openmp",
+               "--extra-arg=-Wno-unknown-warning-option"]
     if path.name.endswith("_test.cpp"):
         command.append("--checks=" + ",".join("-" + check for check in NOT_IN_TESTS))
     command.append(str(path))
@@ -72,12 +72,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("build", type=pathlib.Path)
     parser.add_argument("--budget", type=float, default=120, help="seconds for the rooms with torch (default: 120)")
+    parser.add_argument("--all", action="store_true", help="also files with torch that did not change")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     arguments = parser.parse_args()
 
     cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "pals" / "tidy"
     cache.mkdir(parents=True, exist_ok=True)
     plain, torch, known = [], [], 0
+    changed = changed_files()
     for entry in json.loads((arguments.build / "compile_commands.json").read_text(encoding="utf-8")):
         path = pathlib.Path(entry["file"]).resolve()
         if ROOT / "src" not in path.parents:
@@ -87,8 +89,10 @@ def main():
             known += 1
             continue
         needs_torch = "libtorch" in entry["command"] or "/torch/include" in entry["command"]
-        (torch if needs_torch else plain).append((path, stamp))
-    torch.sort(key=lambda item: -last_change(item[0]))
+        if not needs_torch:
+            plain.append((path, stamp))
+        elif arguments.all or path in changed:
+            torch.append((path, stamp))
     print(
         f"clang-tidy: {known} files are as they passed before; now {len(plain)} without torch, {len(torch)} with",
         flush=True,

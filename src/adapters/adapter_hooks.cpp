@@ -18,7 +18,7 @@ bool any_module(const std::vector<Segment>& segments, const Select& select) {
                      [&](const Segment& segment) { return select(segment.task) != nullptr; });
 }
 
-void fill_absent(Absent absent, const at::Tensor& x, at::Tensor out) {
+void fill_absent(Absent absent, const at::Tensor& x, const at::Tensor& out) {
   if (absent == Absent::kZero) {
     out.zero_();
   } else {

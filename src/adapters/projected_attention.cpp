@@ -1,7 +1,5 @@
 #include "adapters/projected_attention.h"
 
-#include <cmath>
-
 // Shapes: S tokens, H hidden_size, P adapter size.
 namespace pals {
 
@@ -17,7 +15,7 @@ ProjectedAttention::ProjectedAttention(const AdapterBuild& build, int layer,
       qkv_(build.table, build.layer_prefix(layer) + "pal.", {"query", "key", "value"}, build.size,
            build.size, {build.owner, LearningRateGroup::kAttentionAdapter}),
       up_(projections.up),
-      scale_(1.0 / std::sqrt(static_cast<double>(build.size / kNumHeads))) {}
+      scale_(attention_scale(build.size / kNumHeads)) {}
 
 at::Tensor ProjectedAttention::forward(const Pass& pass, int layer, const at::Tensor& x) const {
   const int64_t tokens = x.size(0), size = down_.out_features();

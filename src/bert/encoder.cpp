@@ -54,7 +54,7 @@ Pooler::Pooler(ParameterTable& table, const std::string& prefix, int64_t hidden_
     : dense_(table, prefix + "pooler.", {"dense"}, hidden_size, hidden_size, {owner}) {}
 
 at::Tensor Pooler::forward(const Pass& pass, const at::Tensor& first) const {
-  const at::Tensor pooled = dense_.forward(pass, first).tanh_();
+  at::Tensor pooled = dense_.forward(pass, first).tanh_();
   pass.save(first, pooled);
   return pooled;
 }

@@ -27,6 +27,10 @@ void add_into(at::Tensor& sum, const at::Tensor& term) {
 
 }  // namespace
 
+double attention_scale(int64_t head_size) {
+  return 1.0 / std::sqrt(static_cast<double>(head_size));
+}
+
 AttentionBlock::AttentionBlock(ParameterTable& table, const std::string& prefix,
                                const std::string& output_prefix, int64_t hidden_size,
                                int64_t num_heads, double layer_norm_eps, int owner)
@@ -34,7 +38,7 @@ AttentionBlock::AttentionBlock(ParameterTable& table, const std::string& prefix,
       dense_(table, output_prefix, {"dense"}, hidden_size, hidden_size, {owner}),
       layer_norm_(table, output_prefix, hidden_size, owner),
       num_heads_(num_heads),
-      scale_(1.0 / std::sqrt(static_cast<double>(hidden_size / num_heads))),
+      scale_(attention_scale(hidden_size / num_heads)),
       epsilon_(layer_norm_eps) {}
 
 at::Tensor AttentionBlock::forward(const Pass& pass, int layer, const at::Tensor& h,

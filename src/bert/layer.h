@@ -10,6 +10,9 @@
 
 namespace pals {
 
+/// 1 / sqrt(head_size): what scores are multiplied by.
+double attention_scale(int64_t head_size);
+
 /// Attention with its output block: LayerNorm(dropout(dense(SA(h))) + h). Used by BERT's layers at
 /// H and by attention on top at P.
 class AttentionBlock {

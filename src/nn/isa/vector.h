@@ -26,7 +26,7 @@ typedef VecF UnalignedVecF __attribute__((aligned(4), may_alias));
 
 /// How much of a vector is there: all of it, or the first `count` lanes.
 struct Full {
-  static constexpr int count = kLanes;
+  static constexpr int count = kLanes;  // NOLINT(readability-identifier-naming): as Partial's
 };
 struct Partial {
   int count;
