@@ -5,9 +5,9 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/utf8.h"
 #include "tasks/csv.h"
 #include "tasks/jsonl.h"
-#include "tasks/utf8.h"
 
 namespace pals {
 
@@ -21,7 +21,7 @@ std::string_view text_of_file(std::string_view bytes, const std::string& where) 
 }
 
 void check_utf8(std::string_view text, const std::string& where, int64_t line) {
-  const std::optional<size_t> offset = first_invalid_utf8(text);
+  const std::optional<size_t> offset = find_invalid_utf8(text);
   if (!offset) return;
   // A CSV row may run over several lines.
   const std::string_view before = text.substr(0, *offset);

@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/utf8.h"
 #include "tasks/test_files.h"
-#include "tasks/utf8.h"
 
 namespace pals {
 namespace {
@@ -24,19 +24,19 @@ std::string row_error(FileFormat format, std::string_view bytes,
 }
 
 TEST(Utf8, FindsTheFirstInvalidByte) {
-  EXPECT_EQ(first_invalid_utf8(""), std::nullopt);
-  EXPECT_EQ(first_invalid_utf8("plain ascii of more than eight bytes"), std::nullopt);
-  EXPECT_EQ(first_invalid_utf8("a\xC3\xA9\xE4\xB8\xAD\xF0\x9F\x98\x80\xED\x9F\xBF\xF4\x8F\xBF\xBF"),
+  EXPECT_EQ(find_invalid_utf8(""), std::nullopt);
+  EXPECT_EQ(find_invalid_utf8("plain ascii of more than eight bytes"), std::nullopt);
+  EXPECT_EQ(find_invalid_utf8("a\xC3\xA9\xE4\xB8\xAD\xF0\x9F\x98\x80\xED\x9F\xBF\xF4\x8F\xBF\xBF"),
             std::nullopt);
-  EXPECT_EQ(first_invalid_utf8("caf\xE9 au lait"), 3U);
-  EXPECT_EQ(first_invalid_utf8("\x80"), 0U);
-  EXPECT_EQ(first_invalid_utf8("0123456789\xC3"), 10U) << "cut off";
-  EXPECT_EQ(first_invalid_utf8("\xC0\xAF"), 0U) << "overlong";
-  EXPECT_EQ(first_invalid_utf8("\xE0\x9F\xBF"), 0U) << "overlong";
-  EXPECT_EQ(first_invalid_utf8("\xF0\x8F\xBF\xBF"), 0U) << "overlong";
-  EXPECT_EQ(first_invalid_utf8("\xED\xA0\x80"), 0U) << "surrogate";
-  EXPECT_EQ(first_invalid_utf8("\xF4\x90\x80\x80"), 0U) << "past U+10FFFF";
-  EXPECT_EQ(first_invalid_utf8("ab\xE4\xB8x"), 2U) << "third byte";
+  EXPECT_EQ(find_invalid_utf8("caf\xE9 au lait"), 3U);
+  EXPECT_EQ(find_invalid_utf8("\x80"), 0U);
+  EXPECT_EQ(find_invalid_utf8("0123456789\xC3"), 10U) << "cut off";
+  EXPECT_EQ(find_invalid_utf8("\xC0\xAF"), 0U) << "overlong";
+  EXPECT_EQ(find_invalid_utf8("\xE0\x9F\xBF"), 0U) << "overlong";
+  EXPECT_EQ(find_invalid_utf8("\xF0\x8F\xBF\xBF"), 0U) << "overlong";
+  EXPECT_EQ(find_invalid_utf8("\xED\xA0\x80"), 0U) << "surrogate";
+  EXPECT_EQ(find_invalid_utf8("\xF4\x90\x80\x80"), 0U) << "past U+10FFFF";
+  EXPECT_EQ(find_invalid_utf8("ab\xE4\xB8x"), 2U) << "third byte";
 }
 
 TEST(TsvReader, CutsAtTabsAndLeavesQuotesAlone) {

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <string>
 
+#include "base/utf8.h"
 #include "text/unicode_rules.h"
-#include "text/utf8.h"
 
 namespace pals {
 namespace {

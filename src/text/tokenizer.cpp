@@ -5,11 +5,11 @@
 #include <cstring>
 #include <utility>
 
+#include "base/utf8.h"
 #include "text/ascii_scan.h"
 #include "text/char_table.h"
 #include "text/piece_trie.h"
 #include "text/unicode_rules.h"
-#include "text/utf8.h"
 #include "text/word_table.h"
 
 namespace pals {

@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/hash.h"
-#include "text/utf8.h"
+#include "base/utf8.h"
 
 namespace pals {
 namespace {

@@ -70,18 +70,9 @@ inline std::string to_utf8(char32_t value) {
   return {bytes, write_utf8(value, bytes)};
 }
 
-/// The offset of the first byte that is not part of well-formed UTF-8; nothing if all is well.
-inline std::optional<size_t> find_invalid_utf8(std::string_view text) {
-  const char* const end = text.data() + text.size();
-  for (const char* at = text.data(); at < end;) {
-    const CodePoint code = decode_utf8(at, end);
-    if (code.value == kReplacementCharacter && code.size == 1) {
-      return static_cast<size_t>(at - text.data());
-    }
-    at += code.size;
-  }
-  return std::nullopt;
-}
+/// The offset of the first byte that is not part of well-formed UTF-8 (Unicode table 3-7: no
+/// overlong forms, no surrogates, nothing past U+10FFFF); nothing if all is well.
+std::optional<size_t> find_invalid_utf8(std::string_view text);
 
 /// The number of code points; `text` must be well formed.
 inline size_t count_code_points(std::string_view text) {

@@ -1,9 +1,8 @@
-#include "text/utf8.h"
+#include "base/utf8.h"
 
 #include <gtest/gtest.h>
 
 #include "base/error.h"
-#include "text/ascii_scan.h"
 
 namespace pals {
 namespace {
@@ -30,26 +29,6 @@ TEST(Utf8, RefusesWhatIsNotWellFormed) {
   }
   EXPECT_EQ(find_invalid_utf8("\xEF\xBF\xBD\u4e2d\U0001F600 a"), std::nullopt);
   EXPECT_EQ(count_code_points("a\u4e2d\U0001F600\u00e9"), 4u);
-}
-
-TEST(AsciiScan, FindsRunsOfEveryLength) {
-  for (int c = 0; c < 256; ++c) {
-    for (uint32_t size = 0; size <= 16; ++size) {
-      const auto byte = static_cast<unsigned char>(c);
-      std::string text(size, 'Z');
-      text.append(17 - size, static_cast<char>(byte));
-      const uint32_t expected = is_ascii_alphanumeric(byte) ? 16 : size;
-      for (const bool do_lower_case : {false, true}) {
-        const AsciiRun run = scan_ascii_run(text.data(), do_lower_case);
-        ASSERT_EQ(run.size, expected);
-        std::string folded = text.substr(0, expected);
-        for (char& letter : folded) {
-          if (do_lower_case && letter >= 'A' && letter <= 'Z') letter += 'a' - 'A';
-        }
-        ASSERT_EQ(run.key, WordKey::of(folded.data(), folded.size()));
-      }
-    }
-  }
 }
 
 }  // namespace

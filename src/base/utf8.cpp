@@ -1,4 +1,4 @@
-#include "tasks/utf8.h"
+#include "base/utf8.h"
 
 #include <cstdint>
 #include <cstring>
@@ -34,7 +34,7 @@ size_t sequence_length(const unsigned char* p, size_t available) {
 
 }  // namespace
 
-std::optional<size_t> first_invalid_utf8(std::string_view text) {
+std::optional<size_t> find_invalid_utf8(std::string_view text) {
   constexpr uint64_t kHighBits = 0x8080808080808080U;
   const auto* bytes = reinterpret_cast<const unsigned char*>(text.data());
   size_t i = 0;
