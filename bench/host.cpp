@@ -9,6 +9,7 @@
 #include <fstream>
 #include <string_view>
 
+#include "base/cpu.h"
 #include "base/text_util.h"
 
 namespace pals::bench {
@@ -18,11 +19,11 @@ constexpr std::array<const char*, 5> kLevels = {"generic", "avx2", "avx512", "av
                                                 "amx_bf16"};
 
 size_t hardware_level() {
-  __builtin_cpu_init();
-  if (__builtin_cpu_supports("amx-bf16")) return 4;
-  if (__builtin_cpu_supports("avx512bf16")) return 3;
-  if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl")) return 2;
-  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? 1 : 0;
+  const CpuFeatures& cpu = cpu_features();
+  if (cpu.amx_bf16) return 4;
+  if (cpu.avx512_bf16) return 3;
+  if (cpu.avx512) return 2;
+  return cpu.avx2 ? 1 : 0;
 }
 
 /// The level that oneDNN's own variable allows; its names are longer and finer than ours.

@@ -1,17 +1,13 @@
 #include <ATen/Parallel.h>
-#include <cpuid.h>
 #include <torch/version.h>
 
 #include <iostream>
 
+#include "base/cpu.h"
 #include "base/json.h"
 #include "cli/commands.h"
 #include "nn/blocks.h"
 #include "train/setup.h"
-
-#ifndef PALS_VERSION
-#define PALS_VERSION "0.1.0"
-#endif
 
 namespace pals {
 namespace {
@@ -21,14 +17,13 @@ OrderedJson collect() {
   const auto add = [&](const char* name, bool present) {
     if (present) isa.push_back(name);
   };
-  unsigned a = 0, b = 0, c = 0, d = 0;
-  __get_cpuid_count(7, 0, &a, &b, &c, &d);
-  add("avx2", __builtin_cpu_supports("avx2") != 0);
-  add("avx512", __builtin_cpu_supports("avx512f") != 0);
-  add("avx512_vnni", __builtin_cpu_supports("avx512vnni") != 0);
-  add("avx512_bf16", __builtin_cpu_supports("avx512bf16") != 0);
-  add("amx_bf16", (d & (1U << 22)) != 0);
-  add("amx_int8", (d & (1U << 25)) != 0);
+  const CpuFeatures& cpu = cpu_features();
+  add("avx2", cpu.avx2);
+  add("avx512", cpu.avx512);
+  add("avx512_vnni", cpu.avx512_vnni);
+  add("avx512_bf16", cpu.avx512_bf16);
+  add("amx_bf16", cpu.amx_bf16);
+  add("amx_int8", cpu.amx_int8);
   return {{"version", PALS_VERSION},
           {"libtorch", TORCH_VERSION},
           {"devices", {"cpu"}},

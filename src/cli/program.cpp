@@ -9,10 +9,6 @@
 #include "base/text_util.h"
 #include "cli/commands.h"
 
-#ifndef PALS_VERSION
-#define PALS_VERSION "0.1.0"
-#endif
-
 namespace pals {
 namespace {
 

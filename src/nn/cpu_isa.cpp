@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdlib>
 
+#include "base/cpu.h"
 #include "base/error.h"
 #include "nn/blocks_cpu.h"
 
@@ -12,21 +13,11 @@ namespace {
 
 /// The tables this machine can run, best first.
 std::vector<const isa::KernelTable*> available() {
-  __builtin_cpu_init();
+  const CpuFeatures& cpu = cpu_features();
   std::vector<const isa::KernelTable*> tables;
-  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-                    __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
-  if (avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
-      __builtin_cpu_supports("avx512cd")) {
-    if (__builtin_cpu_supports("avx512bf16")) {
-      tables.push_back(&isa::kAvx512Bf16Kernels);
-    }
-    tables.push_back(&isa::kAvx512Kernels);
-  }
-  if (avx2) {
-    tables.push_back(&isa::kAvx2Kernels);
-  }
+  if (cpu.avx512_bf16) tables.push_back(&isa::kAvx512Bf16Kernels);
+  if (cpu.avx512) tables.push_back(&isa::kAvx512Kernels);
+  if (cpu.avx2) tables.push_back(&isa::kAvx2Kernels);
   tables.push_back(&isa::kGenericKernels);
   return tables;
 }

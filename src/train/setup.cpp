@@ -1,7 +1,6 @@
 #include "train/setup.h"
 
-#include <cpuid.h>
-
+#include "base/cpu.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -14,12 +13,6 @@
 
 namespace pals {
 namespace {
-
-// AMX-BF16 is not among the names that the compiler's __builtin_cpu_supports knows.
-bool has_amx_bf16() {
-  unsigned a = 0, b = 0, c = 0, d = 0;
-  return __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (d & (1U << 22)) != 0;
-}
 
 // Where the parts of --init_checkpoint lie.
 struct Sources {
@@ -160,7 +153,8 @@ at::ScalarType parse_precision(const std::string& name) {
   if (name != "auto") {
     fail_usage("--precision: \"", name, "\" is unknown, expected fp32, bf16 or auto");
   }
-  return has_amx_bf16() || __builtin_cpu_supports("avx512bf16") ? at::kBFloat16 : at::kFloat;
+  const CpuFeatures& cpu = cpu_features();
+  return cpu.amx_bf16 || cpu.avx512_bf16 ? at::kBFloat16 : at::kFloat;
 }
 
 const char* precision_name(at::ScalarType type) { return type == at::kFloat ? "fp32" : "bf16"; }
