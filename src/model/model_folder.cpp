@@ -87,7 +87,7 @@ void put_in_place(const std::string& fresh, const std::string& path) {
 }
 
 void write_json(const std::string& path, const Json& json) {
-  write_file_atomically(path, json_text(json) + "\n");
+  write_file_atomically(path, json_text(json));
 }
 
 }  // namespace
