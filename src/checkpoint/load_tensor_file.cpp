@@ -7,6 +7,7 @@
 #include "base/text_util.h"
 #include "checkpoint/pytorch_file.h"
 #include "checkpoint/safetensors.h"
+#include "checkpoint/tensorflow_checkpoint.h"
 
 namespace pals {
 namespace {
@@ -49,12 +50,23 @@ TensorFile parse_tensor_file(std::string_view bytes, const std::string& where) {
     return parse_pytorch_file(bytes, where);
   }
   fail(where, ": found ", describe(bytes),
-       "; expected weights as safetensors or as a PyTorch file (torch.save)");
+       "; expected weights as safetensors, as a PyTorch file (torch.save), or the prefix or index ",
+       "of a TensorFlow checkpoint");
+}
+
+std::string find_tensor_file(const std::string& path) {
+  if (file_exists(path)) return path;
+  const std::string index = path + ".index";
+  return file_exists(index) ? index : "";
 }
 
 TensorFile load_tensor_file(const std::string& path) {
-  MappedFile mapping(path);
-  TensorFile file = parse_tensor_file(mapping.bytes(), path);
+  const std::string found = find_tensor_file(path);
+  MappedFile mapping(found.empty() ? path : found);
+  if (looks_like_tensorflow_index(mapping.bytes())) {
+    return read_tensorflow_checkpoint(mapping.path());
+  }
+  TensorFile file = parse_tensor_file(mapping.bytes(), mapping.path());
   file.keep(std::move(mapping));
   return file;
 }

@@ -8,11 +8,17 @@
 
 namespace pals {
 
-/// Maps the file and reads it as safetensors, a PyTorch zip file, or a PyTorch file from before
-/// 1.6; its name plays no part. Throws Error that says what was found if it is none of these.
+/// The file that `path` names: itself, or, for the prefix of a TensorFlow checkpoint
+/// (`bert_model.ckpt`), PATH.index. Empty if there is neither.
+std::string find_tensor_file(const std::string& path);
+
+/// Maps the file that `path` names and reads it as safetensors, a PyTorch zip file, a PyTorch file
+/// from before 1.6, or the index of a TensorFlow checkpoint with its shards; its name plays no
+/// part. Throws Error that says what was found if it is none of these.
 TensorFile load_tensor_file(const std::string& path);
 
-/// The same for bytes in memory, which must outlive the result. `where` names them in errors.
+/// The same for bytes in memory, which must outlive the result; not for TensorFlow checkpoints,
+/// which consist of several files. `where` names the bytes in errors.
 TensorFile parse_tensor_file(std::string_view bytes, const std::string& where);
 
 }  // namespace pals

@@ -9,6 +9,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -24,6 +25,7 @@ class TemporaryPath {
     path_ =
         testing::TempDir() + "pals_" + std::to_string(::getpid()) + "_" + std::to_string(count++);
   }
+  explicit TemporaryPath(std::string path) : path_(std::move(path)) {}
   ~TemporaryPath() { std::remove(path_.c_str()); }
   TemporaryPath(const TemporaryPath&) = delete;
   TemporaryPath& operator=(const TemporaryPath&) = delete;
