@@ -13,7 +13,8 @@ namespace pals {
 /// after a closing quote and a quote that is never closed are errors with the line.
 class CsvReader : public RowReader {
  public:
-  CsvReader(std::string_view bytes, std::string where);
+  /// `first_line` is the number of the text's first line, for a piece of a file.
+  CsvReader(std::string_view bytes, std::string where, int64_t first_line = 1);
   bool next(std::vector<std::string_view>& fields) override;
   int64_t line() const override { return row_line_; }
 
@@ -33,7 +34,7 @@ class CsvReader : public RowReader {
   std::string_view text_;
   size_t position_ = 0;
   size_t row_begin_ = 0;
-  int64_t line_ = 1;
+  int64_t line_;
   int64_t row_line_ = 0;
   std::vector<Field> row_;
   std::string unescaped_;

@@ -40,16 +40,12 @@ Json parse_line(std::string_view line, const std::string& where) {
 
 }  // namespace
 
-JsonlReader::JsonlReader(std::string_view bytes, std::string where, std::vector<std::string> keys)
-    : lines_(bytes, std::move(where)), keys_(std::move(keys)), values_(keys_.size()) {}
+JsonlFields::JsonlFields(std::vector<std::string> keys)
+    : keys_(std::move(keys)), values_(keys_.size()) {}
 
-bool JsonlReader::next(std::vector<std::string_view>& fields) {
+void JsonlFields::read(std::string_view line, const std::string& where,
+                       std::vector<std::string_view>& fields) {
   fields.clear();
-  std::string_view line;
-  do {
-    if (!lines_.next(line)) return false;
-  } while (trim(line).empty());
-  const std::string where = concat(lines_.where(), ":", lines_.line());
   const Json object = parse_line(line, where);
   if (!object.is_object()) {
     fail(where, ": got ", object.type_name(), ", want a JSON object such as {\"text\": \"...\"}");
@@ -67,6 +63,17 @@ bool JsonlReader::next(std::vector<std::string_view>& fields) {
     }
     fields.push_back(values_[i]);
   }
+}
+
+JsonlReader::JsonlReader(std::string_view bytes, std::string where, std::vector<std::string> keys)
+    : lines_(bytes, std::move(where)), fields_(std::move(keys)) {}
+
+bool JsonlReader::next(std::vector<std::string_view>& fields) {
+  std::string_view line;
+  do {
+    if (!lines_.next(line)) return false;
+  } while (trim(line).empty());
+  fields_.read(line, concat(lines_.where(), ":", lines_.line()), fields);
   return true;
 }
 

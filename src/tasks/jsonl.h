@@ -9,10 +9,22 @@
 
 namespace pals {
 
-/// Rows of a JSONL file: the values of `keys`, in that order. Strings are taken as they are;
-/// numbers and true or false by their JSON text (labels are often numbers). Lines of white space
-/// are no rows. A line that is no object, a missing key, and null, lists and objects as values are
-/// errors.
+/// The values of `keys`, in that order, out of one line. Strings are taken as they are; numbers and
+/// true or false by their JSON text (labels are often numbers). A line that is no object, a missing
+/// key, and null, lists and objects as values are errors.
+class JsonlFields {
+ public:
+  explicit JsonlFields(std::vector<std::string> keys);
+
+  /// The views last until the next call. `where` is "file:line". Throws Error that begins with it.
+  void read(std::string_view line, const std::string& where, std::vector<std::string_view>& fields);
+
+ private:
+  std::vector<std::string> keys_;
+  std::vector<std::string> values_;
+};
+
+/// Rows of a JSONL file. Lines of white space are no rows.
 class JsonlReader : public RowReader {
  public:
   JsonlReader(std::string_view bytes, std::string where, std::vector<std::string> keys);
@@ -21,8 +33,7 @@ class JsonlReader : public RowReader {
 
  private:
   LineReader lines_;
-  std::vector<std::string> keys_;
-  std::vector<std::string> values_;
+  JsonlFields fields_;
 };
 
 }  // namespace pals

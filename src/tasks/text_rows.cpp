@@ -27,9 +27,11 @@ int64_t number_in(const Column& column, const std::vector<std::string>& header,
   return found - header.begin();
 }
 
-/// The keys of JSONL objects that hold the texts and the label, in this order.
-std::vector<std::string> keys_of(const DataFile& file, const std::string& where) {
+}  // namespace
+
+std::vector<std::string> text_keys(const DataFile& file, const std::string& where) {
   std::vector<std::string> keys;
+  if (file.format != FileFormat::kJsonl) return keys;
   for (const std::optional<Column>& column :
        {std::optional<Column>(file.text_a), file.text_b, file.label}) {
     if (!column) continue;
@@ -41,8 +43,6 @@ std::vector<std::string> keys_of(const DataFile& file, const std::string& where)
   }
   return keys;
 }
-
-}  // namespace
 
 std::string quote_list(const std::vector<std::string>& names) {
   constexpr size_t kMostShown = 20;
@@ -69,14 +69,23 @@ std::string did_you_mean(std::string_view name, const std::vector<std::string>& 
 TextRowReader::TextRowReader(const DataFile& file, std::string_view bytes, std::string where)
     : where_(std::move(where)) {
   if (text_of_file(bytes, where_).empty()) fail(where_, ": the file is empty");
+  rows_ = make_row_reader(file.format, bytes, where_, text_keys(file, where_));
+  find_columns(file);
+}
+
+TextRowReader::TextRowReader(const DataFile& file, std::unique_ptr<RowReader> rows,
+                             std::string where)
+    : where_(std::move(where)), rows_(std::move(rows)) {
+  find_columns(file);
+}
+
+void TextRowReader::find_columns(const DataFile& file) {
   if (file.format == FileFormat::kJsonl) {
-    rows_ = make_row_reader(file.format, bytes, where_, keys_of(file, where_));
     int64_t next_field = 1;
     if (file.text_b) columns_.b = next_field++;
     if (file.label) columns_.label = next_field++;
     return;
   }
-  rows_ = make_row_reader(file.format, bytes, where_, {});
   required_columns_ = file.required_columns;
   read_header(file);
 }

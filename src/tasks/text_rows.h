@@ -29,6 +29,10 @@ class TextRowReader {
   /// Throws Error for an empty file, and "where:1: ..." for named columns that the header lacks.
   TextRowReader(const DataFile& file, std::string_view bytes, std::string where);
 
+  /// The same over rows from elsewhere: a reader of file.format with the keys that text_keys()
+  /// names.
+  TextRowReader(const DataFile& file, std::unique_ptr<RowReader> rows, std::string where);
+
   /// The next row; false at the end. The views last until the next call.
   /// Throws Error "where:line: ..." for rows of a wrong width and as RowReader::next does.
   bool next(TextRow& row);
@@ -49,6 +53,7 @@ class TextRowReader {
     std::optional<int64_t> b, label;
   };
 
+  void find_columns(const DataFile& file);
   void read_header(const DataFile& file);
   void check_width(size_t width);
   std::optional<Fields> fields_in(size_t width) const;
@@ -63,6 +68,10 @@ class TextRowReader {
   std::optional<size_t> width_;  ///< as wide as this, once known
   int64_t skipped_ = 0;
 };
+
+/// The keys of a JSONL file's objects that a TextRowReader wants, in its order; none for other
+/// formats. Throws Error for columns given by number.
+std::vector<std::string> text_keys(const DataFile& file, const std::string& where);
 
 /// Quoted names for an error message; the first of many.
 std::string quote_list(const std::vector<std::string>& names);

@@ -1,0 +1,66 @@
+// Fuzz target: rows of a stream are those of the whole file, with the same error.
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <string>
+
+#include "base/error.h"
+#include "tasks/row_stream.h"
+
+namespace {
+
+struct Reading {
+  std::string rows, error;
+};
+
+Reading read_all(pals::RowReader& reader) {
+  Reading reading;
+  std::vector<std::string_view> fields;
+  try {
+    while (reader.next(fields)) {
+      reading.rows += std::to_string(reader.line());
+      for (const std::string_view field : fields) reading.rows.append("|").append(field);
+      reading.rows += "\n";
+    }
+  } catch (const pals::Error& error) {
+    reading.error = error.what();
+  }
+  return reading;
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  if (size == 0) return 0;
+  const auto format = static_cast<pals::FileFormat>(data[0] % 3);
+  const std::string_view bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
+  // A carriage return of its own is text; only at the end of a whole file it is not.
+  for (size_t i = bytes.find('\r'); i != std::string_view::npos; i = bytes.find('\r', i + 1)) {
+    if (i + 1 == bytes.size() || bytes[i + 1] != '\n') return 0;
+  }
+  const int descriptor = ::memfd_create("rows", MFD_CLOEXEC);
+  if (descriptor < 0 ||
+      ::write(descriptor, bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size())) {
+    std::abort();
+  }
+  const std::string path = "/proc/self/fd/" + std::to_string(descriptor);
+  Reading streamed;
+  try {
+    pals::InputStream input(path);
+    pals::StreamedRows rows(input, format, {"a"});
+    streamed = read_all(rows);
+  } catch (const pals::Error& error) {
+    streamed.error = error.what();
+  }
+  ::close(descriptor);
+  Reading whole;
+  try {
+    whole = read_all(*pals::make_row_reader(format, bytes, path, {"a"}));
+  } catch (const pals::Error& error) {
+    whole.error = error.what();
+  }
+  if (streamed.rows != whole.rows || streamed.error != whole.error) std::abort();
+  return 0;
+}
