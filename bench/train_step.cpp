@@ -188,7 +188,7 @@ class OurSide {
     const int task = batch.segments.front().task;
     model_.arena().zero_gradients(task);
     const double loss = model_.train(batch, {kSeed, static_cast<uint64_t>(step), batch.num_rows()});
-    optimizer().step(model_.arena(), task, step, kScheduleSteps);
+    optimizer().step(model_.arena(), task, {step, kScheduleSteps});
     return loss;
   }
 

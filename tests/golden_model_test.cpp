@@ -90,7 +90,7 @@ TEST_P(GoldenModel, SixStepsMatch) {
     const double expected =
         tensor_of(set.reference, "step" + std::to_string(step) + ".loss").item<double>();
     EXPECT_NEAR(loss, expected, 2e-4 * std::max(1.0, std::abs(expected))) << "step " << step;
-    optimizer.step(arena, task, step, 6);
+    optimizer.step(arena, task, {step, 6});
   }
   for (const TensorEntry& entry : set.reference.tensors()) {
     if (!entry.name.starts_with("trained.")) continue;

@@ -188,7 +188,7 @@ TEST_P(EveryAdapter, OtherTasksStandStill) {
   const at::Tensor before = arena.weights().clone();
   const Trained trained = train(*model, {pack(rows_of(rows_, 1))}, 4);
   const Optimizer optimizer({.learning_rate = 1e-2, .warmup_proportion = 0.0});
-  optimizer.step(arena, 1, 1, 10);
+  optimizer.step(arena, 1, {1, 10});
   for (const Parameter& row : arena.table().rows()) {
     const auto part = [&](const at::Tensor& x) { return x.narrow(0, row.offset, row.numel); };
     const bool used = row.owner == kSharedOwner || row.owner == 1;
@@ -215,7 +215,7 @@ TEST_P(EveryAdapter, FreezingLeavesTheOtherGradientsAsTheyWere) {
     }
   }
   const at::Tensor before = frozen->arena().weights().clone();
-  Optimizer({.learning_rate = 1e-2, .warmup_proportion = 0.0}).step(frozen->arena(), 0, 1, 10);
+  Optimizer({.learning_rate = 1e-2, .warmup_proportion = 0.0}).step(frozen->arena(), 0, {1, 10});
   for (const Parameter& row : frozen->arena().table().rows()) {
     if (row.trainable) continue;
     const auto part = [&](const at::Tensor& x) { return x.narrow(0, row.offset, row.numel); };

@@ -27,7 +27,8 @@ void add_data_options(CLI::App& app, TrainOptions& o) {
 
 void add_model_options(CLI::App& app, TrainOptions& o) {
   app.add_option("--init_checkpoint", o.init_checkpoint,
-                 "pretrained weights: a model folder, a safetensors or a PyTorch file")
+                 "pretrained weights: a model folder, a safetensors or PyTorch file, or a TensorFlow "
+                 "checkpoint")
       ->group("Model");
   app.add_option("--bert_config_file", o.bert_config_file,
                  "configuration; with a model folder only its adapter keys count")
@@ -69,6 +70,9 @@ void add_training_options(CLI::App& app, TrainOptions& o) {
   app.add_option("--max_steps", o.max_steps, "steps in all, instead of --num_train_epochs")
       ->group(group);
   app.add_option("--warmup_proportion", o.warmup_proportion, "share of the steps")->group(group);
+  app.add_flag("--bias_correction", o.bias_correction,
+               "Adam with bias correction; the reference has none")
+      ->group(group);
   app.add_option("--schedule", o.schedule, "warmup_linear, warmup_cosine or warmup_constant")
       ->group(group);
   app.add_option("--gradient_accumulation_steps", o.gradient_accumulation_steps,

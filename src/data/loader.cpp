@@ -111,7 +111,7 @@ TrainingBatch TrainingLoader::prepare(int64_t step, const std::stop_token& stop)
   const int64_t batches_per_pass = steps_per_pass(num_rows, options_.batch_size);
   const int64_t pass = position.batches_drawn / batches_per_pass;
   const int64_t first = position.batches_drawn % batches_per_pass * options_.batch_size;
-  ++position.batches_drawn;
+  const int64_t task_step = position.batches_drawn++;
   if (position.shuffled_pass != pass) {
     position.order = shuffled_rows(num_rows, options_.seed, task, pass);
     position.shuffled_pass = pass;
@@ -120,6 +120,7 @@ TrainingBatch TrainingLoader::prepare(int64_t step, const std::stop_token& stop)
   TrainingBatch batch;
   batch.step = step;
   batch.task = task;
+  batch.task_step = task_step;
   batch.num_rows = std::min(options_.batch_size, num_rows - first);
   const int64_t micro_size = options_.batch_size / options_.accumulation_steps;
   for (int64_t row = 0; row < batch.num_rows; ++row) {

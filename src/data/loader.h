@@ -21,6 +21,7 @@ namespace pals {
 struct TrainingBatch {
   int64_t step = 0;
   int task = 0;
+  int64_t task_step = 0;  ///< steps before this one that took the same task
   int64_t num_rows = 0;  ///< of all micro batches together; row_ids are 0 .. num_rows-1 across them
   std::vector<PackedBatch> micro_batches;  ///< never empty ones: a short batch may have fewer
 };

@@ -50,10 +50,13 @@ Steps run_steps(const std::vector<int64_t>& sizes, TrainingLoaderOptions options
   const TaskSampler sampler(sampling, sizes, options.seed, 200, 4);
   TrainingLoader loader(numbered_tasks(sizes), sampler, options);
   Steps steps;
+  std::vector<int64_t> drawn(sizes.size());
+  for (int64_t step = 0; step < first; ++step) ++drawn[static_cast<size_t>(sampler.task_at(step))];
   for (int64_t step = first; step < last; ++step) {
     const TrainingBatch batch = loader.next();
     EXPECT_EQ(batch.step, step);
     EXPECT_EQ(batch.task, sampler.task_at(step));
+    EXPECT_EQ(batch.task_step, drawn[static_cast<size_t>(batch.task)]++);
     steps.emplace_back(batch.task, rows_of(batch));
   }
   return steps;

@@ -1,25 +1,44 @@
 #include "train/optimizer.h"
 
+#include <cmath>
+
 #include "nn/blocks.h"
 
 namespace pals {
+namespace {
+
+// What the rate is multiplied by after `steps` steps, this one included.
+double correction(int64_t steps) {
+  constexpr BertAdamOptions kAdam;
+  const auto t = static_cast<double>(steps);
+  return std::sqrt(1.0 - std::pow(static_cast<double>(kAdam.beta2), t)) /
+         (1.0 - std::pow(static_cast<double>(kAdam.beta1), t));
+}
+
+}  // namespace
 
 double Optimizer::learning_rate(int64_t step, int64_t total_steps) const {
   return options_.learning_rate *
          schedule_factor(options_.schedule, step, total_steps, options_.warmup_proportion);
 }
 
-void Optimizer::step(ParameterArena& arena, int task, int64_t step, int64_t total_steps) const {
-  const double factor =
-      schedule_factor(options_.schedule, step, total_steps, options_.warmup_proportion);
+void Optimizer::step(ParameterArena& arena, int task, const StepPosition& position) const {
+  const double factor = schedule_factor(options_.schedule, position.step, position.total_steps,
+                                        options_.warmup_proportion);
+  const bool corrects = options_.bias_correction;
+  const double shared_correction = corrects ? correction(position.step + 1) : 1.0;
+  const double task_correction = corrects ? correction(position.task_step + 1) : 1.0;
   std::vector<AdamRange> ranges;
   for (const Parameter& row : arena.table().rows()) {
     if (!row.trainable || (row.owner != kSharedOwner && row.owner != task)) continue;
     const double rate = row.group == LearningRateGroup::kAttentionAdapter
                             ? options_.attention_learning_rate
                             : options_.learning_rate;
-    ranges.push_back({row.offset, row.numel, static_cast<float>(rate * factor),
-                      row.decay ? static_cast<float>(options_.weight_decay) : 0.0F});
+    // The decay is by the uncorrected rate.
+    const double corrected = row.owner == kSharedOwner ? shared_correction : task_correction;
+    const double decay = row.decay ? options_.weight_decay / corrected : 0.0;
+    ranges.push_back({row.offset, row.numel, static_cast<float>(rate * factor * corrected),
+                      static_cast<float>(decay)});
   }
   bert_adam_step(ranges, BertAdamOptions{}, arena.weights(), arena.gradients(),
                  arena.first_moment(), arena.second_moment(), arena.shadow());

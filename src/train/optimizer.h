@@ -15,7 +15,17 @@ struct OptimizerOptions {
   double attention_learning_rate = 5e-5;
   double weight_decay = 0.01;
   double warmup_proportion = 0.1;
+  /// Divides the moments by 1 - beta^t (Kingma and Ba 2015, in the form at the end of section 2);
+  /// t counts a task's own steps for its tensors, all steps for the shared ones.
+  bool bias_correction = false;
   Schedule schedule = Schedule::kWarmupLinear;
+};
+
+/// Where a run stands before an optimizer step.
+struct StepPosition {
+  int64_t step = 0;  ///< steps before this one
+  int64_t total_steps = 1;
+  int64_t task_step = 0;  ///< those of them that drew this step's task
 };
 
 /// Moves the shared part and the drawn task; other tasks stand still, and the schedule goes by the
@@ -24,8 +34,8 @@ class Optimizer {
  public:
   explicit Optimizer(OptimizerOptions options) : options_(options) {}
 
-  /// One step on the gradients in the arena. `step` counts the steps before this one.
-  void step(ParameterArena& arena, int task, int64_t step, int64_t total_steps) const;
+  /// One step on the gradients in the arena.
+  void step(ParameterArena& arena, int task, const StepPosition& position) const;
 
   /// The base rate in that step.
   double learning_rate(int64_t step, int64_t total_steps) const;

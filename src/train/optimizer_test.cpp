@@ -52,7 +52,7 @@ double first_update() {
 TEST(Optimizer, MovesTheSharedPartAndTheDrawnTask) {
   ParameterArena arena = make_arena();
   const Optimizer optimizer({.learning_rate = 0.01, .attention_learning_rate = 0.01});
-  optimizer.step(arena, 1, 50, 100);  // x = 0.5
+  optimizer.step(arena, 1, {50, 100});  // x = 0.5
   const double rate = 0.01 * 0.5;
   const double with_decay = rate * (first_update() + 0.01);
   EXPECT_NEAR(moved(arena, "dense.weight"), with_decay, 1e-6);
@@ -70,7 +70,7 @@ TEST(Optimizer, DoesNotDecayBiasesAndLayerNorms) {
   ParameterArena arena = make_arena();
   arena.gradients().zero_();
   const Optimizer optimizer({.learning_rate = 0.1, .warmup_proportion = 0.0});
-  optimizer.step(arena, 0, 0, 10);
+  optimizer.step(arena, 0, {0, 10});
   EXPECT_NEAR(moved(arena, "dense.weight"), 0.1 * 0.01, 1e-6);
   EXPECT_EQ(moved(arena, "dense.bias"), 0.0);
   EXPECT_EQ(moved(arena, "norm.weight"), 0.0);
@@ -80,7 +80,7 @@ TEST(Optimizer, HasARateOfItsOwnForAttention) {
   ParameterArena arena = make_arena();
   const Optimizer optimizer(
       {.learning_rate = 1e-4, .attention_learning_rate = 3e-3, .warmup_proportion = 0.0});
-  optimizer.step(arena, 0, 0, 10);
+  optimizer.step(arena, 0, {0, 10});
   EXPECT_NEAR(moved(arena, "tasks.0.query.weight") / moved(arena, "tasks.0.up.weight"), 30.0, 0.1);
   EXPECT_DOUBLE_EQ(optimizer.learning_rate(0, 10), 1e-4);
 }
@@ -88,13 +88,13 @@ TEST(Optimizer, HasARateOfItsOwnForAttention) {
 TEST(Optimizer, ScheduleGoesByTheGlobalStep) {
   ParameterArena arena = make_arena();
   const Optimizer optimizer({.learning_rate = 0.01, .attention_learning_rate = 0.01});
-  optimizer.step(arena, 0, 0, 100);  // the first rate is 0
+  optimizer.step(arena, 0, {0, 100});  // the first rate is 0
   EXPECT_EQ(moved(arena, "dense.weight"), 0.0);
   EXPECT_DOUBLE_EQ(optimizer.learning_rate(5, 100), 0.005);
   EXPECT_DOUBLE_EQ(optimizer.learning_rate(60, 100), 0.004);
   EXPECT_DOUBLE_EQ(optimizer.learning_rate(100, 100), 0.0);
   // A task drawn late for the first time moves at the rate of that step.
-  optimizer.step(arena, 1, 60, 100);
+  optimizer.step(arena, 1, {60, 100});
   EXPECT_NEAR(moved(arena, "tasks.1.up.weight"), 0.004 * (first_update() + 0.01), 1e-6);
 }
 
@@ -103,7 +103,7 @@ TEST(Optimizer, ClipsEachTensorByItself) {
   const ParameterId weight = arena.table().find("dense.weight");
   arena.gradient(weight).fill_(100.0);  // norm 200
   const Optimizer optimizer({.learning_rate = 0.01, .warmup_proportion = 0.0});
-  optimizer.step(arena, 0, 0, 10);
+  optimizer.step(arena, 0, {0, 10});
   EXPECT_NEAR(arena.first_moment().data_ptr<float>()[arena.table()[weight].offset], 0.1 * 0.5,
               1e-6);
   const ParameterId bias = arena.table().find("dense.bias");
@@ -111,11 +111,36 @@ TEST(Optimizer, ClipsEachTensorByItself) {
               1e-7);
 }
 
+// With bias correction, Adam's update under a constant gradient is the rate in every step.
+TEST(Optimizer, CorrectsTheBiasOfTheMoments) {
+  ParameterArena arena = make_arena();
+  const Optimizer optimizer({.learning_rate = 0.01,
+                             .weight_decay = 0.0,
+                             .warmup_proportion = 0.0,
+                             .bias_correction = true,
+                             .schedule = Schedule::kWarmupConstant});
+  for (int64_t step = 0; step < 6; ++step) {
+    optimizer.step(arena, step < 4 ? 0 : 1, {step, 100, step < 4 ? step : step - 4});
+  }
+  EXPECT_NEAR(moved(arena, "dense.weight"), 6 * 0.01, 2e-5);
+  EXPECT_NEAR(moved(arena, "tasks.0.up.weight"), 4 * 0.01, 2e-5);
+  EXPECT_NEAR(moved(arena, "tasks.1.up.weight"), 2 * 0.01, 2e-5);
+}
+
+TEST(Optimizer, DecaysByTheUncorrectedRate) {
+  ParameterArena arena = make_arena();
+  arena.gradients().zero_();
+  const Optimizer optimizer(
+      {.learning_rate = 0.1, .warmup_proportion = 0.0, .bias_correction = true});
+  optimizer.step(arena, 0, {0, 10});
+  EXPECT_NEAR(moved(arena, "dense.weight"), 0.1 * 0.01, 1e-6);
+}
+
 TEST(Optimizer, LeavesFrozenTensors) {
   ParameterArena arena = make_arena([](ParameterTable& table) { table.freeze_shared(); });
   arena.gradients().fill_(kGradient);
   const Optimizer optimizer({.learning_rate = 0.01, .warmup_proportion = 0.0});
-  optimizer.step(arena, 0, 0, 10);
+  optimizer.step(arena, 0, {0, 10});
   EXPECT_EQ(moved(arena, "dense.weight"), 0.0);
   EXPECT_EQ(moved(arena, "dense.bias"), 0.0);
   EXPECT_GT(moved(arena, "norm.weight"), 0.0);

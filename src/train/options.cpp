@@ -50,6 +50,7 @@ Json options_to_json(const TrainOptions& o) {
                {"max_steps", o.max_steps},
                {"steps_per_epoch", o.steps_per_epoch},
                {"warmup_proportion", o.warmup_proportion},
+               {"bias_correction", o.bias_correction},
                {"schedule", o.schedule},
                {"gradient_accumulation_steps", o.gradient_accumulation_steps},
                {"freeze", o.freeze},

@@ -43,6 +43,7 @@ struct TrainOptions {
   int64_t max_steps = 0;        ///< 0: by epochs
   int64_t steps_per_epoch = 0;  ///< 0: 300 x tasks; a pass over the data for one task
   double warmup_proportion = 0.1;
+  bool bias_correction = false;
   std::string schedule = "warmup_linear";
   int64_t gradient_accumulation_steps = 1;
   bool freeze = false;

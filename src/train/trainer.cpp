@@ -71,6 +71,7 @@ OptimizerOptions optimizer_options(const TrainOptions& o) {
   return {.learning_rate = o.learning_rate,
           .attention_learning_rate = o.optim == "split" ? kSplitLearningRate : o.learning_rate,
           .warmup_proportion = o.warmup_proportion,
+          .bias_correction = o.bias_correction,
           .schedule = parse_schedule(o.schedule)};
 }
 
@@ -248,7 +249,9 @@ class Trainer {
       fail("step ", batch.step, ", task ", name,
            ": the loss is not finite; try a lower --learning_rate, or --precision fp32");
     }
-    optimizer_.step(model_.arena(), batch.task, batch.step, plan.total_steps);
+    optimizer_.step(
+        model_.arena(), batch.task,
+        {.step = batch.step, .total_steps = plan.total_steps, .task_step = batch.task_step});
     log.write({{"step", batch.step},
                {"task", name},
                {"loss", loss},
