@@ -187,6 +187,27 @@ AdapterConfig adapter_from_reference_keys(const Json& json, const std::string& w
   return config;
 }
 
+Json adapter_to_reference_keys(const AdapterConfig& config, const BertConfig& bert, int num_tasks) {
+  const auto [kind, lhuc] = parse_kind(config.kind, "adapter");
+  if (config.task_pooler) fail("the reference has no pooler for each task");
+  if ((lhuc || (kind->by_layer && kind->build != nullptr)) &&
+      static_cast<int64_t>(config.layers.size()) != bert.num_hidden_layers) {
+    fail("the reference has adapters in every layer, this model in ", config.layers.size(), " of ",
+         bert.num_hidden_layers);
+  }
+  const std::string name = kind->name;
+  Json keys = {{"num_tasks", num_tasks}};
+  if (lhuc) keys["lhuc"] = true;
+  if (config.size > 0) keys["hidden_size_aug"] = config.size;
+  if (config.bottleneck_size > 0) keys["extra_dim"] = config.bottleneck_size;
+  if (name == "pals" || name == "low_rank") keys["mult"] = true;
+  if (name == "houlsby" || name == "houlsby_pals") keys["houlsby"] = true;
+  if (name == "pals" || name == "houlsby_pals") keys["pals"] = true;
+  if (name == "top_attention" || name == "top_bert_layer") keys["top"] = true;
+  if (name == "top_bert_layer") keys["bert_lay_top"] = true;
+  return keys;
+}
+
 Json adapter_to_json(const AdapterConfig& config) {
   return Json{{"adapter", config.kind},
               {"adapter_size", config.size},

@@ -45,6 +45,10 @@ const std::vector<std::string>& reference_adapter_keys();
 /// `extra_dim`).
 AdapterConfig adapter_from_reference_keys(const Json& json, const std::string& where);
 
+/// The same the other way, with `num_tasks`. Error for what the reference does not have: adapters
+/// in some of the layers only, and a pooler for each task.
+Json adapter_to_reference_keys(const AdapterConfig& config, const BertConfig& bert, int num_tasks);
+
 /// The "pals" object of a model folder's config.json, both ways.
 Json adapter_to_json(const AdapterConfig& config);
 AdapterConfig adapter_from_json(const Json& json, const std::string& where);

@@ -194,6 +194,26 @@ TEST(ReferenceKeys, ConfigurationFilesGiveTheirAdapter) {
   }
 }
 
+TEST(ReferenceKeys, RoundTrip) {
+  for (const std::string& name : adapter_names()) {
+    const AdapterConfig config = resolved(name);
+    const Json keys = adapter_to_reference_keys(config, base(), 3);
+    EXPECT_EQ(keys["num_tasks"], 3);
+    const AdapterConfig back =
+        resolve_adapter(adapter_from_reference_keys(keys, "config.json"), base(), "config.json");
+    EXPECT_EQ(adapter_to_json(back), adapter_to_json(config)) << name;
+  }
+}
+
+TEST(ReferenceKeys, WhatTheReferenceLacksIsAnError) {
+  AdapterConfig some = resolved("pals");
+  some.layers = {6, 7};
+  expect_parts(error_of([&] { adapter_to_reference_keys(some, base(), 1); }), {"every layer", "2"});
+  AdapterConfig pooler = resolved("none");
+  pooler.task_pooler = true;
+  expect_parts(error_of([&] { adapter_to_reference_keys(pooler, base(), 1); }), {"pooler"});
+}
+
 TEST(AdapterJson, RoundTrips) {
   for (const std::string& name : adapter_names()) {
     AdapterConfig config = resolved(name);

@@ -44,10 +44,41 @@ std::string describe(std::string_view bytes) {
 
 }  // namespace
 
+TensorFormat tensor_format(std::string_view bytes) {
+  if (looks_like_tensorflow_index(bytes)) return TensorFormat::kTensorflow;
+  if (looks_like_safetensors(bytes)) return TensorFormat::kSafetensors;
+  if (looks_like_pytorch_zip(bytes)) return TensorFormat::kPytorch;
+  if (looks_like_pytorch_legacy(bytes)) return TensorFormat::kPytorchLegacy;
+  return TensorFormat::kUnknown;
+}
+
+const char* format_name(TensorFormat format) {
+  switch (format) {
+    case TensorFormat::kSafetensors:
+      return "safetensors";
+    case TensorFormat::kPytorch:
+      return "PyTorch";
+    case TensorFormat::kPytorchLegacy:
+      return "PyTorch before 1.6";
+    case TensorFormat::kTensorflow:
+      return "TensorFlow";
+    case TensorFormat::kUnknown:
+      break;
+  }
+  return "unknown";
+}
+
 TensorFile parse_tensor_file(std::string_view bytes, const std::string& where) {
-  if (looks_like_safetensors(bytes)) return parse_safetensors(bytes, where);
-  if (looks_like_pytorch_zip(bytes) || looks_like_pytorch_legacy(bytes)) {
-    return parse_pytorch_file(bytes, where);
+  switch (tensor_format(bytes)) {
+    case TensorFormat::kSafetensors:
+      return parse_safetensors(bytes, where);
+    case TensorFormat::kPytorch:
+    case TensorFormat::kPytorchLegacy:
+      return parse_pytorch_file(bytes, where);
+    case TensorFormat::kTensorflow:
+      fail(where, ": the index of a TensorFlow checkpoint without its data files");
+    case TensorFormat::kUnknown:
+      break;
   }
   fail(where, ": found ", describe(bytes),
        "; expected weights as safetensors, as a PyTorch file (torch.save), or the prefix or index ",
@@ -63,7 +94,7 @@ std::string find_tensor_file(const std::string& path) {
 TensorFile load_tensor_file(const std::string& path) {
   const std::string found = find_tensor_file(path);
   MappedFile mapping(found.empty() ? path : found);
-  if (looks_like_tensorflow_index(mapping.bytes())) {
+  if (tensor_format(mapping.bytes()) == TensorFormat::kTensorflow) {
     return read_tensorflow_checkpoint(mapping.path());
   }
   TensorFile file = parse_tensor_file(mapping.bytes(), mapping.path());

@@ -12,6 +12,15 @@ namespace pals {
 /// (`bert_model.ckpt`), PATH.index. Empty if there is neither.
 std::string find_tensor_file(const std::string& path);
 
+/// The formats of files of tensors.
+enum class TensorFormat { kSafetensors, kPytorch, kPytorchLegacy, kTensorflow, kUnknown };
+
+/// The format that the bytes show; only what marks it is looked at.
+TensorFormat tensor_format(std::string_view bytes);
+
+/// "safetensors", "PyTorch", ...
+const char* format_name(TensorFormat format);
+
 /// Maps the file that `path` names and reads it as safetensors, a PyTorch zip file, a PyTorch file
 /// from before 1.6, or the index of a TensorFlow checkpoint with its shards; its name plays no
 /// part. Throws Error that says what was found if it is none of these.

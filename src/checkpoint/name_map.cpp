@@ -103,12 +103,18 @@ bool starts_with_any(std::string_view name, std::initializer_list<std::string_vi
 
 }  // namespace
 
+bool is_left_out(std::string_view file_name) {
+  return starts_with_any(file_name, {"cls.", "bert.cls."}) || file_name.ends_with("position_ids");
+}
+
 std::string canonical_name(std::string_view file_name) {
+  constexpr std::string_view kWrapped = "module.";  // of DataParallel
+  if (file_name.starts_with(kWrapped)) file_name.remove_prefix(kWrapped.size());
   std::string name(file_name);
   replace_ending(name, "LayerNorm.gamma", "LayerNorm.weight");
   replace_ending(name, "LayerNorm.beta", "LayerNorm.bias");
   if (name.starts_with("tasks.")) return name;
-  if (starts_with_any(name, {"cls.", "bert.cls."}) || name.ends_with("position_ids")) return {};
+  if (is_left_out(name)) return {};
   if (starts_with_any(name, {"embeddings.", "encoder.", "pooler."})) name = "bert." + name;
   for (const Row& row : kRows) {
     Numbers numbers;

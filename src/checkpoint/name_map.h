@@ -14,6 +14,10 @@ namespace pals {
 /// heads).
 std::string canonical_name(std::string_view file_name);
 
+/// Whether a tensor is left out of every model on purpose: position_ids, and the heads of
+/// pre-training (`cls.*`). For these, canonical_name is empty.
+bool is_left_out(std::string_view file_name);
+
 /// The reference writes a task's tied D and U of projected attention under each layer's name, where
 /// a low-rank matrix of the layer's own would stand. Given such a name, that of the tied matrix;
 /// empty for all other names.

@@ -5,18 +5,12 @@
 #include <string>
 #include <vector>
 
+#include "base/json.h"
+#include "model/folder_writer.h"
 #include "model/multi_task_model.h"
 #include "text/tokenizer.h"
 
 namespace pals {
-
-/// What a model folder needs beside the weights.
-struct ModelDescription {
-  BertConfig bert;
-  AdapterConfig adapter;
-  std::vector<Task> tasks;
-  int max_seq_length = 128;
-};
 
 /// A model read back.
 struct LoadedModel {
@@ -38,8 +32,18 @@ void save_model_folder(const std::string& path, const MultiTaskModel& model,
 /// and if an adapter belongs to other shared weights.
 LoadedModel load_model_folder(const std::string& path, at::ScalarType compute_type);
 
-/// What a folder's tokenizer_config.json says of lower-casing; true if it says nothing.
-bool folder_lower_case(const std::string& path);
+/// What a folder says of its model: config.json and tasks.json. Error as above.
+ModelDescription read_model_description(const std::string& path);
+
+/// Whether a configuration is that of a model folder with tasks.
+bool has_pals_object(const Json& config);
+
+/// Error unless every task's adapter was trained with the shared weights of this hash.
+void check_adapters(const std::string& path, const std::vector<Task>& tasks,
+                    const std::string& hash);
+
+/// What a tokenizer_config.json says of lower-casing; true if it says nothing or is not there.
+bool read_lower_case(const std::string& tokenizer_config);
 
 /// The folder's vocab.txt, lower-casing as above.
 Tokenizer load_folder_tokenizer(const std::string& path);

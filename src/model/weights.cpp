@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <cstring>
-#include <map>
+#include <set>
+#include <utility>
 
 #include "base/error.h"
 #include "base/text_util.h"
@@ -11,20 +12,23 @@
 namespace pals {
 namespace {
 
-// At most this many tensors are named in one message.
-constexpr size_t kNamed = 8;
+// A message names all tensors of any checkpoint there is; a hostile file may hold more.
+constexpr size_t kNamed = 2000;
+constexpr size_t kLongestName = 200;
 
-void list(std::string& message, const std::vector<std::string>& items) {
-  for (size_t i = 0; i < std::min(items.size(), kNamed); ++i) {
-    message += (i > 0 ? ", " : "") + items[i];
-  }
-  if (items.size() > kNamed) message += concat(" and ", items.size() - kNamed, " more");
+// Names come from files: what could garble a terminal is escaped, what has no end is cut.
+std::string shown(const std::string& name) {
+  const bool plain = name.size() <= kLongestName && std::ranges::all_of(name, [](unsigned char c) {
+                       return c >= 0x20 && c != 0x7f;
+                     });
+  return plain ? name : quote(name, kLongestName);
 }
 
-// Where the tensors of a file go: one source for each parameter that has one.
-struct Plan {
-  std::map<ParameterId, const TensorEntry*> sources;
+// Sources in the making, and what does not fit.
+struct Draft {
+  std::map<ParameterId, const TensorEntry*>& sources;
   std::vector<std::string> misfits;
+  std::set<ParameterId> unfilled;  // by tensors that do not fit
 };
 
 // The parameter that a tensor of this name fills, directly or as a tied copy; -1: none.
@@ -54,15 +58,16 @@ std::string misfit(const TensorEntry& entry, const Parameter& row) {
   return {};
 }
 
-void assign(Plan& plan, const ParameterTable& table, ParameterId id, const TensorEntry& entry) {
+void assign(Draft& draft, const ParameterTable& table, ParameterId id, const TensorEntry& entry) {
   const std::string reason = misfit(entry, table[id]);
   if (!reason.empty()) {
-    plan.misfits.push_back(entry.name + reason);
+    draft.misfits.push_back(entry.name + reason);
+    draft.unfilled.insert(id);
     return;
   }
-  const auto [it, inserted] = plan.sources.emplace(id, &entry);
+  const auto [it, inserted] = draft.sources.emplace(id, &entry);
   if (!inserted && !same_values(*it->second, entry)) {
-    plan.misfits.push_back(
+    draft.misfits.push_back(
         concat(entry.name, " (differs from ", it->second->name, ", with which it should be tied)"));
   }
 }
@@ -71,11 +76,20 @@ bool is_pooler(const std::string& name) { return name.find("pooler.") != std::st
 
 }  // namespace
 
-LoadReport load_weights(MultiTaskModel& model, const TensorFile& file, LoadScope scope,
+std::string list_names(const std::vector<std::string>& names) {
+  std::string text;
+  for (size_t i = 0; i < std::min(names.size(), kNamed); ++i) {
+    text += (i > 0 ? ", " : "") + shown(names[i]);
+  }
+  if (names.size() > kNamed) text += concat(" and ", names.size() - kNamed, " more");
+  return text;
+}
+
+WeightPlan plan_weights(const ParameterTable& table, const TensorFile& file, LoadScope scope,
                         const std::string& where) {
-  const ParameterTable& table = model.arena().table();
-  Plan plan;
-  LoadReport report;
+  WeightPlan plan;
+  LoadReport& report = plan.report;
+  Draft draft{plan.sources, {}, {}};
   std::map<std::string, const TensorEntry*> shared_pooler;
   for (const TensorEntry& entry : file.tensors()) {
     const std::string name = canonical_name(entry.name);
@@ -84,7 +98,7 @@ LoadReport load_weights(MultiTaskModel& model, const TensorFile& file, LoadScope
     if (id < 0 || (scope == LoadScope::kShared && table[id].owner != kSharedOwner)) {
       report.unused.push_back(entry.name);
     } else {
-      assign(plan, table, id, entry);
+      assign(draft, table, id, entry);
     }
   }
   // Where each task has its own pooler and the file has none, it starts from the shared one.
@@ -94,7 +108,7 @@ LoadReport load_weights(MultiTaskModel& model, const TensorFile& file, LoadScope
     if (row.owner == kSharedOwner || !is_pooler(row.name) || plan.sources.count(id) > 0) continue;
     const auto it = shared_pooler.find(row.name.substr(row.name.find("pooler.")));
     if (it == shared_pooler.end()) continue;
-    assign(plan, table, id, *it->second);
+    assign(draft, table, id, *it->second);
     std::erase(report.unused, it->second->name);
   }
 
@@ -104,32 +118,34 @@ LoadReport load_weights(MultiTaskModel& model, const TensorFile& file, LoadScope
     if (plan.sources.count(static_cast<ParameterId>(i)) > 0) continue;
     report.missing.push_back(row.name);
     const bool in_scope = scope == LoadScope::kAll || row.owner == kSharedOwner;
-    if (in_scope && !(scope == LoadScope::kShared && is_pooler(row.name))) {
+    const bool may_be_missing = scope == LoadScope::kShared && is_pooler(row.name);
+    const bool named = draft.unfilled.count(static_cast<ParameterId>(i)) > 0;
+    if (in_scope && !may_be_missing && !named) {
       required.push_back(concat(row.name, " ", shape_text(row.shape)));
     }
   }
-  std::string message;
-  if (!plan.misfits.empty()) {
-    message += "tensors that do not fit: ";
-    list(message, plan.misfits);
+  std::vector<std::string> problems;
+  if (!draft.misfits.empty()) {
+    problems.push_back("tensors that do not fit: " + list_names(draft.misfits));
   }
-  // With shapes that do not fit, the missing names would only repeat them.
-  if (plan.misfits.empty() && !required.empty()) {
-    message += "missing tensors: ";
-    list(message, required);
-    if (!report.unused.empty()) {
-      message += "; tensors of unknown name: ";
-      list(message, report.unused);
-    }
-  }
-  if (!message.empty()) fail(where, ": ", message);
+  if (!required.empty()) problems.push_back("missing tensors: " + list_names(required));
+  if (problems.empty()) return plan;
+  std::vector<std::string> unknown = report.unused;
+  std::erase_if(unknown, [](const std::string& name) { return is_left_out(name); });
+  if (!unknown.empty()) problems.push_back("tensors of unknown name: " + list_names(unknown));
+  fail(where, ": ", join(problems, "; "));
+}
 
+LoadReport load_weights(MultiTaskModel& model, const TensorFile& file, LoadScope scope,
+                        const std::string& where) {
+  const ParameterTable& table = model.arena().table();
+  WeightPlan plan = plan_weights(table, file, scope, where);
   float* weights = model.arena().weights().data_ptr<float>();
   for (const auto& [id, entry] : plan.sources) {
     copy_as_float(*entry, weights + table[id].offset, static_cast<size_t>(table[id].numel));
   }
   model.arena().refresh_shadow();
-  return report;
+  return std::move(plan.report);
 }
 
 void load_task_weights(MultiTaskModel& model, int task, const TensorFile& file,
@@ -151,9 +167,7 @@ void load_task_weights(MultiTaskModel& model, int task, const TensorFile& file,
     }
   }
   if (!problems.empty()) {
-    std::string message = "tensors that do not fit: ";
-    list(message, problems);
-    fail(where, ": ", message);
+    fail(where, ": tensors that do not fit: ", list_names(problems));
   }
   float* weights = model.arena().weights().data_ptr<float>();
   for (const Parameter& row : table.rows()) {

@@ -1,6 +1,7 @@
 // Between tensor files and a model's arena.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -21,11 +22,20 @@ struct LoadReport {
   std::vector<std::string> unused;   ///< tensors of the file that the model has no place for
 };
 
-/// Copies a file's tensors into the model through the name map. Checks everything before the first
-/// copy: nothing is loaded halfway. Error, naming each tensor with what was found and expected, for
-/// a wrong shape, values that are not floating point, a tied matrix whose copies differ, or a
-/// missing parameter in `scope` (under kShared a pooler may be missing: some checkpoints have
-/// none). A per-task pooler starts from the shared one.
+/// Which tensor of a file fills which parameter.
+struct WeightPlan {
+  std::map<ParameterId, const TensorEntry*> sources;
+  LoadReport report;
+};
+
+/// Finds the parameters of a file's tensors through the name map. Error, naming each tensor with
+/// what was found and expected, for a wrong shape, values that are not floating point, a tied
+/// matrix whose copies differ, or a missing parameter in `scope` (under kShared a pooler may be
+/// missing: some checkpoints have none). A per-task pooler starts from the shared one.
+WeightPlan plan_weights(const ParameterTable& table, const TensorFile& file, LoadScope scope,
+                        const std::string& where);
+
+/// Copies a file's tensors into the model as planned: nothing is loaded halfway.
 LoadReport load_weights(MultiTaskModel& model, const TensorFile& file, LoadScope scope,
                         const std::string& where);
 
@@ -34,5 +44,8 @@ LoadReport load_weights(MultiTaskModel& model, const TensorFile& file, LoadScope
 /// (refresh_shadow).
 void load_task_weights(MultiTaskModel& model, int task, const TensorFile& file,
                        const std::string& where);
+
+/// Names of tensors for a message; of many, the first few and how many more there are.
+std::string list_names(const std::vector<std::string>& names);
 
 }  // namespace pals

@@ -1,12 +1,16 @@
 #include "train/setup.h"
 
+#include <algorithm>
+
 #include "base/cpu.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/text_util.h"
 #include "checkpoint/load_tensor_file.h"
+#include "checkpoint/name_map.h"
 #include "eval/scores.h"
+#include "model/sources.h"
 #include "model/weights.h"
 #include "tasks/task_file.h"
 #include "tasks/task_selection.h"
@@ -14,40 +18,16 @@
 namespace pals {
 namespace {
 
-// Where the parts of --init_checkpoint lie.
-struct Sources {
-  std::string config, vocabulary, weights, folder;
-};
-
-std::string first_existing(const std::string& folder, std::initializer_list<const char*> names) {
-  for (const char* name : names) {
-    if (file_exists(folder + "/" + name)) return folder + "/" + name;
-  }
-  return {};
-}
-
-Sources find_sources(const TrainOptions& options) {
-  Sources sources{options.bert_config_file, options.vocab_file, options.init_checkpoint, ""};
-  if (directory_exists(options.init_checkpoint)) {
-    const std::string& folder = options.init_checkpoint;
-    sources.folder = folder;
-    sources.config = first_existing(folder, {"config.json", "bert_config.json"});
-    sources.weights = first_existing(folder, {"model.safetensors", "pytorch_model.bin"});
-    if (sources.config.empty()) fail(folder, ": no config.json or bert_config.json in this folder");
-    if (sources.weights.empty()) {
-      fail(folder, ": no model.safetensors or pytorch_model.bin in this folder");
-    }
-    if (sources.vocabulary.empty()) sources.vocabulary = first_existing(folder, {"vocab.txt"});
-  } else if (!options.init_checkpoint.empty() && !file_exists(options.init_checkpoint)) {
-    fail("--init_checkpoint: no file or folder ", options.init_checkpoint);
-  }
+CheckpointSources find_sources(const TrainOptions& options) {
+  CheckpointSources sources = find_checkpoint_sources(
+      options.init_checkpoint, options.bert_config_file, options.vocab_file, "--init_checkpoint");
   if (sources.config.empty()) {
-    fail_usage("--bert_config_file is missing: give it, or a model folder as --init_checkpoint");
+    fail_usage("--bert_config_file is missing: give it, or an --init_checkpoint with a ",
+               "config.json or bert_config.json beside it");
   }
   if (sources.vocabulary.empty()) {
-    fail_usage(
-        "--vocab_file is missing: give it, or a model folder with a vocab.txt as "
-        "--init_checkpoint");
+    fail_usage("--vocab_file is missing: give it, or an --init_checkpoint with a vocab.txt beside ",
+               "it");
   }
   return sources;
 }
@@ -69,7 +49,7 @@ BertConfig read_bert_config(const std::string& path) {
   return parse_bert_config(read_json(path), path, adapter_keys());
 }
 
-AdapterConfig choose_adapter(const TrainOptions& options, const Sources& sources,
+AdapterConfig choose_adapter(const TrainOptions& options, const CheckpointSources& sources,
                              const BertConfig& bert) {
   // The file's keys first, then the flags on top of them.
   AdapterConfig adapter;
@@ -77,7 +57,7 @@ AdapterConfig choose_adapter(const TrainOptions& options, const Sources& sources
   const std::string& file =
       options.bert_config_file.empty() ? sources.config : options.bert_config_file;
   const Json json = read_json(file);
-  if (json.contains("pals") && json["pals"].is_object()) {
+  if (has_pals_object(json)) {
     adapter = adapter_from_json(json["pals"], file);
     if (!options.adapter.empty() && options.adapter != adapter.kind) adapter = {};
   } else if (has_reference_keys(json)) {
@@ -106,25 +86,38 @@ AdapterConfig choose_adapter(const TrainOptions& options, const Sources& sources
   return resolve_adapter(adapter, bert, where);
 }
 
-bool choose_lower_case(const TrainOptions& options, const Sources& sources) {
-  if (options.do_lower_case || sources.folder.empty()) return options.do_lower_case;
-  return folder_lower_case(sources.folder);
+bool choose_lower_case(const TrainOptions& options, const CheckpointSources& sources) {
+  const bool says_nothing = sources.folder.empty() && sources.tokenizer_config.empty();
+  if (options.do_lower_case || says_nothing) return options.do_lower_case;
+  return read_lower_case(sources.tokenizer_config);
 }
 
 // A file that holds task parts of its own (a whole multi-task checkpoint) is loaded whole, unless
 // --multi asks for fresh adapters.
 LoadScope scope_of(const TrainOptions& options, const TensorFile& file) {
-  const bool whole = !options.multi && (file.find("classifier.0.weight") != nullptr ||
-                                        file.find("tasks.0.classifier.weight") != nullptr);
+  const auto is_task_part = [](const TensorEntry& entry) {
+    return canonical_name(entry.name).starts_with("tasks.");
+  };
+  const bool whole = !options.multi && std::ranges::any_of(file.tensors(), is_task_part);
   return whole ? LoadScope::kAll : LoadScope::kShared;
+}
+
+// What the file holds and the model does not take is said, so that no head is lost unnoticed.
+void report_unused(const std::vector<std::string>& unused, const std::string& path) {
+  std::vector<std::string> names;
+  for (const std::string& name : unused) {
+    if (!is_left_out(name)) names.push_back(name);
+  }
+  if (!names.empty()) log_warning(path, ": not used: ", list_names(names));
 }
 
 // A folder that `pals train` wrote brings the trained parts of its tasks along, unless --multi asks
 // for fresh ones or the adapters are of another kind or size.
-void load_folder_tasks(const TrainOptions& options, const Sources& sources, RunSetup& setup) {
+void load_folder_tasks(const TrainOptions& options, const CheckpointSources& sources,
+                       RunSetup& setup) {
   if (options.multi || sources.folder.empty()) return;
   const Json json = read_json(sources.config);
-  if (!json.contains("pals") || !json["pals"].is_object()) return;
+  if (!has_pals_object(json)) return;
   const AdapterConfig& chosen = setup.description.adapter;
   const AdapterConfig saved = resolve_adapter(adapter_from_json(json["pals"], sources.config),
                                               setup.description.bert, sources.config);
@@ -168,7 +161,7 @@ std::vector<Task> choose_tasks(const TrainOptions& options) {
 }
 
 RunSetup set_up_run(const TrainOptions& options) {
-  const Sources sources = find_sources(options);
+  const CheckpointSources sources = find_sources(options);
   RunSetup setup;
   ModelDescription& description = setup.description;
   description.tasks = choose_tasks(options);
@@ -203,6 +196,7 @@ RunSetup set_up_run(const TrainOptions& options) {
     const TensorFile file = load_tensor_file(sources.weights);
     const LoadReport report =
         load_weights(*setup.model, file, scope_of(options, file), sources.weights);
+    report_unused(report.unused, sources.weights);
     setup.model->arena().initialize(range, options.seed, report.missing);
     load_folder_tasks(options, sources, setup);
   }

@@ -1,0 +1,57 @@
+#include "convert/convert.h"
+
+#include "base/error.h"
+#include "base/text_util.h"
+#include "convert/source.h"
+#include "convert/target.h"
+#include "model/weights.h"
+
+namespace pals {
+
+ConvertReport convert(const ConvertOptions& options) {
+  if (options.from.empty() || options.to.empty()) {
+    fail_usage("FROM and TO are missing: pals convert FROM TO, or CHECKPOINT CONFIGURATION OUTPUT");
+  }
+  ConvertOptions plain = options;
+  while (plain.to.size() > 1 && plain.to.ends_with('/')) plain.to.pop_back();
+  check_target(plain);
+  const ConvertSource source = read_convert_source(plain);
+  ConvertReport report;
+  report.from_format = source.format;
+  report.to_format = target_name(target_format(plain));
+  report.adapter = source.description.adapter.kind;
+  report.tasks = source.num_tasks;
+  report.left_out = source.left_out;
+  report.missing = source.missing;
+  for (const TensorEntry& row : source.rows) {
+    if (row.bytes.empty()) continue;
+    ++report.tensors;
+    report.parameters += row.numel();
+  }
+  report.written = write_target(plain, source);
+  return report;
+}
+
+OrderedJson report_to_json(const ConvertReport& report) {
+  return {
+      {"from", report.from_format},      {"to", report.to_format},    {"tensors", report.tensors},
+      {"parameters", report.parameters}, {"tasks", report.tasks},     {"adapter", report.adapter},
+      {"left_out", report.left_out},     {"missing", report.missing}, {"written", report.written}};
+}
+
+std::string report_text(const ConvertReport& report) {
+  std::string text =
+      concat(report.from_format, " to ", report.to_format, ": ", format_count(report.tensors),
+             " tensors, ", format_count(static_cast<uint64_t>(report.parameters)), " parameters");
+  if (report.tasks > 0) {
+    text += concat(", ", report.tasks, report.tasks == 1 ? " task" : " tasks", ", adapter ",
+                   report.adapter);
+  }
+  text += "\n";
+  if (!report.left_out.empty()) text += "left out: " + list_names(report.left_out) + "\n";
+  if (!report.missing.empty())
+    text += "not in the checkpoint: " + list_names(report.missing) + "\n";
+  return text + "written: " + join(report.written, ", ") + "\n";
+}
+
+}  // namespace pals

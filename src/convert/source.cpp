@@ -1,0 +1,248 @@
+#include "convert/source.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/text_util.h"
+#include "checkpoint/load_tensor_file.h"
+#include "checkpoint/name_map.h"
+#include "checkpoint/safetensors.h"
+#include "model/model_folder.h"
+#include "model/sources.h"
+#include "model/weights.h"
+#include "tasks/task_file.h"
+#include "tasks/task_selection.h"
+
+namespace pals {
+namespace {
+
+// Whether a name is that of the head of one of the reference's single-task classes.
+bool is_single_head(std::string_view name) {
+  constexpr std::string_view kWrapped = "module.", kClassifier = "classifier.";
+  if (name.starts_with(kWrapped)) name.remove_prefix(kWrapped.size());
+  if (name.starts_with("qa_outputs.")) return true;
+  return name.starts_with(kClassifier) && name.size() > kClassifier.size() &&
+         (name[kClassifier.size()] < '0' || name[kClassifier.size()] > '9');
+}
+
+// Takes the tensors of a file over under other names, together with the file.
+void add_renamed(TensorFile& to, const std::string& path, const std::string& prefix) {
+  MappedFile mapping(path);
+  const TensorFile part = parse_safetensors(mapping.bytes(), path);
+  for (TensorEntry entry : part.tensors()) {
+    entry.name.insert(0, prefix);
+    to.add(std::move(entry), path);
+  }
+  to.keep(std::move(mapping));
+}
+
+// A folder that `pals train` or this program wrote: shared weights and adapters under our names.
+void read_own_folder(const ConvertOptions& options, ConvertSource& source) {
+  if (!options.tasks.empty() || !options.task_file.empty()) {
+    fail_usage("--tasks and --task_file: the tasks are those of ", options.from, "/tasks.json");
+  }
+  source.format = "model folder";
+  source.description = read_model_description(options.from);
+  add_renamed(source.file, options.from + kWeightsFile, "");
+  for (size_t i = 0; i < source.description.tasks.size(); ++i) {
+    add_renamed(
+        source.file,
+        adapter_folder(options.from, source.description.tasks[i].name) + kAdapterWeightsFile,
+        task_prefix(static_cast<int>(i)));
+  }
+  source.single_head =
+      source.description.tasks.size() == 1 && source.description.adapter.kind == "none";
+}
+
+void read_weights(const CheckpointSources& sources, ConvertSource& source) {
+  {
+    const MappedFile mapping(sources.weights);
+    source.format = format_name(tensor_format(mapping.bytes()));
+  }
+  source.file = load_tensor_file(sources.weights);
+  source.single_head = std::ranges::any_of(
+      source.file.tensors(), [](const TensorEntry& entry) { return is_single_head(entry.name); });
+}
+
+AdapterConfig read_adapter(const Json& json, const std::string& where, const BertConfig& bert) {
+  return resolve_adapter(has_pals_object(json) ? adapter_from_json(json["pals"], where)
+                                               : adapter_from_reference_keys(json, where),
+                         bert, where);
+}
+
+void read_configuration(const std::string& path, ConvertSource& source) {
+  const Json json = read_json(path);
+  std::vector<std::string> keys = reference_adapter_keys();
+  keys.emplace_back("pals");
+  ModelDescription& description = source.description;
+  description.bert = parse_bert_config(json, path, keys);
+  description.adapter = read_adapter(json, path, description.bert);
+}
+
+// The heads that a file holds: one for each task, their outputs by the classifiers' shapes.
+std::vector<HeadSpec> heads_in(const TensorFile& file, const std::string& where) {
+  std::vector<HeadSpec> heads;
+  std::vector<bool> found;
+  for (const TensorEntry& entry : file.tensors()) {
+    const std::string name = canonical_name(entry.name);
+    if (!name.starts_with("tasks.")) continue;
+    const std::string_view rest = std::string_view(name).substr(6);
+    const std::optional<int64_t> task = parse_int(rest.substr(0, rest.find('.')));
+    // Each task has tensors of its own, so that a number beyond them all is nonsense.
+    if (!task || *task < 0 || *task >= static_cast<int64_t>(file.tensors().size())) {
+      fail(where, ": tensor ", quote(entry.name), " belongs to no task that the file could hold");
+    }
+    const auto index = static_cast<size_t>(*task);
+    if (index >= heads.size()) {
+      heads.resize(index + 1);
+      found.resize(index + 1, false);
+    }
+    if (rest.ends_with(".classifier.weight") && entry.shape.size() == 2) {
+      heads[index].num_outputs = entry.shape[0];
+      found[index] = true;
+    }
+  }
+  std::vector<std::string> missing;
+  for (size_t i = 0; i < found.size(); ++i) {
+    if (!found[i]) missing.push_back(concat("classifier.", i, ".weight"));
+  }
+  if (!missing.empty()) fail(where, ": missing tensors: ", list_names(missing));
+  return heads;
+}
+
+// The tasks that flags name for a file's heads, which they must fit.
+std::vector<Task> named_tasks(const ConvertOptions& options, const std::vector<HeadSpec>& heads) {
+  if (options.tasks.empty() && options.task_file.empty()) return {};
+  std::vector<Task> own;
+  if (!options.task_file.empty()) own = read_task_file(options.task_file);
+  std::vector<Task> tasks = select_tasks(options.tasks, {}, own);
+  if (tasks.size() != heads.size()) {
+    fail_usage("--tasks: ", tasks.size(), " tasks, but ", options.from, " holds the heads of ",
+               heads.size());
+  }
+  std::vector<std::string> problems;
+  for (size_t i = 0; i < tasks.size(); ++i) {
+    if (tasks[i].num_outputs() == heads[i].num_outputs) continue;
+    problems.push_back(concat("task ", i, " (", tasks[i].name, ") has ", tasks[i].num_outputs(),
+                              " outputs, the head ", heads[i].num_outputs));
+  }
+  if (!problems.empty()) {
+    fail_usage("--tasks do not fit the heads of ", options.from, ": ", list_names(problems));
+  }
+  return tasks;
+}
+
+// A vocabulary with capital letters was not made of lower-cased text.
+bool has_capitals(const Vocabulary& vocabulary) {
+  for (int32_t id = 0; id < vocabulary.size(); ++id) {
+    const std::string& token = vocabulary.token(id);
+    if (token.starts_with('[')) continue;  // [CLS]
+    if (std::ranges::any_of(token, [](unsigned char c) { return c >= 'A' && c <= 'Z'; })) {
+      return true;
+    }
+  }
+  return false;
+}
+
+void read_vocabulary(const ConvertOptions& options, const CheckpointSources& sources,
+                     ConvertSource& source) {
+  source.vocabulary = sources.vocabulary;
+  if (options.do_lower_case) {
+    source.do_lower_case = *options.do_lower_case;
+  } else if (!sources.tokenizer_config.empty()) {
+    source.do_lower_case = read_lower_case(sources.tokenizer_config);
+  } else if (!sources.vocabulary.empty()) {
+    source.do_lower_case = !has_capitals(Vocabulary::load(sources.vocabulary));
+  }
+}
+
+// Tensors that no parameter takes: those that are left out on purpose, and the others.
+void sort_unused(const ConvertOptions& options, const std::vector<std::string>& unused,
+                 const std::string& where, ConvertSource& source) {
+  std::vector<std::string> unexpected;
+  for (const std::string& name : unused) {
+    const bool task_part = canonical_name(name).starts_with("tasks.");
+    const bool wanted = !is_left_out(name) && !(options.encoder_only && task_part);
+    if (wanted && !options.drop_unexpected) {
+      const TensorEntry* entry = source.file.find(name);
+      unexpected.push_back(name + " " + shape_text(entry->shape));
+    } else {
+      source.left_out.push_back(name);
+    }
+  }
+  if (unexpected.empty()) return;
+  fail(where, ": unexpected tensors, for which the configuration (adapter ",
+       source.description.adapter.kind, ") has no place: ", list_names(unexpected),
+       "; give the configuration they belong to, or leave them out with --drop_unexpected");
+}
+
+// One fp32 tensor for each row of the table; values of other types are converted.
+void fill_rows(const WeightPlan& plan, ConvertSource& source) {
+  const std::vector<Parameter>& rows = source.model->arena().table().rows();
+  source.rows.resize(rows.size());
+  for (const auto& [id, entry] : plan.sources) {
+    const Parameter& row = rows[static_cast<size_t>(id)];
+    TensorEntry& out = source.rows[static_cast<size_t>(id)];
+    const void* data = entry->bytes.data();
+    if (entry->dtype != DType::kF32) {
+      const auto numel = static_cast<size_t>(row.numel);
+      const std::span<std::byte> owned = source.file.allocate(numel * sizeof(float));
+      copy_as_float(*entry, reinterpret_cast<float*>(owned.data()), numel);
+      data = owned.data();
+    }
+    out = make_tensor_entry(row.name, DType::kF32, row.shape, data);
+  }
+}
+
+}  // namespace
+
+ConvertSource read_convert_source(const ConvertOptions& options) {
+  CheckpointSources sources =
+      find_checkpoint_sources(options.from, options.bert_config_file, options.vocab_file, "FROM");
+  if (sources.config.empty()) {
+    fail_usage("--bert_config_file is missing: there is no config.json or bert_config.json beside ",
+               options.from);
+  }
+  ConvertSource source;
+  const bool own_folder = !sources.folder.empty() && has_pals_object(read_json(sources.config));
+  std::vector<HeadSpec> heads;
+  if (own_folder) {
+    if (!options.bert_config_file.empty()) {
+      fail_usage("--bert_config_file: the configuration is that of the model folder ",
+                 options.from);
+    }
+    read_own_folder(options, source);
+    heads = head_specs(source.description.tasks);
+  } else {
+    if (!options.bert_config_file.empty()) sources.config = options.bert_config_file;
+    read_weights(sources, source);
+    read_configuration(sources.config, source);
+    heads = heads_in(source.file, sources.weights);
+    if (!options.encoder_only) source.description.tasks = named_tasks(options, heads);
+  }
+  if (options.encoder_only) {
+    heads.clear();
+    source.description.tasks.clear();
+  }
+  source.num_tasks = static_cast<int>(heads.size());
+  if (heads.empty()) source.description.adapter = {};
+  read_vocabulary(options, sources, source);
+
+  source.model = std::make_unique<MultiTaskModel>(source.description.bert,
+                                                  source.description.adapter, heads, at::kFloat);
+  const LoadScope scope = heads.empty() ? LoadScope::kShared : LoadScope::kAll;
+  const std::string& where = own_folder ? options.from : sources.weights;
+  const WeightPlan plan = plan_weights(source.model->arena().table(), source.file, scope, where);
+  sort_unused(options, plan.report.unused, where, source);
+  source.missing = plan.report.missing;
+  fill_rows(plan, source);
+  if (own_folder) {
+    check_adapters(options.from, source.description.tasks, shared_weights_hash(source.tensors()));
+  }
+  return source;
+}
+
+}  // namespace pals

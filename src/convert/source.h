@@ -1,0 +1,36 @@
+// What is converted: a checkpoint of any format, checked against the model it is meant for.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "checkpoint/tensor_file.h"
+#include "convert/options.h"
+#include "model/folder_writer.h"
+#include "model/multi_task_model.h"
+
+namespace pals {
+
+/// A checkpoint in one shape, wherever it came from.
+struct ConvertSource {
+  ModelDescription description;  ///< without tasks if only the file's heads are known
+  std::string format;
+  std::string vocabulary;  ///< path; empty: none found
+  bool do_lower_case = true;
+  bool single_head = false;  ///< of the reference's single-task classes (`classifier.weight`)
+  int num_tasks = 0;
+  std::vector<std::string> left_out, missing;
+  TensorFile file;                        ///< memory of the tensors
+  std::unique_ptr<MultiTaskModel> model;  ///< for its table; its weights are never touched
+  std::vector<TensorEntry> rows;          ///< see ModelTensors
+
+  ModelTensors tensors() const { return {model->arena().table(), rows}; }
+};
+
+/// Reads and checks everything; nothing is written. Throws UsageError for flags that are missing or
+/// contradict the checkpoint, Error that names each tensor for what is missing, unexpected or of
+/// another shape than the configuration and the tasks say.
+ConvertSource read_convert_source(const ConvertOptions& options);
+
+}  // namespace pals

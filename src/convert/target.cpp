@@ -1,0 +1,222 @@
+#include "convert/target.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <optional>
+#include <utility>
+
+#include "adapters/registry.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/text_util.h"
+#include "checkpoint/name_map.h"
+#include "checkpoint/pytorch_file.h"
+#include "checkpoint/safetensors.h"
+#include "model/model_folder.h"
+
+namespace pals {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kReferenceConfig = "bert_config.json";
+
+// The names of a file's tensors.
+enum class Names { kReference, kTransformers, kOwn };
+
+Names parse_names(const std::string& name) {
+  if (name == "reference") return Names::kReference;
+  if (name == "transformers") return Names::kTransformers;
+  if (name == "pals") return Names::kOwn;
+  fail_usage("--names: ", quote(name), " is unknown, expected reference, transformers or pals");
+}
+
+void replace_ending(std::string& name, std::string_view from, std::string_view to) {
+  if (std::string_view(name).ends_with(from)) {
+    name.replace(name.size() - from.size(), from.size(), to);
+  }
+}
+
+// From a name of the reference's multi-task class to that which the file needs.
+std::string adjusted(std::string name, Names names, const ConvertSource& source) {
+  constexpr std::string_view kFirstHead = "classifier.0.", kHead = "classifier.", kBert = "bert.";
+  if (source.single_head && name.starts_with(kFirstHead)) {
+    name.replace(0, kFirstHead.size(), kHead);
+  }
+  // A bare encoder's state dict has no prefix.
+  if (source.num_tasks == 0 && name.starts_with(kBert)) name.erase(0, kBert.size());
+  if (names == Names::kTransformers) {
+    replace_ending(name, "LayerNorm.gamma", "LayerNorm.weight");
+    replace_ending(name, "LayerNorm.beta", "LayerNorm.bias");
+  }
+  return name;
+}
+
+// All tensors under all names that they have in the file.
+std::vector<TensorEntry> named_tensors(const ConvertSource& source, Names names) {
+  const AdapterConfig& adapter = source.description.adapter;
+  const bool houlsby = adapter.kind.starts_with("houlsby");
+  std::vector<TensorEntry> tensors;
+  std::vector<std::string> nameless;
+  for (const TensorEntry& row : source.rows) {
+    if (row.bytes.empty()) continue;
+    if (names == Names::kOwn) {
+      tensors.push_back(row);
+      continue;
+    }
+    const std::vector<std::string> all = reference_names(row.name, adapter.layers, houlsby);
+    if (all.empty()) nameless.push_back(row.name);
+    for (const std::string& name : all) {
+      tensors.push_back(row);
+      tensors.back().name = adjusted(name, names, source);
+    }
+  }
+  if (!nameless.empty()) {
+    fail("the reference has no names for ", join(nameless, ", "),
+         "; use a model folder, or --names pals");
+  }
+  return tensors;
+}
+
+Json config_of(const ConvertSource& source, Names names) {
+  const ModelDescription& description = source.description;
+  Json config = bert_config_to_json(description.bert);
+  if (source.num_tasks == 0) return config;
+  if (names == Names::kOwn) {
+    config["pals"] = adapter_to_json(description.adapter);
+  } else {
+    config.update(
+        adapter_to_reference_keys(description.adapter, description.bert, source.num_tasks));
+  }
+  return config;
+}
+
+// What the reference does not read from its configuration.
+void warn_of_differences(const BertConfig& bert) {
+  if (bert.hidden_act != Activation::kGelu) {
+    log_warning("the reference computes gelu, this model was trained with ",
+                activation_name(bert.hidden_act));
+  }
+  if (bert.layer_norm_eps != BertConfig().layer_norm_eps) {
+    log_warning("the reference's LayerNorms have epsilon 1e-12, this model's ",
+                bert.layer_norm_eps);
+  }
+}
+
+std::vector<std::string> write_file(const ConvertOptions& options, const ConvertSource& source,
+                                    TargetFormat format) {
+  const Names names = parse_names(options.names);
+  const Json config = config_of(source, names);
+  const std::vector<TensorEntry> tensors = named_tensors(source, names);
+  if (names == Names::kReference) warn_of_differences(source.description.bert);
+  std::optional<Vocabulary> vocabulary;
+  if (!source.vocabulary.empty()) vocabulary = Vocabulary::load(source.vocabulary);
+
+  const fs::path folder = fs::path(options.to).parent_path();
+  if (!folder.empty()) make_directories(folder.string());
+  if (format == TargetFormat::kPytorch) {
+    write_pytorch_file(options.to, tensors);
+  } else {
+    write_safetensors(options.to, tensors, {{"format", "pt"}});
+  }
+  std::vector<std::string> written = {options.to};
+  const auto accompany = [&](const char* name, const std::string& text) {
+    const std::string path = (folder / name).string();
+    if (file_exists(path)) {
+      log_info(path, " is there already and stays as it is");
+      return;
+    }
+    write_file_atomically(path, text);
+    written.push_back(path);
+  };
+  const bool has_config = file_exists((folder / "config.json").string());
+  accompany(has_config ? "config.json" : kReferenceConfig, json_text(config));
+  if (vocabulary) accompany("vocab.txt", vocabulary->to_text());
+  return written;
+}
+
+std::vector<std::string> write_folder(const ConvertOptions& options, const ConvertSource& source) {
+  ModelDescription description = source.description;
+  if (source.num_tasks > 0 && description.tasks.empty()) {
+    fail_usage("--tasks or --task_file is missing: ", options.from, " holds the heads of ",
+               source.num_tasks, " tasks, which a model folder must know; or leave them out with ",
+               "--encoder_only");
+  }
+  if (source.vocabulary.empty()) {
+    fail_usage("--vocab_file is missing: a model folder needs a vocabulary, and there is no ",
+               "vocab.txt beside ", options.from);
+  }
+  const Tokenizer tokenizer(Vocabulary::load(source.vocabulary), source.do_lower_case);
+  if (tokenizer.vocabulary().size() > description.bert.vocab_size) {
+    fail(source.vocabulary, ": ", tokenizer.vocabulary().size(),
+         " tokens, but the configuration has a vocab_size of ", description.bert.vocab_size);
+  }
+  if (options.max_seq_length > description.bert.max_position_embeddings) {
+    fail_usage("--max_seq_length ", options.max_seq_length, " is more than the ",
+               description.bert.max_position_embeddings, " positions of the model");
+  }
+  const auto positions = static_cast<int>(description.bert.max_position_embeddings);
+  if (description.tasks.empty()) description.max_seq_length = positions;
+  description.max_seq_length = std::min(description.max_seq_length, positions);
+  if (options.max_seq_length > 0) description.max_seq_length = options.max_seq_length;
+  const fs::path above = fs::path(options.to).parent_path();
+  if (!above.empty()) make_directories(above.string());
+  write_model_folder(options.to, source.tensors(), description, tokenizer);
+  return {options.to};
+}
+
+}  // namespace
+
+TargetFormat target_format(const ConvertOptions& options) {
+  if (options.to_format == "folder") return TargetFormat::kFolder;
+  if (options.to_format == "pytorch") return TargetFormat::kPytorch;
+  if (options.to_format == "safetensors") return TargetFormat::kSafetensors;
+  if (!options.to_format.empty()) {
+    fail_usage("--to: ", quote(options.to_format),
+               " is unknown, expected folder, pytorch or safetensors");
+  }
+  const std::string ending = ascii_lower(fs::path(options.to).extension().string());
+  if (ending == ".safetensors") return TargetFormat::kSafetensors;
+  const bool pytorch = ending == ".bin" || ending == ".pt" || ending == ".pth";
+  return pytorch ? TargetFormat::kPytorch : TargetFormat::kFolder;
+}
+
+const char* target_name(TargetFormat format) {
+  switch (format) {
+    case TargetFormat::kFolder:
+      return "model folder";
+    case TargetFormat::kPytorch:
+      return "PyTorch";
+    case TargetFormat::kSafetensors:
+      return "safetensors";
+  }
+  return "";
+}
+
+void check_target(const ConvertOptions& options) {
+  parse_names(options.names);
+  const std::string& to = options.to;
+  if (target_format(options) != TargetFormat::kFolder) {
+    if (directory_exists(to)) fail("TO: ", to, " is a folder, expected a file to write");
+    return;
+  }
+  if (file_exists(to)) {
+    fail("TO: ", to, " is a file, expected a folder to write; for a file, name it .bin or ",
+         ".safetensors or give --to");
+  }
+  if (!directory_exists(to) || list_directory(to).empty()) return;
+  if (!file_exists(to + kConfigFile)) fail("TO: ", to, " is a folder, but no model folder");
+  if (!options.overwrite) {
+    fail_usage("TO: ", to, " exists; --overwrite puts the new model folder in its place");
+  }
+}
+
+std::vector<std::string> write_target(const ConvertOptions& options, const ConvertSource& source) {
+  const TargetFormat format = target_format(options);
+  return format == TargetFormat::kFolder ? write_folder(options, source)
+                                         : write_file(options, source, format);
+}
+
+}  // namespace pals

@@ -1,0 +1,31 @@
+// Writes what was read as a model folder, a PyTorch file or a safetensors file.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "convert/options.h"
+#include "convert/source.h"
+
+namespace pals {
+
+enum class TargetFormat { kFolder, kPytorch, kSafetensors };
+
+/// By --to, or by the ending: .bin, .pt, .pth, .safetensors; everything else is a folder.
+/// UsageError for an unknown --to.
+TargetFormat target_format(const ConvertOptions& options);
+
+/// "model folder", "PyTorch", "safetensors".
+const char* target_name(TargetFormat format);
+
+/// Throws an Error or UsageError if `options.to` cannot be written as asked, before anything is
+/// read or written.
+void check_target(const ConvertOptions& options);
+
+/// Writes the target; returns the paths that were written. A file is accompanied by
+/// bert_config.json and vocab.txt where its folder has none. Throws UsageError for a folder without
+/// tasks or vocabulary, and Error for what the chosen names cannot express; nothing is written
+/// then.
+std::vector<std::string> write_target(const ConvertOptions& options, const ConvertSource& source);
+
+}  // namespace pals

@@ -1,0 +1,55 @@
+// Writes the files of a model folder (docs/model-folder.md) from tensors.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "checkpoint/tensor_file.h"
+#include "model/multi_task_model.h"
+#include "text/tokenizer.h"
+
+namespace pals {
+
+/// Names of a model folder's files, below its path.
+inline constexpr const char* kConfigFile = "/config.json";
+inline constexpr const char* kWeightsFile = "/model.safetensors";
+inline constexpr const char* kVocabularyFile = "/vocab.txt";
+inline constexpr const char* kTokenizerFile = "/tokenizer_config.json";
+inline constexpr const char* kTasksFile = "/tasks.json";
+inline constexpr const char* kAdapterConfigFile = "/adapter_config.json";
+inline constexpr const char* kAdapterWeightsFile = "/adapter_model.safetensors";
+
+/// The folder of a task's own files.
+std::string adapter_folder(const std::string& path, const std::string& task);
+
+/// "tasks.3.", with which the names of a task's parameters begin.
+std::string task_prefix(int task);
+
+/// What a model folder needs beside the weights.
+struct ModelDescription {
+  BertConfig bert;
+  AdapterConfig adapter;
+  std::vector<Task> tasks;
+  int max_seq_length = 128;
+};
+
+/// The tensors of a model: one for each row of `table`, in its order, fp32; without bytes where
+/// there is none (some encoders have no pooler).
+struct ModelTensors {
+  const ParameterTable& table;
+  std::vector<TensorEntry> rows;
+};
+
+/// The weights of an arena, which they point into.
+ModelTensors tensors_of(const ParameterArena& arena);
+
+/// Identifies the shared weights that an adapter was trained with.
+std::string shared_weights_hash(const ModelTensors& tensors);
+
+/// Writes a folder as save_model_folder does. A description without tasks gives an encoder's
+/// folder, as transformers has them: config.json, model.safetensors and the tokenizer's files.
+void write_model_folder(const std::string& path, const ModelTensors& tensors,
+                        const ModelDescription& description, const Tokenizer& tokenizer,
+                        int only_task = -1, const std::string& share_with = "");
+
+}  // namespace pals

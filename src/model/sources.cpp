@@ -1,0 +1,69 @@
+#include "model/sources.h"
+
+#include <filesystem>
+#include <initializer_list>
+#include <vector>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/text_util.h"
+#include "checkpoint/load_tensor_file.h"
+
+namespace pals {
+namespace {
+
+std::string first_existing(const std::string& folder, std::initializer_list<const char*> names) {
+  for (const char* name : names) {
+    if (file_exists(folder + "/" + name)) return folder + "/" + name;
+  }
+  return {};
+}
+
+// The weights of a folder: by the usual names, else its only TensorFlow checkpoint.
+std::string weights_in(const std::string& folder) {
+  const std::string usual =
+      first_existing(folder, {"model.safetensors", "pytorch_model.bin", "bert_model.ckpt.index"});
+  if (!usual.empty()) return usual;
+  std::vector<std::string> indices;
+  for (const std::string& name : list_directory(folder)) {
+    if (name.ends_with(".index")) indices.push_back(name);
+  }
+  if (indices.size() > 1) {
+    fail(folder, ": several TensorFlow checkpoints (", join(indices, ", "), "); name one of them");
+  }
+  if (indices.empty()) {
+    fail(folder, ": no model.safetensors, pytorch_model.bin or TensorFlow checkpoint (*.index) in ",
+         "this folder");
+  }
+  return folder + "/" + indices.front();
+}
+
+}  // namespace
+
+CheckpointSources find_checkpoint_sources(const std::string& path, const std::string& config,
+                                          const std::string& vocabulary, const std::string& flag) {
+  CheckpointSources sources{config, vocabulary, "", "", ""};
+  if (path.empty()) return sources;
+  std::string place = path;
+  if (directory_exists(path)) {
+    sources.folder = path;
+    sources.config = first_existing(path, {"config.json", "bert_config.json"});
+    sources.weights = weights_in(path);
+    if (sources.config.empty()) fail(path, ": no config.json or bert_config.json in this folder");
+  } else {
+    sources.weights = find_tensor_file(path);
+    if (sources.weights.empty())
+      fail(flag, ": no file or folder ", path, ", and no ", path,
+           ".index of a TensorFlow checkpoint");
+    const std::filesystem::path parent = std::filesystem::path(path).parent_path();
+    place = parent.empty() ? std::filesystem::path(".").string() : parent.string();
+    if (config.empty()) {
+      sources.config = first_existing(place, {"config.json", "bert_config.json"});
+    }
+  }
+  if (vocabulary.empty()) sources.vocabulary = first_existing(place, {"vocab.txt"});
+  sources.tokenizer_config = first_existing(place, {"tokenizer_config.json"});
+  return sources;
+}
+
+}  // namespace pals

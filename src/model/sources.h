@@ -1,0 +1,24 @@
+// Where the parts of a pretrained model lie: configuration, vocabulary, weights.
+#pragma once
+
+#include <string>
+
+namespace pals {
+
+/// Paths of the parts; empty where there is none.
+struct CheckpointSources {
+  std::string config, vocabulary, weights;
+  std::string tokenizer_config;  ///< says whether to lower-case
+  std::string folder;            ///< the folder that was named; empty for files
+};
+
+/// Finds the parts of what a user names: a model folder (weights: model.safetensors,
+/// pytorch_model.bin, or a TensorFlow checkpoint), or a file or prefix of weights, with config.json
+/// or bert_config.json, vocab.txt and tokenizer_config.json beside it. `config` and `vocabulary`
+/// that are not empty take the place of what would be found, but a folder's own configuration comes
+/// first. An empty `path` has no weights. Throws Error if there is nothing at `path`, or no
+/// configuration or weights in a folder. `flag` names the path in errors.
+CheckpointSources find_checkpoint_sources(const std::string& path, const std::string& config,
+                                          const std::string& vocabulary, const std::string& flag);
+
+}  // namespace pals
