@@ -60,7 +60,10 @@ std::string_view cut(std::string_view text, int width) {
 }
 
 std::string format_rate(double rate, const std::string& unit) {
-  if (rate > 0.0 && rate < 1.0) return concat(format_double(1.0 / rate, 1), " s/", unit);
+  if (rate > 0.0 && rate < 1.0) {
+    return concat(format_double(1.0 / rate, 1), " s/",
+                  unit.substr(0, unit.find_last_not_of('s') + 1));
+  }
   const std::string number = rate >= 1000.0 ? format_count(static_cast<uint64_t>(rate + 0.5))
                                             : format_double(rate, rate < 100.0 ? 1 : 0);
   return concat(number, " ", unit, "/s");

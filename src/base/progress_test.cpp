@@ -101,7 +101,7 @@ TEST_F(ProgressTest, WorksWithoutATotalAndForSlowSteps) {
   Progress progress(open);
   now_ += 10.0;
   progress.update(5);
-  EXPECT_EQ(take(), "train  5 lines  2.0 s/lines\n");
+  EXPECT_EQ(take(), "train  5 lines  2.0 s/line\n");
   now_ += 10.0;
   progress.update(123'456);
   EXPECT_EQ(take(), "train  123,456 lines  6,173 lines/s\n");

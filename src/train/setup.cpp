@@ -1,5 +1,7 @@
 #include "train/setup.h"
 
+#include <ATen/Parallel.h>
+
 #include <algorithm>
 
 #include "base/cpu.h"
@@ -84,6 +86,18 @@ AdapterConfig choose_adapter(const TrainOptions& options, const CheckpointSource
   }
   if (options.task_pooler) adapter.task_pooler = true;
   return resolve_adapter(adapter, bert, where);
+}
+
+// The second text of a pair is of type 1.
+void check_token_types(const ModelDescription& description, const std::string& config) {
+  if (description.bert.type_vocab_size >= 2) return;
+  for (const Task& task : description.tasks) {
+    for (const DataFile& file : task.files) {
+      if (!file.text_b) continue;
+      fail(config, ": type_vocab_size is ", description.bert.type_vocab_size, ", but task ",
+           task.name, " has pairs of texts, which need 2");
+    }
+  }
 }
 
 bool choose_lower_case(const TrainOptions& options, const CheckpointSources& sources) {
@@ -175,6 +189,7 @@ RunSetup set_up_run(const TrainOptions& options) {
     description.bert.attention_probs_dropout_prob = options.dropout;
   }
   description.adapter = choose_adapter(options, sources, description.bert);
+  check_token_types(description, sources.config);
   if (options.max_seq_length > description.bert.max_position_embeddings) {
     fail_usage("--max_seq_length ", options.max_seq_length, " is more than the ",
                description.bert.max_position_embeddings, " positions of ", sources.config);
@@ -201,6 +216,21 @@ RunSetup set_up_run(const TrainOptions& options) {
     load_folder_tasks(options, sources, setup);
   }
   return setup;
+}
+
+TrainOptions resolved_options(TrainOptions options, const RunSetup& setup) {
+  const ModelDescription& description = setup.description;
+  std::vector<std::string> names;
+  for (const Task& task : description.tasks) names.push_back(task.name);
+  options.tasks = join(names, ",");
+  options.task_id.reset();
+  options.adapter = description.adapter.kind;
+  options.adapter_size = description.adapter.size;
+  options.task_pooler = description.adapter.task_pooler;
+  options.do_lower_case = setup.tokenizer->do_lower_case();
+  options.precision = precision_name(setup.model->arena().compute_type());
+  options.threads = at::get_num_threads();
+  return options;
 }
 
 }  // namespace pals

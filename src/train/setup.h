@@ -29,4 +29,7 @@ std::vector<Task> choose_tasks(const TrainOptions& options);
 /// initialises it by seed and loads the checkpoint. UsageError for contradictory or missing flags.
 RunSetup set_up_run(const TrainOptions& options);
 
+/// The options with what was left open as it was decided: adapter, precision, tasks, threads, case.
+TrainOptions resolved_options(TrainOptions options, const RunSetup& setup);
+
 }  // namespace pals

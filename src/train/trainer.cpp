@@ -117,11 +117,16 @@ std::unique_ptr<RunLock> open_run_folder(const TrainOptions& options) {
   return lock;
 }
 
+[[noreturn]] void fail_not_finite(const char* when, int64_t step, const std::string& task) {
+  fail(when, " ", step, ", task ", task,
+       ": the loss is not finite; try a lower --learning_rate, or --precision fp32");
+}
+
 class Trainer {
  public:
   explicit Trainer(const TrainOptions& options)
-      : options_(options),
-        setup_(set_up_run(options)),
+      : setup_(set_up_run(options)),
+        options_(resolved_options(options, setup_)),
         model_(*setup_.model),
         optimizer_(optimizer_options(options)),
         store_(make_jobs(), *setup_.tokenizer, options.max_seq_length,
@@ -129,6 +134,7 @@ class Trainer {
                options.threads) {}
 
   TrainResult run() {
+    check_run_folder(options_);
     const auto lock = open_run_folder(options_);  // now that the options have proved to make sense
     describe();
     if (options_.do_train) {
@@ -201,6 +207,7 @@ class Trainer {
     int64_t step = 0;
     if (const auto state = checkpoints.restore(model_.arena())) {
       step = state->at("step").get<int64_t>();
+      check_rows(state->at("rows").get<std::vector<int64_t>>(), rows);
       best_ = state->at("best");
       last_ = state->at("last");
       log_info(concat("going on at step ", step, " of ", plan.total_steps));
@@ -245,10 +252,7 @@ class Trainer {
       tokens += micro_batch.num_tokens();
     }
     const std::string& name = setup_.description.tasks[static_cast<size_t>(batch.task)].name;
-    if (!std::isfinite(loss)) {
-      fail("step ", batch.step, ", task ", name,
-           ": the loss is not finite; try a lower --learning_rate, or --precision fp32");
-    }
+    if (!std::isfinite(loss)) fail_not_finite("step", batch.step, name);
     optimizer_.step(
         model_.arena(), batch.task,
         {.step = batch.step, .total_steps = plan.total_steps, .task_step = batch.task_step});
@@ -283,6 +287,9 @@ class Trainer {
 
   void evaluate_epoch(int64_t step, int64_t epoch, int64_t num_epochs, MetricsLog& log) {
     const std::vector<TaskScores> scores = evaluate_model();
+    for (const TaskScores& task : scores) {
+      if (!std::isfinite(task.loss)) fail_not_finite("after step", step, task.task);
+    }
     last_ = scores_to_json(scores);
     log.write({{"after_step", step}, {"epoch", epoch}, {"evaluation", last_}});
     log_info(concat("epoch ", epoch, " of ", num_epochs, ", after step ", step, ":\n",
@@ -324,7 +331,20 @@ class Trainer {
   }
 
   void save_checkpoint(const CheckpointStore& checkpoints, int64_t step) const {
-    checkpoints.save(model_.arena(), step, {{"step", step}, {"best", best_}, {"last", last_}});
+    std::vector<int64_t> rows;
+    for (int64_t task = 0; task < model_.num_tasks(); ++task) rows.push_back(store_.num_rows(task));
+    checkpoints.save(model_.arena(), step,
+                     {{"step", step}, {"rows", rows}, {"best", best_}, {"last", last_}});
+  }
+
+  // Order and odds go by the numbers of rows: with others the run could not go on as it began.
+  void check_rows(const std::vector<int64_t>& then, const std::vector<int64_t>& now) const {
+    for (size_t task = 0; task < now.size() && task < then.size(); ++task) {
+      if (now[task] == then[task]) continue;
+      fail("task ", setup_.description.tasks[task].name, " has ", now[task],
+           " training rows, but had ", then[task], " when the run in ", options_.output_dir,
+           " began; give the same data, or another --output_dir");
+    }
   }
 
   // The best model by average, as `pals eval --model <run>/best` gives it again; then the last one,
@@ -347,9 +367,9 @@ class Trainer {
     std::string split;
   };
 
-  const TrainOptions& options_;
   std::vector<DevJob> dev_jobs_;
   RunSetup setup_;
+  const TrainOptions options_;
   MultiTaskModel& model_;
   Optimizer optimizer_;
   FeatureStore store_;
@@ -388,7 +408,6 @@ TrainResult train(const TrainOptions& given) {
   if (!options.do_train && !options.do_eval) options.do_train = options.do_eval = true;
   check_options(options);
   if (options.threads > 0) at::set_num_threads(options.threads);
-  check_run_folder(options);
   return Trainer(options).run();
 }
 

@@ -2,6 +2,7 @@
 
 import os
 import resource
+import shutil
 import unittest
 
 import support
@@ -171,10 +172,33 @@ class Folders(PalsTest):
         self.train("run", "--max_steps", "3", "--overwrite_output_dir")
         self.assertEqual(len(support.metrics(run)[0]), 3)
 
+    def test_other_data_under_a_run(self):
+        glue = self.path("glue")
+        shutil.copytree(self.glue, glue)
+        flags = ["--data_dir", glue, "--max_steps", "2"]
+        self.train("run", *flags)
+        with open(os.path.join(glue, "RTE", "train.tsv"), encoding="utf-8") as stream:
+            lines = stream.read().splitlines()
+        support.write_text(os.path.join(glue, "RTE", "train.tsv"), "\n".join(lines[:-1]) + "\n")
+        message = self.error(*self.train_arguments("run", *flags), code=RUN)
+        self.check_words(message, "rte", str(len(lines) - 2), str(len(lines) - 1), "--output_dir")
+
+    def test_pairs_need_two_token_types(self):
+        model = self.path("model")
+        shutil.copytree(self.model, model)
+        support.write_json(os.path.join(model, "config.json"), support.bert_config(type_vocab_size=1))
+        message = self.error(*self.train_arguments("run", tasks="sst,rte", model=model), code=RUN)
+        self.check_words(message, "config.json", "type_vocab_size is 1", "rte")
+
+    def test_a_run_that_leaves_the_numbers(self):
+        message = self.error(*self.train_arguments("run", "--learning_rate", "1e9", "--warmup_proportion", "0",
+                                                   "--max_steps", "1"), code=RUN)
+        self.check_words(message, "after step 1", "not finite", "--learning_rate")
+
     def test_a_task_number_left_out(self):
         self.train("run", "--max_steps", "2", "--task_id", "3", tasks="single")
         message = self.error(*self.train_arguments("run", "--max_steps", "2", tasks="single"), code=USAGE)
-        self.check_words(message, "task_id")
+        self.check_words(message, "other values of tasks")
 
     def test_a_failed_start_does_not_bind(self):
         """Options that were wrong are corrected and given again, in the same folder."""

@@ -13,19 +13,22 @@ STEPS = 240
 TASKS = "rte,sst,mnli"
 
 
-class Resume(PalsTest):
+class ResumedRun(PalsTest):
+    """What the tests of all ways to compute share."""
+
+    name = "whole"
     flags = ["--max_steps", str(STEPS), "--num_train_epochs", "6", "--save_checkpoints_steps", "9", "--adapter", "pals",
              "--sample", "anneal", "--learning_rate", "1e-3", "--seed", "11"]
 
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.whole = os.path.join(os.path.dirname(cls.model), "whole")
+        cls.whole = os.path.join(os.path.dirname(cls.model), cls.name)
         if not os.path.exists(cls.whole):
             test = cls("setUp")
             test.folder = os.path.dirname(cls.model)
             began = time.monotonic()
-            test.train("whole", *cls.flags, tasks=TASKS)
+            test.train(cls.name, *cls.flags, tasks=TASKS)
             cls.seconds = time.monotonic() - began
 
     def start(self, run="run"):
@@ -53,7 +56,7 @@ class Resume(PalsTest):
                      if ".tmp." in name or name.endswith((".writing", ".old"))]
         self.assertEqual(leftovers, [])
 
-    def test_killed_at_random_moments(self):
+    def kill_at_random_moments(self):
         """Each part does a few steps, then dies some moment later: within a step, an evaluation, a write."""
         seed = int(os.environ.get("PALS_KILL_SEED", random.randrange(1 << 30)))
         generator = random.Random(seed)
@@ -80,6 +83,19 @@ class Resume(PalsTest):
                 return stream.read().count(b"\n")
         except FileNotFoundError:
             return 0
+
+
+class ResumeTwoThreads(ResumedRun):
+    name = "whole_two_threads"
+    flags = ResumedRun.flags + ["--precision", "bf16", "--threads", "2"]
+
+    def test_killed_at_random_moments(self):
+        self.kill_at_random_moments()
+
+
+class Resume(ResumedRun):
+    def test_killed_at_random_moments(self):
+        self.kill_at_random_moments()
 
     def kill_when(self, seen, kills=5):
         """Kills the run each time that `seen(folder)` holds for something new, then lets it end."""
