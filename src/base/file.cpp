@@ -208,6 +208,14 @@ void AtomicFile::write(const void* data, size_t size) {
   buffer_.append(bytes, size);
 }
 
+void AtomicFile::write_at(uint64_t offset, std::string_view bytes) {
+  if (descriptor_ < 0) throw std::logic_error("write to a finished AtomicFile: " + path_);
+  flush_buffer();
+  if (::lseek(descriptor_, static_cast<off_t>(offset), SEEK_SET) < 0) fail_and_discard(errno);
+  write_through(bytes.data(), bytes.size());
+  if (::lseek(descriptor_, 0, SEEK_END) < 0) fail_and_discard(errno);
+}
+
 void AtomicFile::commit() {
   if (descriptor_ < 0) throw std::logic_error("commit of a finished AtomicFile: " + path_);
   flush_buffer();

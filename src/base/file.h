@@ -50,6 +50,10 @@ class AtomicFile {
   void write(const void* data, size_t size);
   void write(std::string_view bytes) { write(bytes.data(), bytes.size()); }
 
+  /// Overwrites bytes that were written before, from `offset` on: a header whose content is known
+  /// last. Throws Error as write() does.
+  void write_at(uint64_t offset, std::string_view bytes);
+
   /// Flushes to the disk, renames over `path`, and flushes the folder. Throws Error as write()
   /// does.
   void commit();

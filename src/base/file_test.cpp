@@ -204,5 +204,16 @@ TEST_F(FileTest, MakesAndListsFolders) {
   expect_contains(message_of([&] { make_directories(path("a/z")); }), path("a/z"));
 }
 
+TEST_F(FileTest, OverwritesWhatWasWrittenBefore) {
+  const std::string body(3 << 20, 'b');  // past the buffer
+  AtomicFile file(path("f"));
+  file.write("????");
+  file.write(body);
+  file.write_at(1, "ab");
+  file.write("end");
+  file.commit();
+  EXPECT_EQ(read_file(path("f"), 4 << 20), "?ab?" + body + "end");
+}
+
 }  // namespace
 }  // namespace pals

@@ -1,167 +1,127 @@
 #include <ATen/Parallel.h>
 
-#include <algorithm>
-#include <cmath>
-#include <iostream>
-
 #include "base/error.h"
 #include "base/json.h"
-#include "base/signal.h"
 #include "base/text_util.h"
 #include "cli/commands.h"
-#include "data/features.h"
-#include "eval/scores.h"
+#include "cli/input_flags.h"
 #include "model/model_folder.h"
+#include "predict/output.h"
+#include "predict/predictor.h"
+#include "predict/windows.h"
 #include "train/setup.h"
 
 namespace pals {
 namespace {
 
-constexpr size_t kMaxLineBytes = size_t{1} << 20;
-constexpr int64_t kWindow = 64;  // batches of lines that are sorted by length together
+constexpr int64_t kWindowBatches = 64;  // batches of rows that are sorted by length together
 
 struct PredictOptions {
-  std::string model, task, precision = "auto";
+  std::string model, tasks, output, format = "tsv", precision = "auto";
+  InputFlags input;
   int64_t batch_size = 32;
   int threads = 0;
   bool json = false;
 };
 
-int find_task(const std::vector<Task>& tasks, const std::string& name) {
-  std::vector<std::string> names;
-  for (size_t i = 0; i < tasks.size(); ++i) {
-    if (tasks[i].name == name) return static_cast<int>(i);
-    names.push_back(tasks[i].name);
-  }
-  if (name.empty() && tasks.size() == 1) return 0;
-  fail_usage("--task: ", name.empty() ? "missing" : concat("the model has no task ", quote(name)),
-             "; its tasks: ", join(names, ", "));
+bool wants_json(const PredictOptions& options) {
+  if (options.json || options.format == "jsonl") return true;
+  if (options.format == "tsv") return false;
+  fail_usage("--format: ", quote(options.format), " is unknown, expected tsv or jsonl");
 }
 
-class Predictor {
+// One text's answers; with several tasks each under its name.
+class AnswerWriter {
  public:
-  explicit Predictor(const PredictOptions& options)
-      : options_(options),
-        loaded_(load_model_folder(options.model, parse_precision(options.precision))),
-        task_number_(find_task(loaded_.description.tasks, options.task)),
-        task_(loaded_.description.tasks[static_cast<size_t>(task_number_)]) {}
+  AnswerWriter(const std::vector<Task>& all, const std::vector<int>& tasks, bool json)
+      : json_(json) {
+    for (const int task : tasks) tasks_.push_back(&all[static_cast<size_t>(task)]);
+  }
 
-  void run(std::istream& in, std::ostream& out) {
-    std::vector<std::string> lines;
-    std::string line;
-    int64_t number = 0;
-    while (!stop_requested() && std::getline(in, line)) {
-      ++number;
-      if (line.size() > kMaxLineBytes) {
-        fail("standard input:", number, ": a line of ", line.size(), " bytes, at most ",
-             kMaxLineBytes, " are read");
-      }
-      if (!line.empty() && line.back() == '\r') line.pop_back();
-      lines.push_back(line);
-      if (static_cast<int64_t>(lines.size()) == kWindow * options_.batch_size ||
-          in.rdbuf()->in_avail() <= 0) {
-        flush(lines, out);
-      }
+  /// The first line: TSV columns of several tasks have names.
+  std::string header() const {
+    return json_ || tasks_.size() == 1
+               ? ""
+               : joined([](const Task& task, size_t) { return tsv_columns(task); });
+  }
+
+  /// The line for one text's predictions, one for each task.
+  std::string line(const Prediction* predictions) const {
+    if (!json_) {
+      return joined(
+          [&](const Task& task, size_t i) { return prediction_to_tsv(task, predictions[i]); });
     }
-    flush(lines, out);
+    OrderedJson object;
+    for (size_t i = 0; i < tasks_.size(); ++i) {
+      const OrderedJson answer = prediction_to_json(*tasks_[i], predictions[i]);
+      if (tasks_.size() == 1) return json_text(answer, -1) + "\n";
+      object[tasks_[i]->name] = answer;
+    }
+    return json_text(object, -1) + "\n";
   }
 
  private:
-  // Predicts the lines, in batches of like length, and writes them in the order in which they came.
-  void flush(std::vector<std::string>& lines, std::ostream& out) {
-    std::vector<size_t> order(lines.size());
-    for (size_t i = 0; i < order.size(); ++i) order[i] = i;
-    std::stable_sort(order.begin(), order.end(),
-                     [&](size_t a, size_t b) { return lines[a].size() > lines[b].size(); });
-    std::vector<std::vector<float>> outputs(lines.size());
-    for (size_t first = 0; first < order.size();
-         first += static_cast<size_t>(options_.batch_size)) {
-      const size_t last = std::min(order.size(), first + static_cast<size_t>(options_.batch_size));
-      PackedBatch batch;
-      for (size_t i = first; i < last; ++i) append(lines[order[i]], order[i], batch);
-      const at::Tensor logits = loaded_.model->forward(batch).logits.front();
-      for (size_t i = first; i < last; ++i) {
-        const float* row =
-            logits.const_data_ptr<float>() + static_cast<int64_t>(i - first) * logits.size(1);
-        outputs[order[i]].assign(row, row + logits.size(1));
-      }
-    }
-    for (const std::vector<float>& output : outputs) write(output, out);
-    out.flush();
-    if (!out) fail("standard output: cannot be written");
-    lines.clear();
+  template <typename Field>
+  std::string joined(const Field& field) const {
+    std::vector<std::string> fields;
+    for (size_t i = 0; i < tasks_.size(); ++i) fields.push_back(field(*tasks_[i], i));
+    return join(fields, "\t") + "\n";
   }
 
-  // A line is a text, or a pair with a tab between.
-  void append(const std::string& line, size_t row, PackedBatch& batch) const {
-    const size_t tab = line.find('\t');
-    const std::string_view text(line);
-    append_text(*loaded_.tokenizer, text.substr(0, tab),
-                tab == std::string::npos ? std::string_view() : text.substr(tab + 1),
-                loaded_.description.max_seq_length, task_number_, static_cast<int64_t>(row), batch);
-  }
-
-  void write(const std::vector<float>& output, std::ostream& out) const {
-    if (task_.kind == TaskKind::kRegression) {
-      const double value = reported_value(task_, static_cast<double>(output.front()));
-      if (options_.json) {
-        out << OrderedJson{{"value", value}}.dump() << "\n";
-      } else {
-        out << format_double(value, 4) << "\n";
-      }
-      return;
-    }
-    const size_t best =
-        static_cast<size_t>(std::max_element(output.begin(), output.end()) - output.begin());
-    double sum = 0.0;
-    for (const float logit : output) sum += std::exp(static_cast<double>(logit - output[best]));
-    if (!options_.json) {
-      out << task_.labels[best] << "\t" << format_double(1.0 / sum, 4) << "\n";
-      return;
-    }
-    OrderedJson probabilities;
-    for (size_t i = 0; i < output.size(); ++i) {
-      probabilities[task_.labels[i]] =
-          std::exp(static_cast<double>(output[i] - output[best])) / sum;
-    }
-    out << OrderedJson{{"label", task_.labels[best]}, {"probabilities", probabilities}}.dump()
-        << "\n";
-  }
-
-  const PredictOptions& options_;
-  LoadedModel loaded_;
-  int task_number_;
-  const Task& task_;
+  std::vector<const Task*> tasks_;
+  bool json_;
 };
+
+int run_predict(const PredictOptions& options) {
+  if (options.model.empty()) fail_usage("--model is missing");
+  const bool json = wants_json(options);
+  if (options.threads > 0) at::set_num_threads(options.threads);
+  const LoadedModel loaded = load_model_folder(options.model, parse_precision(options.precision));
+  const std::vector<Task>& all = loaded.description.tasks;
+  const std::vector<int> tasks = find_tasks(all, options.tasks, "--task");
+  const AnswerWriter answers(all, tasks, json);
+
+  WindowReader reader(open_input(options.input, LineRule::kTab), *loaded.tokenizer,
+                      loaded.description.max_seq_length, kWindowBatches * options.batch_size);
+  TextOutput output(options.output);
+  output.write(answers.header());
+  while (const std::optional<FeatureSet> window = reader.next()) {
+    const std::vector<Prediction> predictions =
+        predict_window(*loaded.model, all, tasks, *window, options.batch_size);
+    for (size_t first = 0; first < predictions.size(); first += tasks.size()) {
+      output.write(answers.line(predictions.data() + first));
+    }
+    output.flush();
+  }
+  output.finish();
+  return 0;
+}
 
 }  // namespace
 
 Command add_predict_command(CLI::App& program) {
   auto options = std::make_shared<PredictOptions>();
-  CLI::App* app = program.add_subcommand("predict", "label lines of standard input");
+  CLI::App* app = program.add_subcommand("predict", "label texts from a file or standard input");
   app->add_option("--model", options->model, "a model folder, such as RUN/best");
-  app->add_option("--task", options->task, "one of its tasks");
-  app->add_option("--batch_size", options->batch_size, "lines of a batch")
-      ->check(CLI::Range(1, 1 << 20));
+  app->add_option("--task,--tasks", options->tasks,
+                  "one of its tasks, several with commas between, or all");
+  add_input_flags(*app, options->input);
+  app->add_option("--output", options->output, "a file; default: standard output");
+  app->add_option("--format", options->format, "tsv or jsonl");
+  app->add_flag("--json", options->json, "as --format jsonl: an object a line, all probabilities");
+  app->add_option("--batch_size", options->batch_size, "rows of a batch")
+      ->check(CLI::Range(1, 1 << 16));
   app->add_option("--precision", options->precision, "fp32, bf16 or auto");
   app->add_option("--threads", options->threads, "0: all cores")->check(CLI::Range(0, 1024));
-  app->add_flag("--json", options->json, "a JSON object a line, with all probabilities");
   app->footer(
-      "A line is a text, or a pair with a tab between. Output, a line each: label and probability, "
-      "or "
-      "value.\n\nExamples:\n"
+      "A line is a text, or a pair with a tab between. Output, a line each in the order of the "
+      "input: label and probability, or value; with several tasks these columns for each, named in "
+      "a first line. More in docs/predict.md.\n\nExamples:\n"
       "  echo 'a moving, funny film' | pals predict --model runs/three/best --task sst\n"
-      "  pals predict --model runs/three/best --task rte --json < pairs.tsv");
-  return {app, [options] {
-            if (options->model.empty()) fail_usage("--model is missing");
-            if (options->threads > 0) at::set_num_threads(options->threads);
-            // Only an unsynchronised buffer can tell whether more lines are at hand.
-            std::ios::sync_with_stdio(false);
-            static std::vector<char> buffer(kMaxLineBytes);  // std::cin outlives main
-            std::cin.rdbuf()->pubsetbuf(buffer.data(), static_cast<std::streamsize>(buffer.size()));
-            Predictor(*options).run(std::cin, std::cout);
-            return 0;
-          }};
+      "  pals predict --model runs/three/best --task rte --json < pairs.tsv\n"
+      "  pals predict --model runs/glue/best --tasks all --input texts.txt --output labels.tsv\n"
+      "  pals predict --model runs/mine/best --task reviews --input reviews.csv --text_a text");
+  return {app, [options] { return run_predict(*options); }};
 }
 
 }  // namespace pals

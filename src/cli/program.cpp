@@ -60,7 +60,11 @@ std::string unknown_command(const std::vector<std::string>& arguments,
                             const std::vector<Command>& commands) {
   if (arguments.empty() || arguments.front().starts_with("-")) return {};
   std::vector<std::string> names;
-  for (const Command& command : commands) names.push_back(command.app->get_name());
+  for (const Command& command : commands) {
+    names.push_back(command.app->get_name());
+    const std::vector<std::string>& aliases = command.app->get_aliases();
+    names.insert(names.end(), aliases.begin(), aliases.end());
+  }
   const std::string& given = arguments.front();
   if (std::find(names.begin(), names.end(), given) != names.end()) return {};
   const std::string nearest = nearest_name(given.substr(0, 64), names);
@@ -108,6 +112,7 @@ int run_program(int argc, char** argv) {
       CLI::MultiOptionPolicy::TakeLast);
   const std::vector<Command> commands = {add_train_command(program), add_eval_command(program),
                                          add_predict_command(program), add_convert_command(program),
+                                         add_features_command(program), add_submit_command(program),
                                          add_info_command(program)};
   for (const Command& command : commands) command.app->allow_extras();
   try {

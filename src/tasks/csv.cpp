@@ -7,8 +7,11 @@
 
 namespace pals {
 
-CsvReader::CsvReader(std::string_view bytes, std::string where, int64_t first_line)
-    : where_(std::move(where)), text_(text_of_file(bytes, where_)), line_(first_line) {}
+CsvReader::CsvReader(std::string_view bytes, std::string where)
+    : CsvReader(text_of_file(bytes, where), where, 1) {}
+
+CsvReader::CsvReader(std::string_view piece, std::string where, int64_t first_line)
+    : where_(std::move(where)), text_(piece), line_(first_line) {}
 
 /// The end of what may be looked at for the current row: one byte more than a row may have.
 size_t CsvReader::row_limit() const {

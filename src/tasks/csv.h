@@ -13,8 +13,12 @@ namespace pals {
 /// after a closing quote and a quote that is never closed are errors with the line.
 class CsvReader : public RowReader {
  public:
-  /// `first_line` is the number of the text's first line, for a piece of a file.
-  CsvReader(std::string_view bytes, std::string where, int64_t first_line = 1);
+  /// The rows of a whole file.
+  CsvReader(std::string_view bytes, std::string where);
+
+  /// The rows of a piece of a file that begins on line `first_line`.
+  CsvReader(std::string_view piece, std::string where, int64_t first_line);
+
   bool next(std::vector<std::string_view>& fields) override;
   int64_t line() const override { return row_line_; }
 

@@ -1,0 +1,169 @@
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "cli/commands.h"
+#include "cli/input_flags.h"
+#include "predict/feature_model.h"
+#include "predict/output.h"
+#include "predict/pooling.h"
+#include "predict/token_features.h"
+#include "predict/vector_writer.h"
+#include "predict/windows.h"
+#include "train/setup.h"
+
+namespace pals {
+namespace {
+
+// Batches of rows that are sorted by length together. The vectors of all tokens take much more
+// memory than one vector a text.
+constexpr int64_t kTokenWindowBatches = 4, kVectorWindowBatches = 64;
+
+struct FeaturesOptions {
+  FeatureModelOptions source;
+  InputFlags input;
+  std::string output, format, pooling, layers = "-1,-2,-3,-4", precision = "fp32";
+  int max_seq_length = 128;
+  int64_t batch_size = 32;
+  int threads = 0;
+  bool normalize = false, do_lower_case = false, no_cuda = false;
+  int local_rank = -1;
+};
+
+void check_options(const FeaturesOptions& options, const FeatureModel& model) {
+  const int64_t positions = model.model->bert_config().max_position_embeddings;
+  if (options.max_seq_length > positions) {
+    fail_usage("--max_seq_length ", options.max_seq_length, " is more than the ", positions,
+               " positions of ", model.where);
+  }
+  if (options.pooling.empty() && options.normalize) {
+    fail_usage("--normalize needs --pooling: it is for one vector a text");
+  }
+  if (options.pooling == "pooled" && !model.has_pooler) {
+    fail(model.where,
+         ": no pooler in these weights (pooler.dense); take --pooling cls, mean or max");
+  }
+}
+
+// The reference's file: every token's vectors in chosen layers.
+void write_tokens(const FeaturesOptions& options, const FeatureModel& model, WindowReader& reader) {
+  if (parse_vector_format(options.format, options.output) != VectorFormat::kJsonl) {
+    fail_usage("--pooling is missing: npy and safetensors hold one vector a text");
+  }
+  const auto num_layers = static_cast<int>(model.model->bert_config().num_hidden_layers);
+  TokenFeatures features(model.tokenizer->vocabulary(),
+                         parse_feature_layers(options.layers, num_layers), num_layers);
+  TextOutput output(options.output);
+  int64_t index = 0;
+  while (const std::optional<FeatureSet> window = reader.next()) {
+    for_each_batch(*window, {model.task}, options.batch_size, [&](const PackedBatch& batch) {
+      features.add(batch, model.model->forward(batch, true));
+    });
+    features.drain(*window, index, [&](const std::string& line) { output.write(line); });
+    output.flush();
+    index += window->num_rows();
+  }
+  output.finish();
+}
+
+void write_vectors(const FeaturesOptions& options, const FeatureModel& model,
+                   WindowReader& reader) {
+  const Pooling pooling = parse_pooling(options.pooling);
+  const int64_t width = model.model->bert_config().hidden_size;
+  const auto writer = make_vector_writer(parse_vector_format(options.format, options.output),
+                                         options.output, width);
+  std::vector<float> rows;
+  while (const std::optional<FeatureSet> window = reader.next()) {
+    rows.resize(static_cast<size_t>(window->num_rows() * width));
+    for_each_batch(*window, {model.task}, options.batch_size, [&](const PackedBatch& batch) {
+      const at::Tensor vectors =
+          pool(batch, model.model->forward(batch, true), pooling, options.normalize);
+      const float* from = vectors.const_data_ptr<float>();
+      for (const int64_t row : batch.row_ids) {
+        std::copy_n(from, width, rows.begin() + row * width);
+        from += width;
+      }
+    });
+    writer->write(rows);
+    writer->flush();
+  }
+  writer->finish();
+}
+
+int run_features(const FeaturesOptions& options) {
+  if (options.threads > 0) at::set_num_threads(options.threads);
+  const FeatureModel model = load_feature_model(options.source);
+  check_options(options, model);
+  const bool tokens = options.pooling.empty();
+  WindowReader reader(open_input(options.input, LineRule::kBars), *model.tokenizer,
+                      options.max_seq_length,
+                      (tokens ? kTokenWindowBatches : kVectorWindowBatches) * options.batch_size);
+  if (tokens) {
+    write_tokens(options, model, reader);
+  } else {
+    write_vectors(options, model, reader);
+  }
+  return 0;
+}
+
+void add_source_options(CLI::App& app, FeaturesOptions& o) {
+  const char* group = "Model";
+  app.add_option("--model", o.source.model, "a model folder, ours or as transformers writes it")
+      ->group(group);
+  app.add_option("--task", o.source.task, "with this task's adapter; default: the shared encoder")
+      ->group(group);
+  app.add_option("--init_checkpoint", o.source.init_checkpoint,
+                 "instead of --model: a file of weights")
+      ->group(group);
+  app.add_option("--bert_config_file", o.source.bert_config_file, "its configuration")
+      ->group(group);
+  app.add_option("--vocab_file", o.source.vocab_file, "its vocabulary")->group(group);
+  app.add_flag("--do_lower_case", o.do_lower_case,
+               "lower-case the texts; default: as the model's folder says, else yes")
+      ->group(group);
+}
+
+}  // namespace
+
+Command add_features_command(CLI::App& program) {
+  auto options = std::make_shared<FeaturesOptions>();
+  CLI::App* app = program.add_subcommand("features", "vectors of texts, or of their tokens");
+  app->alias("extract");
+  add_source_options(*app, *options);
+  add_input_flags(*app, options->input);
+  app->add_option("--output,--output_file", options->output, "a file; default: standard output");
+  app->add_option("--format", options->format,
+                  "jsonl, npy or safetensors; default: by the ending of --output, else jsonl");
+  app->add_option("--pooling", options->pooling,
+                  "one vector a text: cls, mean, max or pooled; default: vectors of all tokens");
+  app->add_flag("--normalize", options->normalize, "make the vectors of texts 1 long");
+  app->add_option("--layers", options->layers, "of the tokens' vectors; -1 is the last");
+  app->add_option("--max_seq_length", options->max_seq_length, "tokens of a text at most")
+      ->check(CLI::Range(kMinSeqLength, 1 << 20));
+  app->add_option("--batch_size", options->batch_size, "rows of a batch")
+      ->check(CLI::Range(1, 1 << 16));
+  app->add_option("--precision", options->precision, "fp32, bf16 or auto");
+  app->add_option("--threads", options->threads, "0: all cores")->check(CLI::Range(0, 1024));
+  // Accepted as the reference has them; there is one process, on the CPU.
+  app->add_flag("--no_cuda", options->no_cuda)->group("");
+  app->add_option("--local_rank", options->local_rank)->group("");
+  app->footer(
+      "A line is a text, or a pair with ` ||| ` between. Without --pooling the output is the "
+      "reference's: a JSON object a line with each token's vectors. More in docs/features.md.\n\n"
+      "Examples:\n"
+      "  echo 'It rains.' | pals features --model runs/glue/best --layers=-1\n"
+      "  pals features --model runs/glue/best --task sts --pooling mean --normalize \\\n"
+      "      --input texts.txt --output vectors.npy\n"
+      "  pals extract --vocab_file vocab.txt --bert_config_file bert_config.json \\\n"
+      "      --init_checkpoint pytorch_model.bin --input_file in.txt --output_file out.jsonl");
+  return {app, [options, app] {
+            if (app->count("--do_lower_case") > 0) {
+              options->source.do_lower_case = options->do_lower_case;
+            }
+            options->source.precision = parse_precision(options->precision);
+            return run_features(*options);
+          }};
+}
+
+}  // namespace pals

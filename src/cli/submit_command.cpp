@@ -1,0 +1,73 @@
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <iostream>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/table.h"
+#include "base/text_util.h"
+#include "cli/commands.h"
+#include "predict/submission.h"
+#include "train/setup.h"
+
+namespace pals {
+namespace {
+
+struct SubmitOptions {
+  std::string model, data_dir, output = "submission.zip", precision = "auto";
+  int64_t batch_size = 32;
+  int threads = 0;
+  bool fill_missing = false;
+};
+
+std::string outcome(const SubmissionEntry& entry) {
+  if (entry.predicted) return "predicted";
+  return concat(entry.text.empty() ? "left out: " : "filled: ", entry.missing);
+}
+
+int run_submit(const SubmitOptions& options) {
+  if (options.model.empty()) fail_usage("--model is missing");
+  if (options.data_dir.empty()) fail_usage("--data_dir is missing: the folder of GLUE's tasks");
+  if (options.threads > 0) at::set_num_threads(options.threads);
+  const LoadedModel loaded = load_model_folder(options.model, parse_precision(options.precision));
+  const std::vector<SubmissionEntry> entries =
+      make_submission(loaded, options.data_dir, options.batch_size, options.fill_missing);
+  if (std::ranges::none_of(entries, &SubmissionEntry::predicted)) {
+    fail("nothing to submit: ", options.model, " has no task of GLUE whose test set lies in ",
+         options.data_dir);
+  }
+  write_submission(options.output, entries);
+  Table table({"file", "rows", ""});
+  table.align_left(2);
+  for (const SubmissionEntry& entry : entries) {
+    table.add_row(
+        {entry.file->name, format_count(static_cast<uint64_t>(entry.rows)), outcome(entry)});
+  }
+  std::cout << table.text();
+  if (std::ranges::any_of(entries, [](const auto& entry) { return entry.text.empty(); })) {
+    log_warning("GLUE's server takes an archive with all ", entries.size(),
+                " files only; --fill_missing adds those left out");
+  }
+  return 0;
+}
+
+}  // namespace
+
+Command add_submit_command(CLI::App& program) {
+  auto options = std::make_shared<SubmitOptions>();
+  CLI::App* app = program.add_subcommand("submit", "predict GLUE's test sets for its server");
+  app->add_option("--model", options->model, "a model folder, such as RUN/best");
+  app->add_option("--data_dir", options->data_dir, "folder of GLUE's tasks");
+  app->add_option("--output", options->output, "the archive to write");
+  app->add_flag("--fill_missing", options->fill_missing,
+                "majority classes where the model has no task or the data no test set");
+  app->add_option("--batch_size", options->batch_size, "rows of a batch")
+      ->check(CLI::Range(1, 1 << 16));
+  app->add_option("--precision", options->precision, "fp32, bf16 or auto");
+  app->add_option("--threads", options->threads, "0: all cores")->check(CLI::Range(0, 1024));
+  app->footer("Example:\n  pals submit --model runs/glue/best --data_dir glue --output glue.zip");
+  return {app, [options] { return run_submit(*options); }};
+}
+
+}  // namespace pals

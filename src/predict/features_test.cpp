@@ -1,0 +1,207 @@
+// Vectors of tokens and texts, and the files that hold them.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "checkpoint/safetensors.h"
+#include "data/test_tokens.h"
+#include "model/test_models.h"
+#include "predict/pooling.h"
+#include "predict/token_features.h"
+#include "predict/vector_writer.h"
+#include "predict/windows.h"
+
+namespace pals {
+namespace {
+
+std::string rounded(float value) {
+  std::string text;
+  append_rounded(value, text);
+  return text;
+}
+
+TEST(TokenFeatures, NumbersAsPythonRoundsAndWritesThem) {
+  // Each as json.dumps(round(numpy.float32(x).item(), 6)) has it.
+  EXPECT_EQ(rounded(0.0F), "0.0");
+  EXPECT_EQ(rounded(-0.0F), "-0.0");
+  EXPECT_EQ(rounded(-1e-9F), "-0.0");
+  EXPECT_EQ(rounded(1.0F), "1.0");
+  EXPECT_EQ(rounded(-12.5F), "-12.5");
+  EXPECT_EQ(rounded(0.487211F), "0.487211");
+  EXPECT_EQ(rounded(0.23352F), "0.23352");
+  EXPECT_EQ(rounded(0.1F), "0.1");
+  EXPECT_EQ(rounded(1e-6F), "1e-06");
+  EXPECT_EQ(rounded(-2.3e-5F), "-2.3e-05");
+  EXPECT_EQ(rounded(9.99999e-5F), "0.0001");
+  EXPECT_EQ(rounded(5e-5F), "5e-05");
+  EXPECT_EQ(rounded(0.0001F), "0.0001");
+  EXPECT_EQ(rounded(0.9999996F), "1.0");
+  EXPECT_EQ(rounded(5.339454F), "5.339454");
+  EXPECT_EQ(rounded(0.0000005F), "0.0");           // below the half: 4.999999987e-07
+  EXPECT_EQ(rounded(0.00390625F), "0.003906");     // a tie goes to the even digit
+  EXPECT_EQ(rounded(0.01171875F), "0.011719");     // not a tie
+  EXPECT_EQ(rounded(0.0078125F * 5), "0.039062");  // 0.0390625: a tie again
+  EXPECT_EQ(rounded(123456.78F), "123456.78125");
+  EXPECT_EQ(rounded(3e38F), "3.0000000054977558e+38");
+  EXPECT_EQ(rounded(std::numeric_limits<float>::infinity()), "null");
+  EXPECT_EQ(rounded(std::numeric_limits<float>::quiet_NaN()), "null");
+}
+
+TEST(TokenFeatures, Layers) {
+  EXPECT_EQ(parse_feature_layers("-1,-2, 0", 4), (std::vector<int>{-1, -2, 0}));
+  for (const char* bad : {"", "-5", "4", "x", "1,,2"}) {
+    EXPECT_THROW(parse_feature_layers(bad, 4), UsageError) << bad;
+  }
+}
+
+/// Two rows of the tiny model, run in an order that is not theirs.
+struct TinyRun {
+  TinyRun() : tokenizer(letter_tokenizer()) {
+    for (const char* text : {"b", "c d \xC3\xBC", "a b c d"}) {
+      window.first_lengths.push_back(encode_pair(tokenizer, text, "", 16, window.token_ids));
+      window.row_offsets.push_back(window.num_tokens());
+      window.labels.push_back(-1);
+      window.values.push_back(0.0F);
+    }
+    model = testing::tiny_model(testing::tiny_bert(), testing::tiny_adapter("pals"));
+    for_each_batch(window, {1}, 2, [&](const PackedBatch& batch) {
+      batches.push_back(batch);
+      outputs.push_back(model->forward(batch, true));
+    });
+  }
+  Tokenizer tokenizer;
+  FeatureSet window;
+  std::unique_ptr<MultiTaskModel> model;
+  std::vector<PackedBatch> batches;
+  std::vector<MultiTaskModel::Output> outputs;
+};
+
+TEST(TokenFeatures, LinesAreInTheOrderOfTheInput) {
+  const TinyRun run;
+  TokenFeatures features(run.tokenizer.vocabulary(), {-1, 0}, 2);
+  for (size_t i = 0; i < run.batches.size(); ++i) features.add(run.batches[i], run.outputs[i]);
+  std::vector<Json> lines;
+  features.drain(run.window, 7,
+                 [&](const std::string& line) { lines.push_back(parse_json(line, "line")); });
+  ASSERT_EQ(lines.size(), 3U);
+  for (size_t row = 0; row < 3; ++row) {
+    EXPECT_EQ(lines[row]["linex_index"], 7 + row);
+    const Json& tokens = lines[row]["features"];
+    ASSERT_EQ(static_cast<int64_t>(tokens.size()),
+              run.window.row_length(static_cast<int64_t>(row)));
+    EXPECT_EQ(tokens[0]["token"], "[CLS]");
+    EXPECT_EQ(tokens.back()["token"], "[SEP]");
+    EXPECT_EQ(tokens[1]["layers"][0]["index"], -1);
+    EXPECT_EQ(tokens[1]["layers"][1]["index"], 0);
+    EXPECT_EQ(tokens[1]["layers"][1]["values"].size(), 24U);
+  }
+  EXPECT_EQ(lines[1]["features"][1]["token"], "c");
+  // Row 2 is the longest and was run first: its tokens begin the first batch.
+  EXPECT_EQ(run.batches[0].row_ids[0], 2);
+  EXPECT_NEAR(lines[2]["features"][0]["layers"][0]["values"][5].get<float>(),
+              run.outputs[0].encoder_layers[1].const_data_ptr<float>()[5], 5.1e-7);
+}
+
+TEST(Pooling, IsWhatItsNameSays) {
+  const TinyRun run;
+  const PackedBatch& batch = run.batches[0];
+  const MultiTaskModel::Output& output = run.outputs[0];
+  const at::Tensor tokens = output.encoder_layers.back();
+  const float* values = tokens.const_data_ptr<float>();
+  const auto of = [&](Pooling pooling, bool normalize = false) {
+    return pool(batch, output, pooling, normalize);
+  };
+  const at::Tensor cls = of(Pooling::kCls), mean = of(Pooling::kMean), max = of(Pooling::kMax);
+  for (int64_t row = 0; row < batch.num_rows(); ++row) {
+    const int64_t first = batch.cu_seqlens[static_cast<size_t>(row)];
+    const int64_t last = batch.cu_seqlens[static_cast<size_t>(row) + 1];
+    for (int64_t h = 0; h < 24; ++h) {
+      double sum = 0.0;
+      float largest = -1e30F;
+      for (int64_t t = first; t < last; ++t) {
+        sum += values[t * 24 + h];
+        largest = std::max(largest, values[t * 24 + h]);
+      }
+      EXPECT_EQ(cls[row][h].item<float>(), values[first * 24 + h]);
+      EXPECT_NEAR(mean[row][h].item<double>(), sum / static_cast<double>(last - first), 1e-5);
+      EXPECT_EQ(max[row][h].item<float>(), largest);
+    }
+  }
+  EXPECT_TRUE(at::equal(of(Pooling::kPooled), output.pooled));
+  const at::Tensor unit = of(Pooling::kMean, true);
+  EXPECT_TRUE(at::allclose(unit.norm(2, 1), at::ones({batch.num_rows()}), 1e-5));
+  EXPECT_TRUE(at::allclose(unit * mean.norm(2, 1, true), mean, 1e-5, 1e-6));
+  EXPECT_THROW(parse_pooling("min"), UsageError);
+}
+
+TEST(VectorWriter, Formats) {
+  EXPECT_EQ(parse_vector_format("", "a.npy"), VectorFormat::kNpy);
+  EXPECT_EQ(parse_vector_format("", "a.safetensors"), VectorFormat::kSafetensors);
+  EXPECT_EQ(parse_vector_format("", "npy"), VectorFormat::kJsonl);
+  EXPECT_EQ(parse_vector_format("jsonl", "a.npy"), VectorFormat::kJsonl);
+  EXPECT_THROW(parse_vector_format("numpy", ""), UsageError);
+  EXPECT_THROW(make_vector_writer(VectorFormat::kNpy, "-", 3), UsageError);
+}
+
+/// A file with rows 0 1 2, 3 4 5 and so on, written in pieces.
+std::string written(const TestFolder& folder, VectorFormat format, int rows) {
+  const std::string path = folder / concat("vectors", rows);
+  const auto writer = make_vector_writer(format, path, 3);
+  for (int row = 0; row < rows; ++row) {
+    const auto first = static_cast<float>(3 * row);
+    writer->write(std::vector<float>{first, first + 1, first + 2});
+  }
+  writer->flush();
+  EXPECT_FALSE(file_exists(path));
+  writer->finish();
+  return read_file(path, 1 << 20);
+}
+
+TEST(VectorWriter, Npy) {
+  const TestFolder folder;
+  for (const int rows : {0, 2}) {
+    const std::string bytes = written(folder, VectorFormat::kNpy, rows);
+    EXPECT_EQ(bytes.substr(0, 8), std::string("\x93NUMPY\x01\x00", 8));
+    const auto length = static_cast<size_t>(static_cast<unsigned char>(bytes[8])) +
+                        256 * static_cast<size_t>(static_cast<unsigned char>(bytes[9]));
+    EXPECT_EQ((10 + length) % 64, 0U);
+    const std::string header = bytes.substr(10, length);
+    EXPECT_EQ(header.back(), '\n');
+    EXPECT_TRUE(header.starts_with("{'descr': '<f4', 'fortran_order': False, 'shape': (" +
+                                   std::to_string(rows) + ", 3), }"))
+        << header;
+    ASSERT_EQ(bytes.size(), 10 + length + static_cast<size_t>(rows) * 12);
+    if (rows == 2) {
+      float last = 0.0F;
+      std::memcpy(&last, bytes.data() + bytes.size() - 4, 4);
+      EXPECT_EQ(last, 5.0F);
+    }
+  }
+}
+
+TEST(VectorWriter, Safetensors) {
+  const TestFolder folder;
+  written(folder, VectorFormat::kSafetensors, 4);
+  const TensorFile file = read_safetensors(folder / "vectors4");
+  ASSERT_EQ(file.tensors().size(), 1U);
+  const TensorEntry& entry = file.tensors().front();
+  EXPECT_EQ(entry.name, "vectors");
+  EXPECT_EQ(entry.shape, (std::vector<int64_t>{4, 3}));
+  std::vector<float> values(12);
+  copy_as_float(entry, values.data(), values.size());
+  EXPECT_EQ(values[11], 11.0F);
+}
+
+TEST(VectorWriter, Jsonl) {
+  const TestFolder folder;
+  EXPECT_EQ(written(folder, VectorFormat::kJsonl, 2),
+            "{\"index\": 0, \"vector\": [0, 1, 2]}\n{\"index\": 1, \"vector\": [3, 4, 5]}\n");
+}
+
+}  // namespace
+}  // namespace pals
