@@ -90,6 +90,7 @@ step_ctest() { run_ctest build ${quick:+--label-exclude slow}; }
 
 step_transformers() {
   "$cache/venv-transformers/bin/python" tests/transformers_check.py --pals build/pals --model "$minilm"
+  "$cache/venv-transformers/bin/python" tests/convert_check.py --pals build/pals
 }
 
 # The rooms that read outside data need no torch, which itself would not pass.

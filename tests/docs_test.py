@@ -17,6 +17,7 @@ import unittest
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY / "tests/e2e"))
 import support  # noqa: E402: found through the line above
+import tensorflow  # noqa: E402
 
 PAGES = [REPOSITORY / "README.md"] + sorted((REPOSITORY / "docs").glob("*.md"))
 CONFIGS = sorted((REPOSITORY / "configs").glob("*.json"))
@@ -148,6 +149,7 @@ def make_sandbox(root):
     support.write_pytorch(folder / "pytorch_model.bin",
                           {support.reference_name(name): value
                            for name, value in support.random_weights().items()})
+    tensorflow.write_checkpoint(str(folder / "bert_model.ckpt"), support.random_weights())
 
 
 class Commands(unittest.TestCase):
@@ -271,7 +273,7 @@ class Pages(unittest.TestCase):
 
     def test_flags_exist(self):
         known = set(HIDDEN_FLAGS) | OTHER_FLAGS
-        for command in ("train", "eval", "predict", "info"):
+        for command in ("train", "eval", "predict", "convert", "info"):
             known |= flags_in(help_of(support.PALS, command))
         for script in ("setup.sh", "test.sh"):
             known |= flags_in(help_of(REPOSITORY / "scripts" / script))

@@ -222,6 +222,7 @@ ConvertSource read_convert_source(const ConvertOptions& options) {
     read_configuration(sources.config, source);
     heads = heads_in(source.file, sources.weights);
     if (!options.encoder_only) source.description.tasks = named_tasks(options, heads);
+    if (!source.description.tasks.empty()) heads = head_specs(source.description.tasks);
   }
   if (options.encoder_only) {
     heads.clear();

@@ -41,9 +41,9 @@ void replace_ending(std::string& name, std::string_view from, std::string_view t
 
 // From a name of the reference's multi-task class to that which the file needs.
 std::string adjusted(std::string name, Names names, const ConvertSource& source) {
-  constexpr std::string_view kFirstHead = "classifier.0.", kHead = "classifier.", kBert = "bert.";
-  if (source.single_head && name.starts_with(kFirstHead)) {
-    name.replace(0, kFirstHead.size(), kHead);
+  constexpr std::string_view kBert = "bert.";
+  for (const std::string_view head : {"classifier.", "qa_outputs."}) {
+    if (source.single_head && name.starts_with(concat(head, "0."))) name.erase(head.size(), 2);
   }
   // A bare encoder's state dict has no prefix.
   if (source.num_tasks == 0 && name.starts_with(kBert)) name.erase(0, kBert.size());
@@ -125,7 +125,9 @@ std::vector<std::string> write_file(const ConvertOptions& options, const Convert
   const auto accompany = [&](const char* name, const std::string& text) {
     const std::string path = (folder / name).string();
     if (file_exists(path)) {
-      log_info(path, " is there already and stays as it is");
+      if (MappedFile(path).bytes() != text) {
+        log_warning(path, " is there already, with other content, and stays as it is");
+      }
       return;
     }
     write_file_atomically(path, text);
