@@ -48,8 +48,8 @@ CheckpointSources find_checkpoint_sources(const std::string& path, const std::st
   if (directory_exists(path)) {
     sources.folder = path;
     sources.config = first_existing(path, {"config.json", "bert_config.json"});
-    sources.weights = weights_in(path);
     if (sources.config.empty()) fail(path, ": no config.json or bert_config.json in this folder");
+    sources.weights = weights_in(path);
   } else {
     sources.weights = find_tensor_file(path);
     if (sources.weights.empty())

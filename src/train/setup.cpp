@@ -116,6 +116,18 @@ LoadScope scope_of(const TrainOptions& options, const TensorFile& file) {
   return whole ? LoadScope::kAll : LoadScope::kShared;
 }
 
+LoadReport load_checkpoint(const TrainOptions& options, const TensorFile& file,
+                           const std::string& path, MultiTaskModel& model) {
+  const LoadScope scope = scope_of(options, file);
+  try {
+    return load_weights(model, file, scope, path);
+  } catch (const Error& error) {
+    if (scope == LoadScope::kShared) throw;
+    fail(error.what(), "; it holds heads or adapters of its own: with --multi only its encoder is ",
+         "loaded");
+  }
+}
+
 // What the file holds and the model does not take is said, so that no head is lost unnoticed.
 void report_unused(const std::vector<std::string>& unused, const std::string& path) {
   std::vector<std::string> names;
@@ -209,8 +221,7 @@ RunSetup set_up_run(const TrainOptions& options) {
     setup.model->arena().initialize(range, options.seed);
   } else {
     const TensorFile file = load_tensor_file(sources.weights);
-    const LoadReport report =
-        load_weights(*setup.model, file, scope_of(options, file), sources.weights);
+    const LoadReport report = load_checkpoint(options, file, sources.weights, *setup.model);
     report_unused(report.unused, sources.weights);
     setup.model->arena().initialize(range, options.seed, report.missing);
     load_folder_tasks(options, sources, setup);

@@ -72,6 +72,15 @@ class Convert(PalsTest):
         self.convert(self.path("one.safetensors"), self.path("back"), "--tasks", "rte", "--max_seq_length", 32)
         self.same_files(run + "/final", self.path("back"))
 
+    def test_training_never_loses_a_head_silently(self):
+        run = self.train("one", "--max_steps", "2", tasks="rte")
+        self.convert(run + "/final", self.path("out", "one.bin"))
+        arguments = self.train_arguments("other", "--max_steps", "2", tasks="mnli", model=self.path("out", "one.bin"))
+        message = self.error(*arguments, code=1)
+        self.check_words(message, "classifier.weight (found [2, 48], expected [3, 48])", "--multi")
+        result = self.pals(*arguments, "--multi")
+        self.check_words(result.stderr, "not used: classifier.weight, classifier.bias")
+
     def test_tensorflow(self):
         weights = support.random_weights(3)
         folder = self.path("uncased")
