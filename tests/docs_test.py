@@ -32,8 +32,9 @@ NOT_RUN = {
     "cmake --preset": "builds",
     "ctest": "runs this test",
     "build/bench/": "timings, on real data",
+    "bench/real_runs.py": "hours of training; tests/e2e/test_real_runs.py runs it small",
 }
-OURS = ("build/", "pals ", "scripts/", "cmake ", "ctest ")  # beginnings of commands of this project
+OURS = ("build/", "bench/", "pals ", "scripts/", "cmake ", "ctest ")  # beginnings of commands of this project
 
 # What a block names that a reader replaces, and where that lies in the sandbox.
 PATHS = {"/path/to/": "path/", "/tmp/": "tmp/"}
@@ -138,6 +139,7 @@ def make_sandbox(root):
                        f"exec '{os.path.abspath(support.PALS)}' \"$@\"\n")
     wrapper.chmod(0o755)
     support.make_glue(root / "glue")
+    support.make_test_sets(root / "glue")
     support.make_glue(root / "path/glue/glue_data")
     (root / MODEL_FOLDER).parent.mkdir(parents=True)
     support.make_model(root / MODEL_FOLDER)
@@ -273,7 +275,7 @@ class Pages(unittest.TestCase):
 
     def test_flags_exist(self):
         known = set(HIDDEN_FLAGS) | OTHER_FLAGS
-        for command in ("train", "eval", "predict", "convert", "info"):
+        for command in ("train", "eval", "predict", "features", "submit", "convert", "info"):
             known |= flags_in(help_of(support.PALS, command))
         for script in ("setup.sh", "test.sh"):
             known |= flags_in(help_of(REPOSITORY / "scripts" / script))
