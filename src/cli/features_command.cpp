@@ -23,7 +23,7 @@ constexpr int64_t kTokenWindowBatches = 4, kVectorWindowBatches = 64;
 struct FeaturesOptions {
   FeatureModelOptions source;
   InputFlags input;
-  std::string output, format, pooling, layers = "-1,-2,-3,-4", precision = "fp32";
+  std::string output, format, pooling, layers, precision = "fp32";
   int max_seq_length = 128;
   int64_t batch_size = 32;
   int threads = 0;
@@ -46,14 +46,22 @@ void check_options(const FeaturesOptions& options, const FeatureModel& model) {
   }
 }
 
+// The last four, as the reference, or as many as there are.
+std::vector<int> choose_layers(const std::string& chosen, int num_layers) {
+  if (!chosen.empty()) return parse_feature_layers(chosen, num_layers);
+  std::vector<int> layers;
+  for (int layer = -1; layer >= -4 && layer >= -num_layers; --layer) layers.push_back(layer);
+  return layers;
+}
+
 // The reference's file: every token's vectors in chosen layers.
 void write_tokens(const FeaturesOptions& options, const FeatureModel& model, WindowReader& reader) {
   if (parse_vector_format(options.format, options.output) != VectorFormat::kJsonl) {
     fail_usage("--pooling is missing: npy and safetensors hold one vector a text");
   }
   const auto num_layers = static_cast<int>(model.model->bert_config().num_hidden_layers);
-  TokenFeatures features(model.tokenizer->vocabulary(),
-                         parse_feature_layers(options.layers, num_layers), num_layers);
+  TokenFeatures features(model.tokenizer->vocabulary(), choose_layers(options.layers, num_layers),
+                         num_layers);
   TextOutput output(options.output);
   int64_t index = 0;
   while (const std::optional<FeatureSet> window = reader.next()) {
@@ -138,7 +146,9 @@ Command add_features_command(CLI::App& program) {
   app->add_option("--pooling", options->pooling,
                   "one vector a text: cls, mean, max or pooled; default: vectors of all tokens");
   app->add_flag("--normalize", options->normalize, "make the vectors of texts 1 long");
-  app->add_option("--layers", options->layers, "of the tokens' vectors; -1 is the last");
+  app->add_option("--layers", options->layers,
+                  "of the tokens' vectors: numbers with commas between, -1 is the last; "
+                  "default: the last four");
   app->add_option("--max_seq_length", options->max_seq_length, "tokens of a text at most")
       ->check(CLI::Range(kMinSeqLength, 1 << 20));
   app->add_option("--batch_size", options->batch_size, "rows of a batch")

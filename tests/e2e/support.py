@@ -276,6 +276,32 @@ def make_glue(path):
     return path
 
 
+# Folder, file, header, and the columns that stand before the texts after the index.
+TEST_SETS = [
+    ("CoLA", "test", "index\tsentence", 0, 1),
+    ("SST-2", "test", "index\tsentence", 0, 1),
+    ("MRPC", "test", "index\t#1 ID\t#2 ID\t#1 String\t#2 String", 2, 2),
+    ("STS-B", "test", "index\tgenre\tfilename\tyear\told_index\tsource1\tsource2\tsentence1\tsentence2", 6, 2),
+    ("MNLI", "test_matched", "index\tpromptID\tpairID\tgenre\ts1_bp\ts2_bp\ts1_p\ts2_p\tsentence1\tsentence2", 7, 2),
+    ("MNLI", "test_mismatched", "index\tpromptID\tpairID\tgenre\ts1_bp\ts2_bp\ts1_p\ts2_p\tsentence1\tsentence2", 7, 2),
+    ("QNLI", "test", "index\tquestion\tsentence", 0, 2),
+    ("RTE", "test", "index\tsentence1\tsentence2", 0, 2),
+    ("AX", "diagnostic", "index\tsentence1\tsentence2", 0, 2),
+]
+TEST_ROWS = 9
+
+
+def make_test_sets(path):
+    """Test sets of most tasks, without labels, and the diagnostic set."""
+    generator = random.Random(4)
+    for folder, name, header, before, texts in TEST_SETS:
+        lines = [header]
+        for number in range(TEST_ROWS):
+            words = [sentence(generator, generator.choice([GOOD, BAD])) for _ in range(texts)]
+            lines.append("\t".join([str(number)] + ["-"] * before + words))
+        write_text(os.path.join(path, folder, name + ".tsv"), "\n".join(lines) + "\n")
+
+
 # -- Runs -------------------------------------------------------------------------------------------
 
 def environment(**changes):

@@ -2,7 +2,10 @@
 
 import json
 import os
+import resource
 import shutil
+import signal
+import subprocess
 import unittest
 
 import support
@@ -101,6 +104,104 @@ class Predict(PalsTest):
         self.assertEqual(sorted(item["probabilities"]), ["contradiction", "entailment", "neutral"])
         self.assertAlmostEqual(sum(item["probabilities"].values()), 1.0, places=6)
         self.assertEqual(item["label"], max(item["probabilities"], key=item["probabilities"].get))
+
+    def test_several_tasks(self):
+        lines, _ = self.dev("RTE", [1, 2])
+        stdin = "\n".join(lines) + "\n"
+        objects = [json.loads(line) for line in self.predict("mnli,sts,sst", stdin, "--json")]
+        self.assertEqual(list(objects[0]), ["mnli", "sts", "sst"])
+        alone = {task: [json.loads(line) for line in self.predict(task, stdin, "--json")]
+                 for task in ("mnli", "sts", "sst")}
+        for number, item in enumerate(objects):
+            self.assertAlmostEqual(item["sts"]["value"], alone["sts"][number]["value"], places=4)
+            for task in "mnli", "sst":
+                self.assertEqual(item[task]["label"], alone[task][number]["label"])
+                for label, probability in item[task]["probabilities"].items():
+                    self.assertAlmostEqual(probability, alone[task][number]["probabilities"][label], places=5)
+        table = [line.split("\t") for line in self.predict("all", stdin)]
+        self.assertEqual(table[0], ["sst.label", "sst.probability", "rte.label", "rte.probability", "sts.value",
+                                    "mnli.label", "mnli.probability"])
+        self.assertEqual(len(table), len(lines) + 1)
+        self.assertEqual([row[0] for row in table[1:]], [item["label"] for item in alone["sst"]])
+
+    def test_inputs_and_outputs(self):
+        texts = ["splendid word1, word2", "dreadful \"word3\"", "word4 splendid"]
+        seconds = ["word5", "word6, word7", "splendid"]
+        expected = self.predict("rte", "".join(map("{}\t{}\n".format, texts, seconds)))
+
+        def quoted(text):
+            return '"%s"' % text.replace('"', '""')
+
+        csv = support.write_text(self.path("in.csv"), "id,first,second\r\n" + "".join(
+            "%d,%s,%s\r\n" % (number, quoted(a), quoted(b)) for number, (a, b) in enumerate(zip(texts, seconds))))
+        jsonl = support.write_text(self.path("in.jsonl"), "".join(
+            json.dumps({"b": b, "a": a}) + "\n" for a, b in zip(texts, seconds)))
+        tsv = support.write_text(self.path("in.tsv"), "".join(map("x\t{}\t{}\n".format, seconds, texts)))
+        lines = support.write_text(self.path("in.txt"), "".join(map("{}\t{}\n".format, texts, seconds)))
+        for flags in (["--input", csv, "--text_a", "first", "--text_b", "second"],
+                      ["--input", csv, "--text_a", "1", "--text_b", "-1", "--header"],
+                      ["--input", jsonl, "--text_a", "a", "--text_b", "b"],
+                      ["--input", tsv, "--text_a", "-1", "--text_b", "1"],
+                      ["--input", lines], ["--input", lines, "--input_format", "lines", "--batch_size", "1"]):
+            with self.subTest(flags=flags):
+                found = self.predict("rte", "", *flags)
+                self.assertEqual([line.split("\t")[0] for line in found], [line.split("\t")[0] for line in expected])
+                for one, two in zip(found, expected):
+                    self.assertAlmostEqual(float(one.split("\t")[1]), float(two.split("\t")[1]), delta=2e-4)
+        with open(csv, encoding="utf-8", newline="") as stream:
+            piped = self.predict("rte", stream.read(), "--input_format", "csv", "--text_a", "first", "--text_b", "second")
+        self.assertEqual(piped, expected)
+        self.assertEqual(self.predict("rte", "", "--input", lines, "--output", self.path("out.tsv")), [])
+        with open(self.path("out.tsv"), encoding="utf-8") as stream:
+            self.assertEqual(stream.read().splitlines(), expected)
+
+    def test_faulty_inputs(self):
+        start = ["predict", "--model", self.run_folder + "/best", "--task", "sst", "--threads", "1"]
+        faulty = support.write_text(self.path("in.csv"), 'text,n\n"fine",1\n"splendid",2\n"never closed,3\n')
+        result = self.pals(*start, "--input", faulty, "--text_a", "text", code=1)
+        self.assertEqual(len(result.stdout.splitlines()), 2)  # the rows before
+        self.check_words(result.stderr, "in.csv:4", "quote")
+        result = self.pals(*start, "--input", faulty, "--text_a", "text", "--output", self.path("out"), code=1)
+        self.assertFalse(os.path.exists(self.path("out")))
+        for flags, code, words in ((["--input", faulty], 2, ["--text_a"]),
+                                   (["--input", faulty, "--text_a", "txt"], 1, ["in.csv:1", "text"]),
+                                   (["--input", self.path("none")], 1, ["none", "No such file"]),
+                                   (["--input_format", "xml", "--text_a", "a"], 2, ["--input_format", "xml"]),
+                                   (["--text_b", "1"], 2, ["--text_b"]),
+                                   (["--format", "xml"], 2, ["--format", "xml"]),
+                                   (["--tasks", "sst,rt"], 2, ["rt", "sst, rte, sts, mnli"])):
+            with self.subTest(flags=flags):
+                self.check_words(self.error(*start, *flags, code=code, stdin="x\n"), *words)
+
+    def test_a_line_in_gives_an_answer_out(self):
+        arguments = ["predict", "--model", self.run_folder + "/best", "--task", "sst", "--threads", 1]
+        process = support.start(arguments, stdin=subprocess.PIPE, bufsize=1)
+        try:
+            for text in "word1 splendid", "", "dreadful":
+                process.stdin.write(text + "\n")
+                process.stdin.flush()
+                self.assertRegex(process.stdout.readline(), r"^[01]\t0\.\d{4}$|^[01]\t1\.0000$")
+            process.send_signal(signal.SIGINT)
+            self.assertEqual(process.wait(60), 130)
+        finally:
+            process.kill()
+            for stream in process.stdin, process.stdout, process.stderr:
+                stream.close()
+
+    def test_memory_stays_flat(self):
+        """The reader is ahead by two windows, not by the file: shown on rows of much text and few tokens."""
+        arguments = ["predict", "--model", self.run_folder + "/best", "--task", "sst", "--threads", 1]
+        peaks = []
+        for count in 2000, 40000:
+            source = support.write_text(self.path("%d.txt" % count), ("word1" + " " * 1000 + "\n") * count)
+            process = support.start([*arguments, "--input", source, "--output", self.path("out")])
+            process.communicate(timeout=300)
+            self.assertEqual(process.returncode, 0)
+            with open(self.path("out"), encoding="utf-8") as stream:
+                self.assertEqual(sum(1 for _ in stream), count)
+            peaks.append(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+        # Kilobytes, the largest child so far: 40 MB of text more, and much less memory.
+        self.assertLess(peaks[1] - peaks[0], 20000)
 
     def test_the_folder_can_move(self):
         shutil.copytree(os.path.join(self.run_folder, "best"), self.path("moved"))
