@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <numeric>
 #include <utility>
 
@@ -122,6 +123,15 @@ BatchList make_batch_list(const BatchListOptions& options) {
   list.schedule_tokens_per_batch =
       schedule_tokens / steps * static_cast<double>(options.batch_size);
   return list;
+}
+
+void put_typical_batches_first(BatchList& list) {
+  const auto distance = [&](const PackedBatch& batch) {
+    return std::abs(static_cast<double>(batch.num_tokens()) - list.schedule_tokens_per_batch);
+  };
+  std::stable_sort(
+      list.batches.begin(), list.batches.end(),
+      [&](const PackedBatch& a, const PackedBatch& b) { return distance(a) < distance(b); });
 }
 
 }  // namespace pals::bench

@@ -44,4 +44,8 @@ std::vector<int> representative_tasks(const std::vector<int64_t>& draws,
 /// Throws UsageError for counts below 1, Error for missing or faulty files.
 BatchList make_batch_list(const BatchListOptions& options);
 
+/// Sorts the batches by how near they are to the schedule's mean tokens, so that a list cut short
+/// still speaks for the schedule.
+void put_typical_batches_first(BatchList& list);
+
 }  // namespace pals::bench

@@ -53,9 +53,12 @@ at::Tensor EagerLayer::operator()(const at::Tensor& x, const at::Tensor& additiv
                                   int64_t task, bool training) const {
   at::Tensor attended = attention_output(attention(x, additive_mask, training));
   attended = attention_norm(at::dropout(attended, dropout, training) + x);
-  const at::Tensor extra = adapters.at(static_cast<size_t>(task))(x, additive_mask, training);
   const at::Tensor fed = output(at::gelu(intermediate(attended)));
-  return output_norm(at::dropout(fed, dropout, training) + attended + extra);
+  at::Tensor sum = at::dropout(fed, dropout, training) + attended;
+  if (!adapters.empty()) {
+    sum = sum + adapters.at(static_cast<size_t>(task))(x, additive_mask, training);
+  }
+  return output_norm(sum);
 }
 
 EagerPeer::EagerPeer(const EagerConfig& config, uint64_t seed)
@@ -133,6 +136,7 @@ EagerLayer EagerPeer::make_layer(int64_t index) {
   layer.intermediate = make_linear(name + "intermediate.dense", hidden, config_.intermediate_size);
   layer.output = make_linear(name + "output.dense", config_.intermediate_size, hidden);
   layer.output_norm = make_layer_norm(name + "output.LayerNorm");
+  if (config_.adapter_size == 0) return layer;
   for (size_t task = 0; task < config_.task_outputs.size(); ++task) {
     const std::string adapter_name = concat(name, "multi_layers.", task, ".");
     EagerProjectedAttention adapter;

@@ -25,7 +25,7 @@ struct EagerConfig {
   int64_t intermediate_size = 3072;
   int64_t max_position_embeddings = 512;
   int64_t type_vocab_size = 2;
-  int64_t adapter_size = 204;
+  int64_t adapter_size = 204;  ///< 0: no adapters
   double dropout = 0.1;
   double initializer_range = 0.02;
   std::vector<int64_t> task_outputs;  ///< C of each task; 1: regression

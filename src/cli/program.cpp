@@ -110,10 +110,10 @@ int run_program(int argc, char** argv) {
   program.require_subcommand(1);
   program.option_defaults()->always_capture_default()->multi_option_policy(
       CLI::MultiOptionPolicy::TakeLast);
-  const std::vector<Command> commands = {add_train_command(program), add_eval_command(program),
-                                         add_predict_command(program), add_convert_command(program),
-                                         add_features_command(program), add_submit_command(program),
-                                         add_info_command(program)};
+  const std::vector<Command> commands = {
+      add_train_command(program),   add_eval_command(program),     add_predict_command(program),
+      add_convert_command(program), add_features_command(program), add_submit_command(program),
+      add_info_command(program)};
   for (const Command& command : commands) command.app->allow_extras();
   try {
     std::vector<std::string> arguments =

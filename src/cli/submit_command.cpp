@@ -4,6 +4,7 @@
 #include <iostream>
 
 #include "base/error.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/table.h"
 #include "base/text_util.h"
@@ -18,12 +19,33 @@ struct SubmitOptions {
   std::string model, data_dir, output = "submission.zip", precision = "auto";
   int64_t batch_size = 32;
   int threads = 0;
-  bool fill_missing = false;
+  bool fill_missing = false, json = false;
 };
 
 std::string outcome(const SubmissionEntry& entry) {
   if (entry.predicted) return "predicted";
   return concat(entry.text.empty() ? "left out: " : "filled: ", entry.missing);
+}
+
+std::string entries_table(const std::vector<SubmissionEntry>& entries) {
+  Table table({"file", "rows", ""});
+  table.align_left(2);
+  for (const SubmissionEntry& entry : entries) {
+    table.add_row(
+        {entry.file->name, format_count(static_cast<uint64_t>(entry.rows)), outcome(entry)});
+  }
+  return table.text();
+}
+
+std::string entries_json(const std::vector<SubmissionEntry>& entries) {
+  OrderedJson files = OrderedJson::array();
+  for (const SubmissionEntry& entry : entries) {
+    files.push_back({{"file", entry.file->name},
+                     {"rows", entry.rows},
+                     {"predicted", entry.predicted},
+                     {"missing", entry.missing}});
+  }
+  return json_text(OrderedJson{{"files", std::move(files)}});
 }
 
 int run_submit(const SubmitOptions& options) {
@@ -38,13 +60,7 @@ int run_submit(const SubmitOptions& options) {
          options.data_dir);
   }
   write_submission(options.output, entries);
-  Table table({"file", "rows", ""});
-  table.align_left(2);
-  for (const SubmissionEntry& entry : entries) {
-    table.add_row(
-        {entry.file->name, format_count(static_cast<uint64_t>(entry.rows)), outcome(entry)});
-  }
-  std::cout << table.text();
+  std::cout << (options.json ? entries_json(entries) : entries_table(entries));
   if (std::ranges::any_of(entries, [](const auto& entry) { return entry.text.empty(); })) {
     log_warning("GLUE's server takes an archive with all ", entries.size(),
                 " files only; --fill_missing adds those left out");
@@ -66,6 +82,7 @@ Command add_submit_command(CLI::App& program) {
       ->check(CLI::Range(1, 1 << 16));
   app->add_option("--precision", options->precision, "fp32, bf16 or auto");
   app->add_option("--threads", options->threads, "0: all cores")->check(CLI::Range(0, 1024));
+  app->add_flag("--json", options->json, "print JSON");
   app->footer("Example:\n  pals submit --model runs/glue/best --data_dir glue --output glue.zip");
   return {app, [options] { return run_submit(*options); }};
 }

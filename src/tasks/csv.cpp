@@ -7,7 +7,7 @@
 
 namespace pals {
 
-CsvReader::CsvReader(std::string_view bytes, std::string where)
+CsvReader::CsvReader(std::string_view bytes, const std::string& where)
     : CsvReader(text_of_file(bytes, where), where, 1) {}
 
 CsvReader::CsvReader(std::string_view piece, std::string where, int64_t first_line)

@@ -14,7 +14,7 @@ namespace pals {
 class CsvReader : public RowReader {
  public:
   /// The rows of a whole file.
-  CsvReader(std::string_view bytes, std::string where);
+  CsvReader(std::string_view bytes, const std::string& where);
 
   /// The rows of a piece of a file that begins on line `first_line`.
   CsvReader(std::string_view piece, std::string where, int64_t first_line);

@@ -1,5 +1,6 @@
 """`pals submit`: GLUE's submission archive from small test sets of the real layout."""
 
+import json
 import os
 import unittest
 import zipfile
@@ -81,6 +82,9 @@ class Submit(PalsTest):
                 self.assertEqual(self.rows(content[name]), expected, name)
 
     def test_fill_missing(self):
+        shown = json.loads(self.submit("--fill_missing", "--json").stdout)["files"]
+        self.assertEqual([(item["file"], item["predicted"]) for item in shown],
+                         [(name, name not in ("QQP.tsv", "QNLI.tsv", "WNLI.tsv")) for name in FILES])
         result = self.submit("--fill_missing")
         content = self.content()
         self.assertEqual(list(content), FILES)
