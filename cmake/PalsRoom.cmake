@@ -3,7 +3,8 @@
 # One library `pals_NAME` out of all .cpp files of the calling folder, and one CTest entry `NAME_test`
 # out of its *_test.cpp files. ROOMS are the rooms it may include from (scripts/check_includes.py reads
 # them here). TORCH gives it LibTorch and the shared precompiled header. *_fuzz.cpp files become fuzz
-# targets when PALS_FUZZ is on. Files below isa/ are left to the room itself.
+# targets when PALS_FUZZ is on. Files below isa/ are left to the room itself. The property PALS_ROOMS
+# lists the rooms (Install.cmake).
 function(pals_room NAME)
   cmake_parse_arguments(ROOM "TORCH" "" "ROOMS;LIBS" ${ARGN})
   set(target pals_${NAME})
@@ -20,13 +21,15 @@ function(pals_room NAME)
   endforeach()
   if(sources)
     add_library(${target} STATIC ${sources})
-    target_include_directories(${target} PUBLIC ${PROJECT_SOURCE_DIR}/src)
-    target_link_libraries(${target} PUBLIC ${libraries})
+    set(scope PUBLIC)
   else()
     add_library(${target} INTERFACE)
-    target_include_directories(${target} INTERFACE ${PROJECT_SOURCE_DIR}/src)
-    target_link_libraries(${target} INTERFACE ${libraries})
+    set(scope INTERFACE)
   endif()
+  target_include_directories(${target} ${scope} $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/src>)
+  target_compile_features(${target} ${scope} cxx_std_20)
+  target_link_libraries(${target} ${scope} ${libraries})
+  set_property(GLOBAL APPEND PROPERTY PALS_ROOMS ${NAME})
   if(ROOM_TORCH AND sources)
     pals_use_torch(${target})
   endif()

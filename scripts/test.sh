@@ -75,7 +75,7 @@ step_setup() {
 }
 
 step_format() {
-  find src tests bench \( -name '*.h' -o -name '*.cpp' -o -name '*.inc' \) -print0 |
+  find src tests bench examples \( -name '*.h' -o -name '*.cpp' -o -name '*.inc' \) -print0 |
     xargs -0 clang-format-14 --dry-run -Werror || die "run clang-format-14 -i on the files above"
 }
 

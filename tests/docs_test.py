@@ -32,6 +32,11 @@ NOT_RUN = {
     "cmake --preset": "builds",
     "ctest": "runs this test",
     "build/bench/": "timings, on real data",
+    "cmake --install": "run by tests/e2e/test_library.py",
+    "cmake -S examples": "run by tests/e2e/test_library.py",
+    "cmake --build": "run by tests/e2e/test_library.py",
+    "/tmp/pals-examples/": "run by tests/e2e/test_library.py",
+    "echo 'a moving, funny film' | /tmp/pals-examples/": "run by tests/e2e/test_library.py",
     "bench/real_runs.py": "hours of training; tests/e2e/test_real_runs.py runs it small",
 }
 OURS = ("build/", "bench/", "pals ", "scripts/", "cmake ", "ctest ")  # beginnings of commands of this project
@@ -43,7 +48,8 @@ BERT_FOLDER = "path/uncased_L-12_H-768_A-12"
 MAX_STEPS = 4
 
 # Flags of other programs that the pages speak of; those of our scripts are asked of them.
-OTHER_FLAGS = {"--preset", "--build", "--parallel", "--test-dir", "--output-on-failure", "--quick"}
+OTHER_FLAGS = {"--preset", "--build", "--parallel", "--test-dir", "--output-on-failure", "--quick", "--install",
+               "--prefix"}
 # Flags that --help leaves out: one that is read before the others, and two without effect.
 HIDDEN_FLAGS = {"--config", "--no_cuda", "--local_rank"}
 UNSET_DEFAULTS = {None, "0", "-1"}

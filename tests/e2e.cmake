@@ -7,3 +7,10 @@ foreach(part train errors predict features submit resume convert real_runs)
   set_tests_properties(e2e_${part} PROPERTIES
     LABELS slow TIMEOUT 600 ENVIRONMENT "PALS_BINARY=$<TARGET_FILE:pals>")
 endforeach()
+
+# The package that `cmake --install` makes, and the programs of examples/ against it.
+add_test(NAME e2e_library
+  COMMAND ${Python3_EXECUTABLE} -B -m unittest -v test_library
+  WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR}/e2e)
+set_tests_properties(e2e_library PROPERTIES LABELS slow TIMEOUT 1200 ENVIRONMENT
+  "PALS_BINARY=$<TARGET_FILE:pals>;PALS_BUILD=${CMAKE_BINARY_DIR};CMAKE=${CMAKE_COMMAND};CXX=${CMAKE_CXX_COMPILER}")

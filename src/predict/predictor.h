@@ -9,16 +9,10 @@
 #include "base/json.h"
 #include "data/features.h"
 #include "model/multi_task_model.h"
+#include "predict/prediction.h"
 #include "tasks/task.h"
 
 namespace pals {
-
-/// The head's outputs of one text for one task, as a user reads them.
-struct Prediction {
-  int32_t label = -1;                 ///< the likeliest class; -1 for a regression
-  std::vector<double> probabilities;  ///< of all classes; empty for a regression
-  double value = 0.0;                 ///< of a regression, in the units of its data
-};
 
 /// Softmax of a classification's logits; a regression's output times label_scale.
 Prediction make_prediction(const Task& task, std::span<const float> logits);

@@ -1,0 +1,44 @@
+#include "pals/multi_task.h"
+
+#include "base/error.h"
+#include "data/features.h"
+#include "model/model_folder.h"
+#include "predict/predictor.h"
+#include "train/setup.h"
+
+namespace pals {
+
+MultiTaskPredictor::MultiTaskPredictor(const std::string& folder, const ModelOptions& options)
+    : loaded_(std::make_shared<const LoadedModel>(
+          load_model_folder(folder, parse_precision(options.precision)))),
+      batch_size_(options.batch_size) {
+  if (batch_size_ < 1) fail_usage("batch_size: ", batch_size_, ", expected 1 or more");
+}
+
+const std::vector<Task>& MultiTaskPredictor::tasks() const { return loaded_->description.tasks; }
+
+const Tokenizer& MultiTaskPredictor::tokenizer() const { return *loaded_->tokenizer; }
+
+int MultiTaskPredictor::max_seq_length() const { return loaded_->description.max_seq_length; }
+
+const MultiTaskModel& MultiTaskPredictor::model() const { return *loaded_->model; }
+
+std::vector<std::vector<Prediction>> MultiTaskPredictor::predict(const std::vector<TextPair>& texts,
+                                                                 const std::string& tasks) const {
+  const std::vector<int> chosen = find_tasks(this->tasks(), tasks, "tasks");
+  std::vector<Example> examples(texts.size());
+  for (size_t i = 0; i < texts.size(); ++i) {
+    examples[i].text_a = texts[i].a;
+    examples[i].text_b = texts[i].b;
+  }
+  const FeatureSet rows = make_features(examples, tokenizer(), max_seq_length());
+  std::vector<Prediction> all = predict_window(model(), this->tasks(), chosen, rows, batch_size_);
+
+  std::vector<std::vector<Prediction>> by_text(texts.size());
+  for (size_t i = 0; i < all.size(); ++i) {
+    by_text[i / chosen.size()].push_back(std::move(all[i]));
+  }
+  return by_text;
+}
+
+}  // namespace pals

@@ -1,0 +1,50 @@
+// One model with several tasks: what it says of texts for each of them.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "predict/prediction.h"
+#include "predict/text_input.h"
+#include "tasks/task.h"
+#include "text/tokenizer.h"
+
+namespace pals {
+
+class MultiTaskModel;
+struct LoadedModel;
+
+/// How a model is run.
+struct ModelOptions {
+  std::string precision = "fp32";  ///< fp32, bf16, or auto: bf16 where the processor gains by it
+  int64_t batch_size = 32;         ///< rows of a batch at most
+};
+
+/// A model folder that `pals train` wrote, for evaluation. Copies share their weights.
+class MultiTaskPredictor {
+ public:
+  /// Throws Error as load_model_folder, UsageError for other options.
+  explicit MultiTaskPredictor(const std::string& folder, const ModelOptions& options = {});
+
+  /// Names, kinds, and labels in the order of their numbers.
+  const std::vector<Task>& tasks() const;
+  const Tokenizer& tokenizer() const;
+  /// Tokens that a row is cut to.
+  int max_seq_length() const;
+  /// For batches of one's own: model/multi_task_model.h.
+  const MultiTaskModel& model() const;
+
+  /// Every text for each of `tasks` ("sst", "sst,rte" or "all"), in batches that mix them: a vector
+  /// for each text with a prediction for each task, in the order of the names. UsageError for tasks
+  /// that are not there, or neither classification nor regression.
+  std::vector<std::vector<Prediction>> predict(const std::vector<TextPair>& texts,
+                                               const std::string& tasks = "all") const;
+
+ private:
+  std::shared_ptr<const LoadedModel> loaded_;
+  int64_t batch_size_;
+};
+
+}  // namespace pals

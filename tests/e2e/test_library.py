@@ -1,0 +1,178 @@
+"""The installed package: the examples built against it, and what they print beside what `pals` prints.
+
+PALS_BUILD names the folder that is installed from, CMAKE the cmake that made it.
+"""
+
+import json
+import os
+import pathlib
+import re
+import subprocess
+import unittest
+
+import support
+from support import PalsTest
+
+REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("PALS_BUILD", REPOSITORY / "build"))
+CMAKE = os.environ.get("CMAKE", "cmake")
+TASKS = "sst,rte,sts,mnli"
+TEXTS = ["word1 word2 splendid word3", "dreadful word9", "word4 word5 . word6 , splendid"]
+
+
+def run(*command, **options):
+    return subprocess.run([str(word) for word in command], text=True, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, check=False, timeout=500, **options)
+
+
+def require(result):
+    assert result.returncode == 0, result.stdout
+    return result.stdout
+
+
+class Library(PalsTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        root = pathlib.Path(cls.model).parent
+        cls.prefix, cls.examples = root / "moved", root / "examples"
+        require(run(CMAKE, "--install", BUILD, "--prefix", root / "installed"))
+        (root / "installed").rename(cls.prefix)  # the package does not depend on where it lies
+        require(cls.configure("-DCMAKE_BUILD_TYPE=Debug"))
+        require(run(CMAKE, "--build", cls.examples))
+        test = cls("setUp")
+        test.folder = str(root)
+        cls.run_folder = os.path.join(test.train("library-run", "--max_steps", "60", "--adapter", "pals",
+                                                 "--learning_rate", "1e-3", tasks=TASKS), "final")
+
+    @classmethod
+    def configure(cls, *flags):
+        return run(CMAKE, "-S", REPOSITORY / "examples", "-B", cls.examples,
+                   f"-DCMAKE_PREFIX_PATH={cls.prefix}", *flags)
+
+    def example(self, name, *arguments, stdin="", code=0):
+        result = subprocess.run([self.examples / name, *map(str, arguments)], input=stdin, text=True,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=support.environment(),
+                                check=False, timeout=60)
+        self.assertEqual(result.returncode, code, result.stderr)
+        return result.stdout if code == 0 else result.stderr
+
+    def predict(self, tasks, stdin):
+        lines = self.pals("predict", "--model", self.run_folder, "--tasks", tasks, "--json", "--precision",
+                          "fp32", "--threads", 1, stdin=stdin).stdout.splitlines()
+        return [json.loads(line) for line in lines]
+
+    # -- The package ---------------------------------------------------------------------------------
+
+    def test_files_name_neither_sources_nor_build(self):
+        files = [file for folder in ("include", "lib/cmake") for file in (self.prefix / folder).rglob("*")
+                 if file.is_file()]
+        self.assertGreater(len(files), 50)
+        for file in files:
+            text = file.read_text(encoding="utf-8")
+            for tree in (REPOSITORY, BUILD.resolve(), "installed"):
+                self.assertNotIn(str(tree) + "/", text, file)
+
+    def test_headers_are_whole(self):
+        include = self.prefix / "include"
+        headers = list(include.rglob("*.h"))
+        for header in headers:
+            self.assertNotRegex(header.name, r"(^|_)test_")
+            for name in re.findall(r'^#include "([^"]+)"', header.read_text(encoding="utf-8"), re.MULTILINE):
+                self.assertTrue((include / "pals" / name).exists() or (include / name).exists(),
+                                f"{header.relative_to(include)}: {name}")
+        for source in (REPOSITORY / "src/pals").glob("*.h"):
+            self.assertTrue((include / "pals" / source.name).exists(), source.name)
+
+    def test_the_program_runs(self):
+        program = self.prefix / "bin/pals"
+        environment = {key: value for key, value in os.environ.items() if key != "LD_LIBRARY_PATH"}
+        self.assertEqual(require(run(program, "--version", env=environment)), self.pals("--version").stdout)
+        self.assertIn("threads", require(run(program, "info", "--json", env=environment)))
+        self.assertNotIn(str(BUILD), require(run("readelf", "-d", program)))
+
+    def test_a_wrong_libtorch_is_named(self):
+        result = self.configure("-DTORCH_ROOT=/nonexistent")
+        self.assertNotEqual(result.returncode, 0)
+        message = " ".join(result.stdout.split())
+        self.assertIn("TORCH_ROOT is /nonexistent, which holds no LibTorch 2.11", message)
+        root = re.search(r'set\(PALS_LIBTORCH_BUILT_WITH "(.+)"\)',
+                         (self.prefix / "lib/cmake/pals/palsConfig.cmake").read_text(encoding="utf-8")).group(1)
+        require(self.configure("-DTORCH_ROOT=" + root))
+        require(self.configure("-UTORCH_ROOT"))
+
+    def test_the_documented_program(self):
+        page = (REPOSITORY / "docs/library.md").read_text(encoding="utf-8")
+        cmake, source = (re.search(rf"```{language}\n(.*?)```", page, re.DOTALL).group(1)
+                         for language in ("cmake", "cpp"))
+        folder = pathlib.Path(self.folder)
+        support.write_text(folder / "CMakeLists.txt", cmake)
+        support.write_text(folder / "stars.cpp", source.replace("runs/glue/best", self.run_folder))
+        require(run(CMAKE, "-S", folder, "-B", folder / "build", f"-DCMAKE_PREFIX_PATH={self.prefix}"))
+        require(run(CMAKE, "--build", folder / "build"))
+        answer = self.predict("sst", "a moving, funny film\n")[0]
+        self.assertEqual(require(run(folder / "build/stars")), answer["label"] + "\n")
+
+    # -- The examples --------------------------------------------------------------------------------
+
+    def test_tokenizer(self):
+        output = self.example("tokenizer", self.model, "Splendid, word1!", "word2").splitlines()
+        self.assertEqual(output, ["tokens: splendid , word1 [UNK]",
+                                  "input: [CLS] splendid , word1 [UNK] [SEP] word2 [SEP]",
+                                  "ids: 2 5 8 11 1 3 12 3", "tokens of type 0: 6"])
+
+    def test_encoder(self):
+        lines = self.example("encoder", self.model, *TEXTS).splitlines()
+        self.assertEqual(lines[0], f"{support.LAYERS} layers of [18, {support.HIDDEN}]")
+        self.assertEqual(lines[2], f"text 1: last layer [4, {support.HIDDEN}], "
+                                   "tokens [CLS] dreadful word9 [SEP]")
+        self.assertEqual(lines[4], f"pooled [3, {support.HIDDEN}]")
+        shown = [json.loads(line)["vector"] for line in
+                 self.pals("features", "--model", self.model, "--pooling", "mean", "--normalize", "--threads", 1,
+                           stdin="\n".join(TEXTS) + "\n").stdout.splitlines()]
+        for row, cosines in zip(shown, lines[5:]):
+            for other, cosine in zip(shown, cosines.split()):
+                self.assertAlmostEqual(sum(a * b for a, b in zip(row, other)), float(cosine), places=4)
+
+    def check_classification(self, lines, answer):
+        self.assertEqual(lines[0], answer["label"])
+        shown = dict(line.split("\t") for line in lines[1:])
+        self.assertEqual(list(shown), list(answer["probabilities"]))
+        for label, probability in answer["probabilities"].items():
+            self.assertAlmostEqual(float(shown[label]), probability, delta=1e-4)
+
+    def test_sequence_classification(self):
+        for text, answer in zip(TEXTS, self.predict("sst", "\n".join(TEXTS) + "\n")):
+            lines = self.example("sequence_classification", self.run_folder, "sst", text).splitlines()
+            self.check_classification(lines, answer)
+        pair = self.predict("mnli", "word1 word2\tword2\n")[0]
+        self.check_classification(self.example("sequence_classification", self.run_folder, "mnli",
+                                               "word1 word2", "word2").splitlines(), pair)
+        value = self.predict("sts", "word1 word2\tword2\n")[0]["value"]
+        shown = self.example("sequence_classification", self.run_folder, "sts", "word1 word2", "word2")
+        self.assertAlmostEqual(float(shown), value, delta=1e-4)
+
+    def test_multi_task(self):
+        stdin = "".join(f"{text}\tword7 word8\n" for text in TEXTS)
+        lines = self.example("multi_task", self.run_folder, stdin=stdin).splitlines()
+        answers = self.predict("all", stdin)
+        self.assertEqual(len(lines), len(answers))
+        for line, answer in zip(lines, answers):
+            shown = dict(field.split("=") for field in line.split("\t"))
+            self.assertEqual(list(shown), TASKS.split(","))
+            for task, value in shown.items():
+                if "label" in answer[task]:
+                    self.assertEqual(value, answer[task]["label"])
+                else:
+                    self.assertAlmostEqual(float(value), answer[task]["value"], delta=1e-4)
+
+    def test_errors_are_messages(self):
+        message = self.example("sequence_classification", self.run_folder, "cola", "word1", code=1)
+        self.assertEqual(message, 'sequence_classification: task: the model has no task "cola"; its tasks: '
+                                  "sst, rte, sts, mnli\n")
+        self.assertIn("nowhere", self.example("encoder", "nowhere", "word1", code=1))
+        self.assertIn("usage: ", self.example("tokenizer", code=1))
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
