@@ -26,9 +26,10 @@ void add_data_options(CLI::App& app, TrainOptions& o) {
 }
 
 void add_model_options(CLI::App& app, TrainOptions& o) {
-  app.add_option("--init_checkpoint", o.init_checkpoint,
-                 "pretrained weights: a model folder, a safetensors or PyTorch file, or a TensorFlow "
-                 "checkpoint")
+  app.add_option(
+         "--init_checkpoint", o.init_checkpoint,
+         "pretrained weights: a model folder, a safetensors or PyTorch file, or a TensorFlow "
+         "checkpoint")
       ->group("Model");
   app.add_option("--bert_config_file", o.bert_config_file,
                  "configuration; with a model folder only its adapter keys count")
