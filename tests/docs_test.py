@@ -33,7 +33,7 @@ NOT_RUN = {
     "ctest": "runs this test",
     "build/bench/": "timings, on real data",
     "cmake --install": "run by tests/e2e/test_library.py",
-    "cmake -S examples": "run by tests/e2e/test_library.py",
+    "cmake -G Ninja -S examples": "run by tests/e2e/test_library.py",
     "cmake --build": "run by tests/e2e/test_library.py",
     "/tmp/pals-examples/": "run by tests/e2e/test_library.py",
     "echo 'a moving, funny film' | /tmp/pals-examples/": "run by tests/e2e/test_library.py",

@@ -47,7 +47,7 @@ class Library(PalsTest):
 
     @classmethod
     def configure(cls, *flags):
-        return run(CMAKE, "-S", REPOSITORY / "examples", "-B", cls.examples,
+        return run(CMAKE, "-G", "Ninja", "-S", REPOSITORY / "examples", "-B", cls.examples,
                    f"-DCMAKE_PREFIX_PATH={cls.prefix}", *flags)
 
     def example(self, name, *arguments, stdin="", code=0):
@@ -108,7 +108,7 @@ class Library(PalsTest):
         folder = pathlib.Path(self.folder)
         support.write_text(folder / "CMakeLists.txt", cmake)
         support.write_text(folder / "stars.cpp", source.replace("runs/glue/best", self.run_folder))
-        require(run(CMAKE, "-S", folder, "-B", folder / "build", f"-DCMAKE_PREFIX_PATH={self.prefix}"))
+        require(run(CMAKE, "-G", "Ninja", "-S", folder, "-B", folder / "build", f"-DCMAKE_PREFIX_PATH={self.prefix}"))
         require(run(CMAKE, "--build", folder / "build"))
         answer = self.predict("sst", "a moving, funny film\n")[0]
         self.assertEqual(require(run(folder / "build/stars")), answer["label"] + "\n")
