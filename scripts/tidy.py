@@ -16,6 +16,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -49,8 +50,10 @@ def state_of(path, command, seen=None):
 
 
 def changed_files():
-    """Files that the last commit or the working tree changed."""
+    """Files that the last commit or the working tree changed; none where there is no git."""
     names = set()
+    if shutil.which("git") is None:
+        return names
     for command in (["diff", "--name-only", "HEAD~1"], ["ls-files", "--others", "--exclude-standard"]):
         answer = subprocess.run(["git", "-C", ROOT, *command], capture_output=True, text=True, check=False)
         names.update(answer.stdout.split("\n"))
