@@ -57,7 +57,8 @@ TEST_F(InputStreamTest, KnowsWhetherAPipeHasBytes) {
 
 TEST_F(InputStreamTest, SaysWhatCannotBeOpened) {
   EXPECT_THROW(InputStream(path("missing")), Error);
-  EXPECT_THROW(InputStream(::testing::TempDir()), Error);
+  const std::string folder = ::testing::TempDir();
+  EXPECT_THROW(InputStream{folder}, Error);
   EXPECT_EQ(InputStream("-").name(), "standard input");
 }
 
