@@ -43,7 +43,7 @@ PackedBatch next_batch(const FeatureSet& features, int task, int64_t batch_size,
                        int64_t& next_row) {
   PackedBatch batch;
   for (int64_t row = 0; row < batch_size; ++row) {
-    append_row(features, next_row, task, row, batch);
+    append_example(features, next_row, task, row, batch);
     next_row = (next_row + 1) % features.num_rows();
   }
   return batch;

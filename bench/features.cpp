@@ -103,7 +103,9 @@ MultiTaskModel make_model(const BatchList& list, const Options& options, at::Sca
   bert.vocab_size = list.vocab_size;
   bert.num_hidden_layers = options.layers;
   std::vector<HeadSpec> heads;
-  for (const int64_t outputs : list.task_outputs) heads.push_back({outputs, outputs == 1});
+  for (const int64_t outputs : list.task_outputs) {
+    heads.push_back({outputs == 1 ? TaskKind::kRegression : TaskKind::kClassification, outputs});
+  }
   MultiTaskModel model(bert, resolve_adapter({}, bert, "features"), heads, type);
   model.arena().initialize(bert.initializer_range, kSeed);
   return model;

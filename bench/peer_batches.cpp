@@ -57,9 +57,9 @@ PaddedBatch pad(const PackedBatch& batch, int64_t length, bool regression) {
       padded.attention_mask.data_ptr<int64_t>()[place] = 1;
     }
     if (regression) {
-      padded.labels.data_ptr<float>()[row] = batch.values[r];
+      padded.labels.data_ptr<float>()[row] = batch.targets[r].value;
     } else {
-      padded.labels.data_ptr<int64_t>()[row] = batch.labels[r];
+      padded.labels.data_ptr<int64_t>()[row] = batch.targets[r].label;
     }
   }
   return padded;

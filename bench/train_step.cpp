@@ -144,7 +144,9 @@ class OurSide {
     adapter.kind = "pals";
     adapter.size = kAdapterSize;
     std::vector<HeadSpec> heads;
-    for (const int64_t outputs : list.task_outputs) heads.push_back({outputs, outputs == 1});
+    for (const int64_t outputs : list.task_outputs) {
+      heads.push_back({outputs == 1 ? TaskKind::kRegression : TaskKind::kClassification, outputs});
+    }
     return {bert, resolve_adapter(adapter, bert, "train_step"), heads, type};
   }
 

@@ -17,7 +17,7 @@ void dump(const std::string& folder, const std::string& output_path) {
   const std::string config_path = folder + "/config.json";
   const BertConfig bert = parse_bert_config(read_json(config_path), config_path, {"pals"});
   const AdapterConfig none = resolve_adapter({}, bert, "none");
-  MultiTaskModel model(bert, none, {{2, false}}, at::kFloat);
+  MultiTaskModel model(bert, none, {HeadSpec{}}, at::kFloat);
   const std::string weights = folder + "/model.safetensors";
   load_weights(model, load_tensor_file(weights), LoadScope::kShared, weights);
   const Tokenizer tokenizer = load_folder_tokenizer(folder);

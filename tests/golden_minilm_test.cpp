@@ -73,7 +73,7 @@ class GoldenMiniLm : public testing::Test {
         parse_bert_config(read_json(folder + "/config.json"), folder + "/config.json", {});
     AdapterConfig adapter;
     auto model = std::make_unique<MultiTaskModel>(bert, resolve_adapter(adapter, bert, folder),
-                                                  std::vector<HeadSpec>{{2, false}}, type);
+                                                  std::vector<HeadSpec>(1), type);
     const LoadReport report = load_weights(*model, load_tensor_file(folder + "/model.safetensors"),
                                            LoadScope::kShared, folder);
     for (const std::string& name : report.missing) {
@@ -88,7 +88,7 @@ class GoldenMiniLm : public testing::Test {
     for (size_t line = 0; line < num_lines_; ++line) {
       const auto ids = integers(line, "input_ids"), types = integers(line, "token_type_ids");
       packed.append(0, static_cast<int64_t>(line), ids.data(), types.data(),
-                    static_cast<int64_t>(ids.size()), 0, 0.0F);
+                    static_cast<int64_t>(ids.size()));
     }
     return packed;
   }

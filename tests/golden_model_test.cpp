@@ -31,7 +31,7 @@ TEST_P(GoldenModel, ForwardMatches) {
     EXPECT_LT(relative_error(output.pooled, set.expected(task, "pooled")), 1e-5) << task;
     EXPECT_LT(relative_error(output.logits.front(), set.expected(task, "logits")), 1e-5) << task;
     double loss = 0.0;
-    for (const double row : set.model->row_losses(batch, output)) {
+    for (const double row : set.model->example_losses(batch, output)) {
       loss += row / static_cast<double>(batch.num_rows());
     }
     const double expected_loss = set.expected(task, "loss").item<double>();
@@ -46,7 +46,7 @@ TEST_P(GoldenModel, GradientsMatch) {
   for (int task = 0; task < set.num_tasks(); ++task) {
     const PackedBatch batch = set.batch(task);
     arena.zero_gradients(task);
-    const double loss = set.model->train(batch, {.rows = batch.num_rows()});
+    const double loss = set.model->train(batch, {.examples = batch.num_examples()});
     const double expected_loss = set.expected(task, "loss").item<double>();
     EXPECT_NEAR(loss, expected_loss, 1e-5 * std::abs(expected_loss));
 
@@ -86,7 +86,7 @@ TEST_P(GoldenModel, SixStepsMatch) {
     const int task = step % set.num_tasks();
     const PackedBatch batch = set.batch(task);
     arena.zero_gradients(task);
-    const double loss = set.model->train(batch, {.rows = batch.num_rows()});
+    const double loss = set.model->train(batch, {.examples = batch.num_examples()});
     const double expected =
         tensor_of(set.reference, "step" + std::to_string(step) + ".loss").item<double>();
     EXPECT_NEAR(loss, expected, 2e-4 * std::max(1.0, std::abs(expected))) << "step " << step;
@@ -113,8 +113,7 @@ TEST_P(GoldenModel, MixedBatchEqualsSingleTasks) {
     for (size_t row = 0; row < batch.row_ids.size(); ++row) {
       const int32_t first = batch.cu_seqlens[row], last = batch.cu_seqlens[row + 1];
       mixed.append(task, batch.row_ids[row], batch.token_ids.data() + first,
-                   batch.token_type_ids.data() + first, last - first, batch.labels[row],
-                   batch.values[row]);
+                   batch.token_type_ids.data() + first, last - first, batch.targets[row]);
     }
   }
   const auto output = set.model->forward(mixed);

@@ -10,24 +10,30 @@
 namespace pals {
 namespace {
 
-void add_folders(const std::string& root, std::vector<std::string>& folders) {
+// Adds the folders whose reference holds the tensor `marker`.
+void add_folders(const std::string& root, const std::string& marker,
+                 std::vector<std::string>& folders) {
   if (!directory_exists(root)) fail(root, ": no such folder of reference vectors");
   for (const std::string& name : list_directory(root)) {
     const std::string folder = root + "/" + name;
     if (!file_exists(folder + "/weights.safetensors")) continue;
     const TensorFile reference = read_safetensors(folder + "/reference.safetensors");
-    if (reference.find("task0.logits") != nullptr) folders.push_back(folder);
+    if (reference.find(marker) != nullptr) folders.push_back(folder);
   }
+}
+
+std::vector<std::string> folders_with(const std::string& marker) {
+  std::vector<std::string> folders;
+  add_folders(std::string(PALS_SOURCE_DIR) + "/tests/data/reference", marker, folders);
+  if (const char* root = std::getenv("PALS_REFERENCE_DIR")) add_folders(root, marker, folders);
+  return folders;
 }
 
 }  // namespace
 
-std::vector<std::string> reference_folders() {
-  std::vector<std::string> folders;
-  add_folders(std::string(PALS_SOURCE_DIR) + "/tests/data/reference", folders);
-  if (const char* root = std::getenv("PALS_REFERENCE_DIR")) add_folders(root, folders);
-  return folders;
-}
+std::vector<std::string> reference_folders() { return folders_with("task0.logits"); }
+
+std::vector<std::string> single_task_folders() { return folders_with("input_ids"); }
 
 at::Tensor tensor_of(const TensorFile& file, const std::string& name) {
   const TensorEntry* entry = file.find(name);
@@ -54,7 +60,9 @@ ReferenceSet::ReferenceSet(const std::string& folder_name, at::ScalarType type)
   for (int task = 0;; ++task) {
     const TensorEntry* head = weights.find("classifier." + std::to_string(task) + ".bias");
     if (head == nullptr) break;
-    heads.push_back({head->shape[0], head->shape[0] == 1});
+    const bool regression = head->shape[0] == 1;
+    heads.push_back(
+        {regression ? TaskKind::kRegression : TaskKind::kClassification, head->shape[0]});
   }
   model = std::make_unique<MultiTaskModel>(bert, adapter, heads, type);
   const LoadReport report = load_weights(*model, weights, LoadScope::kAll, folder);
@@ -72,10 +80,12 @@ PackedBatch ReferenceSet::batch(int task) const {
   const at::Tensor labels = expected(task, "labels");
   PackedBatch batch;
   for (int64_t row = 0; row < ids.size(0); ++row) {
-    const bool regression = heads[static_cast<size_t>(task)].regression;
-    batch.append(task, row, ids[row].data_ptr<int32_t>(), types[row].data_ptr<int32_t>(),
-                 lengths[row].item<int64_t>(), regression ? -1 : labels[row].item<int32_t>(),
-                 regression ? labels[row].item<float>() : 0.0F);
+    const bool regression = heads[static_cast<size_t>(task)].kind == TaskKind::kRegression;
+    const at::Tensor label = labels[row];
+    batch.append(
+        task, row, ids[row].data_ptr<int32_t>(), types[row].data_ptr<int32_t>(),
+        lengths[row].item<int64_t>(),
+        regression ? Target{.value = label.item<float>()} : Target{.label = label.item<int32_t>()});
   }
   return batch;
 }

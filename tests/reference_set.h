@@ -14,6 +14,9 @@ namespace pals {
 /// all in PALS_REFERENCE_DIR if that is set (set but missing: a failure).
 std::vector<std::string> reference_folders();
 
+/// The same for sets of the reference's single-task classes.
+std::vector<std::string> single_task_folders();
+
 /// The values of a tensor in a file, as a float tensor of its shape.
 at::Tensor tensor_of(const TensorFile& file, const std::string& name);
 

@@ -21,8 +21,8 @@ BertConfig tiny_config() {
 PackedBatch tiny_batch() {
   const std::vector<int32_t> ids = {2, 5, 9, 3, 7}, types = {0, 0, 0, 1, 1};
   PackedBatch batch;
-  batch.append(0, 0, ids.data(), types.data(), 5, 0, 0.0F);
-  batch.append(0, 1, ids.data() + 1, types.data() + 1, 2, 0, 0.0F);
+  batch.append(0, 0, ids.data(), types.data(), 5);
+  batch.append(0, 1, ids.data() + 1, types.data() + 1, 2);
   return batch;
 }
 

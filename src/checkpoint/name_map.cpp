@@ -36,6 +36,8 @@ constexpr std::array kRows = {
     Row{"bert.encoder.multi_layers.{t}.*", "tasks.{t}.top.bert_layer.*"},
     Row{"classifier.{t}.*", "tasks.{t}.classifier.*"},
     Row{"classifier.*", "tasks.0.classifier.*"},
+    Row{"qa_outputs.{t}.*", "tasks.{t}.qa_outputs.*"},
+    Row{"qa_outputs.*", "tasks.0.qa_outputs.*"},
     Row{"bert.embeddings.*", "embeddings.*"},
     Row{"bert.encoder.layer.{l}.*", "encoder.layer.{l}.*"},
     Row{"bert.pooler.*", "pooler.*"},

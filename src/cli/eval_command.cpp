@@ -3,6 +3,7 @@
 #include <iostream>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "cli/commands.h"
 #include "data/feature_cache.h"
@@ -15,7 +16,7 @@ namespace pals {
 namespace {
 
 struct EvalOptions {
-  std::string model, data_dir, task_file, cache_dir = "auto", precision = "auto";
+  std::string model, data_dir, task_file, output_dir, cache_dir = "auto", precision = "auto";
   int64_t eval_batch_size = 32;
   int threads = 0;
   bool json = false;
@@ -27,10 +28,12 @@ void replace_files(std::vector<Task>& tasks, const std::string& task_file) {
   for (const Task& own : read_task_file(task_file)) {
     for (Task& task : tasks) {
       if (task.name != own.name) continue;
-      if (task.labels != own.labels) {
-        fail(task_file, ": task ", task.name, " has other labels than the model");
+      if (task.kind != own.kind || task.labels != own.labels) {
+        fail(task_file, ": task ", task.name,
+             " is of another kind or has other labels than the model");
       }
       task.files = own.files;
+      task.span = own.span;
     }
   }
 }
@@ -46,14 +49,21 @@ int run_eval(const EvalOptions& options) {
   std::vector<EvaluationSet> sets;
   for (size_t i = 0; i < tasks.size(); ++i) {
     for (const DataFile* file : files_of(tasks[i], "dev")) {
-      sets.push_back({static_cast<int>(i), file->split,
-                      load_features(tasks[i], *file, options.data_dir, *loaded.tokenizer,
-                                    loaded.description.max_seq_length, cache, options.threads)});
+      sets.push_back(make_evaluation_set(
+          tasks, static_cast<int>(i), *file, options.data_dir,
+          load_features(tasks[i], *file, options.data_dir, *loaded.tokenizer,
+                        loaded.description.max_seq_length, cache, options.threads)));
     }
   }
   if (sets.empty()) fail(options.model, ": none of its tasks has a dev file");
-  const auto scores = evaluate(*loaded.model, tasks, sets, options.eval_batch_size);
-  std::cout << (options.json ? json_text(scores_to_json(scores)) : scores_table(scores));
+  const Evaluation evaluation =
+      evaluate(*loaded.model, loaded.description, *loaded.tokenizer, sets, options.eval_batch_size);
+  if (!options.output_dir.empty()) {
+    make_directories(options.output_dir);
+    write_answers(options.output_dir, tasks, evaluation.answers);
+  }
+  std::cout << (options.json ? json_text(scores_to_json(evaluation.scores))
+                             : scores_table(evaluation.scores));
   return 0;
 }
 
@@ -67,6 +77,8 @@ Command add_eval_command(CLI::App& program) {
   app->add_option("--data_dir", options->data_dir, "folder of GLUE's tasks");
   app->add_option("--task_file", options->task_file, "your own tasks, if their files have moved");
   app->add_option("--cache_dir", options->cache_dir, "where converted texts are kept");
+  app->add_option("--output_dir", options->output_dir,
+                  "where the answers of span tasks are written: predictions.json and others");
   app->add_option("--eval_batch_size", options->eval_batch_size, "rows of a batch")
       ->check(CLI::Range(1, 1 << 20));
   app->add_option("--precision", options->precision, "fp32, bf16 or auto");

@@ -20,9 +20,34 @@ void add_data_options(CLI::App& app, TrainOptions& o) {
       ->group("Data");
   app.add_option("--task_id", o.task_id, "task of --tasks single, 0 to 7 in the order above")
       ->group("Data");
+  app.add_option(
+         "--kind", o.kind,
+         "a single task without a task file: span (SQuAD's JSON) or multiple_choice (SWAG's "
+         "CSV, or JSONL)")
+      ->group("Data");
+  app.add_option("--train_file", o.train_file, "training data of --kind")->group("Data");
+  app.add_option("--dev_file", o.dev_file, "development data of --kind")->group("Data");
+  app.add_option("--task_name", o.task_name, "name of --kind's task; default: squad or swag")
+      ->group("Data");
   app.add_option("--max_seq_length", o.max_seq_length, "longer texts are cut")->group("Data");
   app.add_option("--cache_dir", o.cache_dir, "where converted texts are kept; empty: nowhere")
       ->group("Data");
+}
+
+void add_span_options(CLI::App& app, SpanOptions& o) {
+  const auto group = "Question answering (--kind span)";
+  app.add_option("--doc_stride", o.doc_stride, "tokens from one part of a long context to the next")
+      ->group(group);
+  app.add_option("--max_query_length", o.max_query_length, "longer questions are cut")
+      ->group(group);
+  app.add_option("--max_answer_length", o.max_answer_length, "tokens of an answer")->group(group);
+  app.add_option("--n_best_size", o.n_best_size, "answers kept for each question")->group(group);
+  app.add_flag("--version_2_with_negative", o.unanswerable,
+               "questions may have no answer (SQuAD v2.0)")
+      ->group(group);
+  app.add_option("--null_score_diff_threshold", o.null_threshold,
+                 "no answer, if that is better than the best span by more than this")
+      ->group(group);
 }
 
 void add_model_options(CLI::App& app, TrainOptions& o) {
@@ -110,6 +135,7 @@ Command add_train_command(CLI::App& program) {
   auto options = std::make_shared<TrainOptions>();
   CLI::App* app = program.add_subcommand("train", "train one model on one or many tasks");
   add_data_options(*app, *options);
+  add_span_options(*app, options->span);
   add_model_options(*app, *options);
   add_training_options(*app, *options);
   add_run_options(*app, *options);
@@ -120,6 +146,8 @@ Command add_train_command(CLI::App& program) {
       "      --adapter pals --sample anneal --output_dir runs/three\n"
       "  pals train --task_file mine.json --init_checkpoint minilm --adapter low_rank \\\n"
       "      --output_dir runs/mine\n"
+      "  pals train --kind span --train_file train-v1.1.json --dev_file dev-v1.1.json \\\n"
+      "      --max_seq_length 384 --init_checkpoint minilm --output_dir runs/squad\n"
       "  pals train --config runs/three/run_config.json --seed 7 --output_dir runs/again");
   return {app, [options] {
             const TrainResult result = train(*options);

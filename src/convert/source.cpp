@@ -100,7 +100,9 @@ std::vector<HeadSpec> heads_in(const TensorFile& file, const std::string& where)
       heads.resize(index + 1);
       found.resize(index + 1, false);
     }
-    if (rest.ends_with(".classifier.weight") && entry.shape.size() == 2) {
+    const bool span = rest.ends_with(".qa_outputs.weight");
+    if ((span || rest.ends_with(".classifier.weight")) && entry.shape.size() == 2) {
+      if (span) heads[index].kind = TaskKind::kSpan;
       heads[index].num_outputs = entry.shape[0];
       found[index] = true;
     }
@@ -125,7 +127,9 @@ std::vector<Task> named_tasks(const ConvertOptions& options, const std::vector<H
   }
   std::vector<std::string> problems;
   for (size_t i = 0; i < tasks.size(); ++i) {
-    if (tasks[i].num_outputs() == heads[i].num_outputs) continue;
+    const bool same_place =
+        (tasks[i].kind == TaskKind::kSpan) == (heads[i].kind == TaskKind::kSpan);
+    if (same_place && tasks[i].num_outputs() == heads[i].num_outputs) continue;
     problems.push_back(concat("task ", i, " (", tasks[i].name, ") has ", tasks[i].num_outputs(),
                               " outputs, the head ", heads[i].num_outputs));
   }

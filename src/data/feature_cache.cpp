@@ -3,11 +3,13 @@
 #include <atomic>
 #include <cstdlib>
 #include <ios>
+#include <utility>
 
 #include "base/error.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "data/task_features.h"
 #include "tasks/reader.h"
 
 namespace pals {
@@ -21,6 +23,12 @@ class KeyHasher {
     const std::string text = concat(value);
     hasher_.update(concat(text.size(), ":"));
     hasher_.update(text);
+  }
+
+  void add(const SpanOptions& span) {
+    add(span.doc_stride);
+    add(span.max_query_length);
+    add(span.unanswerable);
   }
 
   void add(const std::optional<Column>& column) {
@@ -55,6 +63,11 @@ std::string feature_key(const Task& task, const DataFile& file, const std::strin
   key.add(file.text_b);
   key.add(file.label);
   key.add(file.required_columns.value_or(-1));
+  key.add(file.choices.size());
+  for (const Column& choice : file.choices) key.add(std::optional<Column>(choice));
+  key.add(task.span);
+  // Questions whose answers are not found are left out of training only.
+  if (task.kind == TaskKind::kSpan) key.add(file.is_training());
   return key.hex();
 }
 
@@ -87,7 +100,7 @@ FeatureRequest::FeatureRequest(const Task& task, const DataFile& file, const std
     : path(data_path(file, base_dir)),
       file_hash(hash_of(task, file, base_dir)),
       key(feature_key(task, file, file_hash, tokenizer, max_seq_length)),
-      limits{static_cast<int64_t>(tokenizer.vocabulary().size()), max_seq_length,
+      limits{static_cast<int64_t>(tokenizer.vocabulary().size()), max_seq_length, task.kind,
              task.num_outputs()} {
   if (max_seq_length < kMinSeqLength) {
     fail_usage("max_seq_length is ", max_seq_length, "; it must be at least ", kMinSeqLength);
@@ -131,9 +144,8 @@ FeaturesPtr load_features(const Task& task, const DataFile& file, const std::str
                           const std::string& cache_dir, int threads) {
   const FeatureRequest request(task, file, base_dir, tokenizer, max_seq_length);
   if (FeaturesPtr cached = find_features(request, cache_dir)) return cached;
-  const ExampleSet set = read_examples(task, file, base_dir);
-  FeatureSet features = make_features(set.examples, tokenizer, max_seq_length, threads);
-  features.skipped = set.skipped;
+  FeatureSet features = make_task_features(task, file, read_examples(task, file, base_dir),
+                                           tokenizer, max_seq_length, threads);
   keep_features(request, features, cache_dir);
   return std::make_shared<const FeatureSet>(std::move(features));
 }

@@ -40,7 +40,7 @@ TEST_F(FeatureCache, KeepsWhatItMade) {
   EXPECT_EQ(find_features(request(), cache_.path()), nullptr);
   const FeaturesPtr made = load();
   ASSERT_EQ(made->num_rows(), 3);
-  EXPECT_EQ(made->labels, (std::vector<int32_t>{1, 0, 0}));
+  EXPECT_EQ(made->targets, (std::vector<Target>{{.label = 1}, {.label = 0}, {.label = 0}}));
   EXPECT_EQ(made->row_offsets, (std::vector<int64_t>{0, 5, 8, 16}));
   const FeaturesPtr found = find_features(request(), cache_.path());
   ASSERT_NE(found, nullptr);
@@ -147,9 +147,9 @@ TEST_F(FeatureCache, BelievesNoContentEvenWithARightChecksum) {
   refuses([](FeatureSet& set) { set.row_offsets[3] = 15; });
   refuses([](FeatureSet& set) { set.first_lengths[0] = 0; });
   refuses([](FeatureSet& set) { set.first_lengths[0] = 6; });
-  refuses([](FeatureSet& set) { set.labels[1] = 2; });
-  refuses([](FeatureSet& set) { set.labels[1] = -2; });
-  refuses([](FeatureSet& set) { set.values[1] = std::numeric_limits<float>::quiet_NaN(); });
+  refuses([](FeatureSet& set) { set.targets[1].label = 2; });
+  refuses([](FeatureSet& set) { set.targets[1].label = -2; });
+  refuses([](FeatureSet& set) { set.targets[1].value = std::numeric_limits<float>::quiet_NaN(); });
   refuses([](FeatureSet& set) { set.skipped = -1; });
 
   // Rows longer than asked for, files of other text, sizes that overflow.

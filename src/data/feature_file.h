@@ -14,7 +14,8 @@ namespace pals {
 struct FeatureLimits {
   int64_t vocab_size = 0;      ///< token ids lie in [0, vocab_size)
   int64_t max_seq_length = 0;  ///< the longest row
-  int64_t num_labels = 0;      ///< labels lie in [-1, num_labels)
+  TaskKind kind = TaskKind::kClassification;
+  int64_t num_labels = 0;  ///< labels lie in [-1, num_labels); in multiple choice: [-1, choices)
 };
 
 /// The first part of a feature file. Native byte order: a cache stays on its machine, and `version`
@@ -25,15 +26,16 @@ struct FeatureFileHeader {
   uint32_t reserved = 0;
   char key[32] = {};       ///< what it was made from (feature_key)
   char checksum[32] = {};  ///< content_hash of header (with this field zero) and payload
+  uint64_t num_examples = 0;
   uint64_t num_rows = 0;
   uint64_t num_tokens = 0;
   uint64_t num_skipped = 0;
 };
-static_assert(sizeof(FeatureFileHeader) == 104);
+static_assert(sizeof(FeatureFileHeader) == 112);
 
 /// Raise it when the reader, the tokenizer, truncation or this format changes what a file holds:
 /// caches of other versions are not found any more.
-inline constexpr uint32_t kFeatureVersion = 1;
+inline constexpr uint32_t kFeatureVersion = 2;
 
 /// Writes `features` to `path`, aside and renamed. `key` has 32 characters. Throws Error if the
 /// file cannot be written.

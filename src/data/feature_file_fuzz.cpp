@@ -9,14 +9,14 @@
 
 namespace {
 
-constexpr pals::FeatureLimits kLimits{100, 16, 3};
+constexpr pals::FeatureLimits kLimits{100, 16, pals::TaskKind::kMultipleChoice, 3};
 
 void read_it(const std::string& bytes, std::string_view key) {
   try {
     const pals::FeatureSet features = pals::parse_feature_file(bytes, key, kLimits);
     pals::PackedBatch batch;
-    for (int64_t row = 0; row < features.num_rows(); ++row) {
-      pals::append_row(features, row, 0, row, batch);
+    for (int64_t i = 0; i < features.num_examples(); ++i) {
+      pals::append_example(features, i, 0, features.first_row(i), batch);
     }
     for (const int32_t id : batch.token_ids) {
       if (id < 0 || id >= kLimits.vocab_size) std::abort();

@@ -8,26 +8,30 @@
 #include "base/log.h"
 #include "data/feature_cache.h"
 #include "data/parallel.h"
+#include "data/task_features.h"
 #include "tasks/reader.h"
 
 namespace pals {
 namespace {
 
-/// Passes the exception in hand on to whoever waits, unless they were served before.
-template <typename T>
-void pass_on_exception(std::promise<T>& promise) {
+/// Serves a promise, unless it was served before.
+template <typename Promise, typename Serve>
+void serve_once(Promise& promise, const Serve& serve) {
   try {
-    promise.set_exception(std::current_exception());
+    serve(promise);
   } catch (const std::future_error&) {
   }
 }
 
-// The rows that a reader leaves out (those of another width in QQP) are not passed over in silence.
+// What is left out (rows of another width in QQP, questions whose answer is not in the context) is
+// not passed over in silence.
 void report_skipped(const FeatureJob& job, int64_t skipped) {
   if (skipped == 0) return;
-  log_warning(concat(job.task.name, " ", job.file.split, ": ", skipped,
-                     skipped == 1 ? " row" : " rows", " of ", job.file.path,
-                     " skipped for their number of columns"));
+  const bool span = job.task.kind == TaskKind::kSpan;
+  log_warning(
+      concat(job.task.name, " ", job.file.split, ": ", skipped, span ? " question" : " row",
+             skipped == 1 ? "" : "s", " of ", job.file.path, " skipped for ",
+             span ? "answers that do not stand where they should" : "their number of columns"));
 }
 
 }  // namespace
@@ -48,7 +52,8 @@ FeatureStore::FeatureStore(std::vector<FeatureJob> jobs, const Tokenizer& tokeni
   for (FeatureJob& job : jobs) {
     Entry& entry = entries_.emplace_back();
     entry.job = std::move(job);
-    entry.rows = entry.rows_promise.get_future().share();
+    entry.read = entry.read_promise.get_future().share();
+    entry.examples = entry.examples_promise.get_future().share();
     entry.features = entry.features_promise.get_future().share();
   }
   worker_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
@@ -56,12 +61,32 @@ FeatureStore::FeatureStore(std::vector<FeatureJob> jobs, const Tokenizer& tokeni
 
 FeatureStore::~FeatureStore() = default;
 
-int64_t FeatureStore::num_rows(int64_t job) const {
-  return entries_.at(static_cast<size_t>(job)).rows.get();
+void FeatureStore::wait_until_read(int64_t job) const {
+  entries_.at(static_cast<size_t>(job)).read.get();
+}
+
+int64_t FeatureStore::num_examples(int64_t job) const {
+  return entries_.at(static_cast<size_t>(job)).examples.get();
 }
 
 FeaturesFuture FeatureStore::features(int64_t job) const {
   return entries_.at(static_cast<size_t>(job)).features;
+}
+
+void FeatureStore::give(Entry& entry, FeaturesPtr features) {
+  report_skipped(entry.job, features->skipped);
+  serve_once(entry.read_promise, [](auto& promise) { promise.set_value(); });
+  serve_once(entry.examples_promise,
+             [&](auto& promise) { promise.set_value(features->num_examples()); });
+  serve_once(entry.features_promise, [&](auto& promise) { promise.set_value(features); });
+}
+
+/// Passes the exception in hand on to whoever waits.
+void FeatureStore::give_exception(Entry& entry) {
+  const auto pass_on = [](auto& promise) { promise.set_exception(std::current_exception()); };
+  serve_once(entry.read_promise, pass_on);
+  serve_once(entry.examples_promise, pass_on);
+  serve_once(entry.features_promise, pass_on);
 }
 
 void FeatureStore::run(const std::stop_token& stop) {
@@ -79,33 +104,31 @@ void FeatureStore::run(const std::stop_token& stop) {
       const FeatureJob& job = entry.job;
       FeatureRequest request(job.task, job.file, job.base_dir, tokenizer_, max_seq_length_);
       if (FeaturesPtr cached = find_features(request, cache_dir_)) {
-        report_skipped(job, cached->skipped);
-        entry.rows_promise.set_value(cached->num_rows());
-        entry.features_promise.set_value(std::move(cached));
+        give(entry, std::move(cached));
         return;
       }
       ExampleSet set = read_examples(job.task, job.file, job.base_dir);
-      report_skipped(job, set.skipped);
-      entry.rows_promise.set_value(static_cast<int64_t>(set.examples.size()));
+      entry.read_promise.set_value();
+      if (job.task.kind != TaskKind::kSpan) {
+        entry.examples_promise.set_value(static_cast<int64_t>(set.examples.size()));
+      }
       pending[static_cast<size_t>(i)].emplace(Pending{std::move(request), std::move(set)});
     } catch (...) {
-      pass_on_exception(entry.rows_promise);
-      pass_on_exception(entry.features_promise);
+      give_exception(entry);
     }
   });
 
   for (size_t i = 0; i < entries_.size(); ++i) {
     if (!pending[i]) continue;
     try {
-      FeatureSet features =
-          make_features(pending[i]->set.examples, tokenizer_, max_seq_length_, threads_, stop);
-      features.skipped = pending[i]->set.skipped;
+      const FeatureJob& job = entries_[i].job;
+      const auto features = std::make_shared<const FeatureSet>(make_task_features(
+          job.task, job.file, pending[i]->set, tokenizer_, max_seq_length_, threads_, stop));
       pending[i]->set = {};
-      const auto shared = std::make_shared<const FeatureSet>(std::move(features));
-      entries_[i].features_promise.set_value(shared);
-      keep_features(pending[i]->request, *shared, cache_dir_);
+      give(entries_[i], features);
+      keep_features(pending[i]->request, *features, cache_dir_);
     } catch (...) {
-      pass_on_exception(entries_[i].features_promise);
+      give_exception(entries_[i]);
     }
   }
 }

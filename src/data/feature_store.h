@@ -26,8 +26,9 @@ struct FeatureJob {
 };
 
 /// Loads the features of its jobs in the background: first each file is looked up in the cache or
-/// read, in which its number of rows comes out (samplers need all of them before the first step);
-/// then the texts of those not cached are encoded, in the order of the jobs. Put first what is
+/// read, in which its number of examples comes out (samplers need all of them before the first
+/// step); then the texts of those not cached are encoded, in the order of the jobs. Only then is it
+/// known into how many rows, each an example, a span task's questions are cut. Put first what is
 /// needed first. Of the files not cached, all texts are in memory at once, each until it is
 /// encoded.
 class FeatureStore {
@@ -44,9 +45,12 @@ class FeatureStore {
 
   int64_t num_jobs() const { return static_cast<int64_t>(entries_.size()); }
 
-  /// Rows of a job's file, skipped ones not counted. Waits until the file is read; throws Error if
-  /// it cannot be.
-  int64_t num_rows(int64_t job) const;
+  /// Waits until a job's file is read; throws Error if it cannot be.
+  void wait_until_read(int64_t job) const;
+
+  /// Examples of a job's file, skipped ones not counted. Waits until they are known; throws Error
+  /// if the file cannot be read.
+  int64_t num_examples(int64_t job) const;
 
   /// The features of a job, sooner or later; get() throws what went wrong. Valid beyond the store.
   FeaturesFuture features(int64_t job) const;
@@ -54,13 +58,17 @@ class FeatureStore {
  private:
   struct Entry {
     FeatureJob job;
-    std::promise<int64_t> rows_promise;
+    std::promise<void> read_promise;
+    std::promise<int64_t> examples_promise;
     std::promise<FeaturesPtr> features_promise;
-    std::shared_future<int64_t> rows;
+    std::shared_future<void> read;
+    std::shared_future<int64_t> examples;
     FeaturesFuture features;
   };
 
   void run(const std::stop_token& stop);
+  static void give(Entry& entry, FeaturesPtr features);
+  static void give_exception(Entry& entry);
 
   std::vector<Entry> entries_;
   const Tokenizer& tokenizer_;

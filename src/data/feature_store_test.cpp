@@ -35,7 +35,7 @@ TEST(FeatureStore, LoadsAllItsJobsColdAndCached) {
     const FeatureStore store(jobs, tokenizer, 16, cache.path(), 3);
     ASSERT_EQ(store.num_jobs(), 6);
     for (int64_t i = 5; i >= 0; --i) {
-      EXPECT_EQ(store.num_rows(i), i + 1);
+      EXPECT_EQ(store.num_examples(i), i + 1);
       const FeaturesPtr got = store.features(i).get();
       const FeatureJob& job = jobs[static_cast<size_t>(i)];
       EXPECT_EQ(*got, *load_features(job.task, job.file, job.base_dir, tokenizer, 16, ""));
@@ -52,7 +52,7 @@ TEST(FeatureStore, AFaultStaysWithItsJob) {
   const FeatureStore store(jobs, tokenizer, 16, cache.path());
   EXPECT_EQ(store.features(0).get()->num_rows(), 1);
   EXPECT_EQ(store.features(2).get()->num_rows(), 3);
-  EXPECT_THROW(store.num_rows(1), Error);
+  EXPECT_THROW(store.num_examples(1), Error);
   try {
     store.features(1).get();
     FAIL() << "no error";

@@ -11,17 +11,39 @@ namespace {
 // Rows that a thread encodes at a time: enough to make hand-over cheap, few enough to share evenly.
 constexpr int64_t kRowsPerChunk = 2048;
 
-struct Chunk {
-  std::vector<int32_t> token_ids;
-  std::vector<int32_t> lengths;
-  std::vector<int32_t> first_lengths;
-};
+/// `values`, counted from `base` on, behind those of `all`.
+void append_shifted(const std::vector<int64_t>& values, int64_t base, std::vector<int64_t>& all) {
+  for (auto value = values.begin() + 1; value != values.end(); ++value)
+    all.push_back(base + *value);
+}
 
-void append_ids(const int32_t* ids, int64_t length, int64_t first_length, int task, int64_t row_id,
-                int32_t label, float value, PackedBatch& batch) {
-  std::vector<int32_t> types(static_cast<size_t>(length), 1);
-  std::fill_n(types.begin(), first_length, 0);
-  batch.append(task, row_id, ids, types.data(), length, label, value);
+template <typename T>
+void append_all(const std::vector<T>& values, std::vector<T>& all) {
+  all.insert(all.end(), values.begin(), values.end());
+}
+
+void append_features(const FeatureSet& part, FeatureSet& all) {
+  append_shifted(part.group_offsets, all.num_rows(), all.group_offsets);
+  append_shifted(part.row_offsets, all.num_tokens(), all.row_offsets);
+  append_all(part.token_ids, all.token_ids);
+  append_all(part.first_lengths, all.first_lengths);
+  append_all(part.targets, all.targets);
+  all.skipped += part.skipped;
+}
+
+/// Adds an example, encoded, as one row or as a row for each choice.
+void encode_example(const Example& example, const Tokenizer& tokenizer, int max_seq_length,
+                    FeatureSet& features) {
+  if (example.choices.empty()) {
+    features.end_row(
+        encode_pair(tokenizer, example.text_a, example.text_b, max_seq_length, features.token_ids));
+  }
+  for (const std::string& choice : example.choices) {
+    // [CLS] context [SEP] start choice [SEP], as the original's run_swag.
+    features.end_row(encode_pair(tokenizer, example.text_a, concat(example.text_b, " ", choice),
+                                 max_seq_length, features.token_ids));
+  }
+  features.end_example({.label = example.label, .value = example.value});
 }
 
 }  // namespace
@@ -63,63 +85,89 @@ int32_t encode_pair(const Tokenizer& tokenizer, std::string_view text_a, std::st
   return first_length;
 }
 
-FeatureSet make_features(const std::vector<Example>& examples, const Tokenizer& tokenizer,
-                         int max_seq_length, int threads, const std::stop_token& stop) {
-  const auto num_rows = static_cast<int64_t>(examples.size());
-  const int64_t num_chunks = (num_rows + kRowsPerChunk - 1) / kRowsPerChunk;
-  std::vector<Chunk> chunks(static_cast<size_t>(num_chunks));
+void FeatureSet::end_row(int32_t first_length) {
+  row_offsets.push_back(num_tokens());
+  first_lengths.push_back(first_length);
+}
+
+void FeatureSet::end_example(const Target& target) {
+  group_offsets.push_back(num_rows());
+  targets.push_back(target);
+}
+
+FeatureSet collect_features(int64_t num_items, int64_t items_per_chunk, int threads,
+                            const std::stop_token& stop, const AppendFeatures& append) {
+  const int64_t num_chunks = (num_items + items_per_chunk - 1) / items_per_chunk;
+  std::vector<FeatureSet> chunks(static_cast<size_t>(num_chunks));
   parallel_for(num_chunks, threads, [&](int64_t c) {
     if (stop.stop_requested()) fail("making features was stopped");
-    Chunk& chunk = chunks[static_cast<size_t>(c)];
-    const int64_t last_row = std::min(num_rows, (c + 1) * kRowsPerChunk);
-    for (int64_t row = c * kRowsPerChunk; row < last_row; ++row) {
-      const Example& example = examples[static_cast<size_t>(row)];
-      const size_t before = chunk.token_ids.size();
-      chunk.first_lengths.push_back(
-          encode_pair(tokenizer, example.text_a, example.text_b, max_seq_length, chunk.token_ids));
-      chunk.lengths.push_back(static_cast<int32_t>(chunk.token_ids.size() - before));
+    const int64_t last = std::min(num_items, (c + 1) * items_per_chunk);
+    for (int64_t item = c * items_per_chunk; item < last; ++item) {
+      append(item, chunks[static_cast<size_t>(c)]);
     }
   });
-
-  size_t num_tokens = 0;
-  for (const Chunk& chunk : chunks) num_tokens += chunk.token_ids.size();
-  FeatureSet features;
-  features.token_ids.reserve(num_tokens);
-  features.row_offsets.reserve(examples.size() + 1);
-  features.first_lengths.reserve(examples.size());
-  for (Chunk& chunk : chunks) {
-    features.token_ids.insert(features.token_ids.end(), chunk.token_ids.begin(),
-                              chunk.token_ids.end());
-    features.first_lengths.insert(features.first_lengths.end(), chunk.first_lengths.begin(),
-                                  chunk.first_lengths.end());
-    for (const int32_t length : chunk.lengths) {
-      features.row_offsets.push_back(features.row_offsets.back() + length);
-    }
-    chunk = Chunk();  // the copy made, its memory is free for the next
+  size_t tokens = 0, rows = 0, examples = 0;
+  for (const FeatureSet& chunk : chunks) {
+    tokens += chunk.token_ids.size();
+    rows += chunk.first_lengths.size();
+    examples += chunk.targets.size();
   }
-  features.labels.reserve(examples.size());
-  features.values.reserve(examples.size());
-  for (const Example& example : examples) {
-    features.labels.push_back(example.label);
-    features.values.push_back(example.value);
+  FeatureSet features;
+  features.token_ids.reserve(tokens);
+  features.row_offsets.reserve(rows + 1);
+  features.first_lengths.reserve(rows);
+  features.group_offsets.reserve(examples + 1);
+  features.targets.reserve(examples);
+  for (FeatureSet& chunk : chunks) {
+    append_features(chunk, features);
+    chunk = FeatureSet();  // the copy made, its memory is free for the next
   }
   return features;
 }
 
-void append_row(const FeatureSet& features, int64_t row, int task, int64_t row_id,
-                PackedBatch& batch) {
-  const auto r = static_cast<size_t>(row);
-  append_ids(features.token_ids.data() + features.row_offsets[r], features.row_length(row),
-             features.first_lengths[r], task, row_id, features.labels[r], features.values[r],
-             batch);
+FeatureSet make_features(const std::vector<Example>& examples, const Tokenizer& tokenizer,
+                         int max_seq_length, int threads, const std::stop_token& stop) {
+  return collect_features(static_cast<int64_t>(examples.size()), kRowsPerChunk, threads, stop,
+                          [&](int64_t item, FeatureSet& features) {
+                            encode_example(examples[static_cast<size_t>(item)], tokenizer,
+                                           max_seq_length, features);
+                          });
+}
+
+void append_example(const FeatureSet& features, int64_t example, int task, int64_t first_row_id,
+                    PackedBatch& batch) {
+  const int64_t first_row = features.first_row(example);
+  const int64_t last_row = features.first_row(example + 1);
+  std::vector<int32_t> types;
+  for (int64_t row = first_row; row < last_row; ++row) {
+    const auto r = static_cast<size_t>(row);
+    const int32_t* ids = features.token_ids.data() + features.row_offsets[r];
+    const int64_t length = features.row_length(row);
+    const int64_t row_id = first_row_id + row - first_row;
+    types.assign(static_cast<size_t>(length), 1);
+    std::fill_n(types.begin(), features.first_lengths[r], 0);
+    if (row == first_row) {
+      batch.append(task, row_id, ids, types.data(), length,
+                   features.targets[static_cast<size_t>(example)]);
+    } else {
+      batch.append_choice(row_id, ids, types.data(), length);
+    }
+  }
 }
 
 void append_text(const Tokenizer& tokenizer, std::string_view text_a, std::string_view text_b,
                  int max_seq_length, int task, int64_t row_id, PackedBatch& batch) {
-  std::vector<int32_t> ids;
-  const int32_t first_length = encode_pair(tokenizer, text_a, text_b, max_seq_length, ids);
-  append_ids(ids.data(), static_cast<int64_t>(ids.size()), first_length, task, row_id, -1, 0.0F,
-             batch);
+  FeatureSet features;
+  features.end_row(encode_pair(tokenizer, text_a, text_b, max_seq_length, features.token_ids));
+  features.end_example({});
+  append_example(features, 0, task, row_id, batch);
+}
+
+void append_choices(const Tokenizer& tokenizer, const Example& question, int max_seq_length,
+                    int task, int64_t first_row_id, PackedBatch& batch) {
+  FeatureSet features;
+  encode_example(question, tokenizer, max_seq_length, features);
+  append_example(features, 0, task, first_row_id, batch);
 }
 
 }  // namespace pals

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <stop_token>
 #include <string_view>
@@ -13,23 +14,32 @@
 
 namespace pals {
 
-/// R rows of S tokens together, flattened.
+/// E examples: R rows of S tokens together, flattened. An example is one row, or, in multiple
+/// choice, a row for each choice.
 struct FeatureSet {
   std::vector<int32_t> token_ids;  ///< [S]
   std::vector<int64_t> row_offsets{
       0};  ///< [R+1], row r's tokens are [row_offsets[r], row_offsets[r+1])
   std::vector<int32_t>
-      first_lengths;            ///< [R] leading tokens of type 0; those after them are of type 1
-  std::vector<int32_t> labels;  ///< [R] class indices (-1: none)
-  std::vector<float> values;    ///< [R] regression targets
-  int64_t skipped = 0;          ///< rows of the file that its reader left out
+      first_lengths;  ///< [R] leading tokens of type 0; those after them are of type 1
+  std::vector<int64_t> group_offsets{
+      0};                       ///< [E+1], example e is rows [group_offsets[e], group_offsets[e+1])
+  std::vector<Target> targets;  ///< [E]
+  int64_t skipped = 0;          ///< of the file, left out by its reader or for want of an answer
 
   int64_t num_rows() const { return static_cast<int64_t>(row_offsets.size()) - 1; }
+  int64_t num_examples() const { return static_cast<int64_t>(targets.size()); }
   int64_t num_tokens() const { return static_cast<int64_t>(token_ids.size()); }
   int64_t row_length(int64_t row) const {
     const auto r = static_cast<size_t>(row);
     return row_offsets[r + 1] - row_offsets[r];
   }
+  int64_t first_row(int64_t example) const { return group_offsets[static_cast<size_t>(example)]; }
+
+  /// The tokens appended since the last row become a row.
+  void end_row(int32_t first_length);
+  /// The rows since the last example become an example.
+  void end_example(const Target& target);
 
   bool operator==(const FeatureSet&) const = default;
 };
@@ -46,18 +56,32 @@ inline constexpr int kMinSeqLength = 3;
 int32_t encode_pair(const Tokenizer& tokenizer, std::string_view text_a, std::string_view text_b,
                     int max_seq_length, std::vector<int32_t>& ids);
 
-/// Encodes all examples, on `threads` threads (0: all cores); the result does not depend on their
-/// number. Throws UsageError as encode_pair does, Error once `stop` is requested.
+/// Adds the item of that number to a set of features.
+using AppendFeatures = std::function<void(int64_t item, FeatureSet& features)>;
+
+/// The features of `num_items` items, `items_per_chunk` at a time on `threads` threads (0: all
+/// cores); the result does not depend on their number. Throws Error once `stop` is requested.
+FeatureSet collect_features(int64_t num_items, int64_t items_per_chunk, int threads,
+                            const std::stop_token& stop, const AppendFeatures& append);
+
+/// Encodes all examples, of texts and pairs or of choices, as collect_features does. Throws
+/// UsageError as encode_pair does.
 FeatureSet make_features(const std::vector<Example>& examples, const Tokenizer& tokenizer,
                          int max_seq_length, int threads = 0, const std::stop_token& stop = {});
 
-/// Appends a row of `features` to `batch`. Rows must come sorted by task.
-void append_row(const FeatureSet& features, int64_t row, int task, int64_t row_id,
-                PackedBatch& batch);
+/// Appends an example of `features` to `batch`; its rows are numbered from `first_row_id` on.
+/// Examples must come sorted by task.
+void append_example(const FeatureSet& features, int64_t example, int task, int64_t first_row_id,
+                    PackedBatch& batch);
 
 /// Encodes one text (text_b empty) or pair for prediction and appends it to `batch`, without a
-/// label.
+/// target.
 void append_text(const Tokenizer& tokenizer, std::string_view text_a, std::string_view text_b,
                  int max_seq_length, int task, int64_t row_id, PackedBatch& batch);
+
+/// Encodes a question of multiple choice for prediction, with its text_a, text_b and choices, and
+/// appends it to `batch`: a row for each choice, numbered from `first_row_id` on.
+void append_choices(const Tokenizer& tokenizer, const Example& question, int max_seq_length,
+                    int task, int64_t first_row_id, PackedBatch& batch);
 
 }  // namespace pals

@@ -92,16 +92,16 @@ TEST(Features, ThreadsDoNotChangeTheResult) {
   PackedBatch direct;
   for (int64_t row = 4000; row < 4100; ++row) {
     const Example& example = examples[static_cast<size_t>(row)];
-    append_row(one, row, 2, row - 4000, batch);
+    append_example(one, row, 2, row - 4000, batch);
     append_text(tokenizer, example.text_a, example.text_b, 16, 2, row - 4000, direct);
-    EXPECT_EQ(batch.labels.back(), example.label);
-    EXPECT_EQ(batch.values.back(), example.value);
+    EXPECT_EQ(batch.targets.back().label, example.label);
+    EXPECT_EQ(batch.targets.back().value, example.value);
   }
   EXPECT_EQ(batch.token_ids, direct.token_ids);
   EXPECT_EQ(batch.token_type_ids, direct.token_type_ids);
   EXPECT_EQ(batch.cu_seqlens, direct.cu_seqlens);
   EXPECT_EQ(batch.row_ids, direct.row_ids);
-  EXPECT_EQ(direct.labels.back(), -1);
+  EXPECT_EQ(direct.targets.back().label, -1);
 }
 
 TEST(Features, TypesAreZeroThenOne) {

@@ -15,9 +15,9 @@ namespace {
 // Keeps the shuffles apart from other uses of the run's seed.
 constexpr uint64_t kShuffleSalt = 0x73687566666c6531;  // "shuffle1"
 
-/// The order of the rows of one pass over a task.
-std::vector<uint32_t> shuffled_rows(int64_t num_rows, uint64_t seed, int task, int64_t pass) {
-  std::vector<uint32_t> order(static_cast<size_t>(num_rows));
+/// The order of the examples of one pass over a task.
+std::vector<uint32_t> shuffled_examples(int64_t count, uint64_t seed, int task, int64_t pass) {
+  std::vector<uint32_t> order(static_cast<size_t>(count));
   std::iota(order.begin(), order.end(), 0U);
   Random random(mix64(mix64(seed ^ kShuffleSalt) + static_cast<uint64_t>(task)),
                 static_cast<uint64_t>(pass));
@@ -46,7 +46,7 @@ TrainingLoader::TrainingLoader(std::vector<FeaturesFuture> features, TaskSampler
   }
   for (const int64_t size : sampler_.sizes()) {
     if (size > UINT32_MAX)
-      fail("a task has ", size, " training rows; at most 2^32 - 1 are possible");
+      fail("a task has ", size, " training examples; at most 2^32 - 1 are possible");
   }
   worker_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
 }
@@ -101,19 +101,19 @@ const FeatureSet& TrainingLoader::wait_for(int task, const std::stop_token& stop
 TrainingBatch TrainingLoader::prepare(int64_t step, const std::stop_token& stop) {
   const int task = sampler_.task_at(step);
   const FeatureSet& features = wait_for(task, stop);
-  const int64_t num_rows = sampler_.sizes()[static_cast<size_t>(task)];
-  if (features.num_rows() != num_rows) {
-    fail("task ", task + 1, " has ", features.num_rows(), " training rows, but ", num_rows,
-         " were counted before; do its files change?");
+  const int64_t num_examples = sampler_.sizes()[static_cast<size_t>(task)];
+  if (features.num_examples() != num_examples) {
+    fail("task ", task + 1, " has ", features.num_examples(), " training examples, but ",
+         num_examples, " were counted before; do its files change?");
   }
 
   Position& position = positions_[static_cast<size_t>(task)];
-  const int64_t batches_per_pass = steps_per_pass(num_rows, options_.batch_size);
+  const int64_t batches_per_pass = steps_per_pass(num_examples, options_.batch_size);
   const int64_t pass = position.batches_drawn / batches_per_pass;
   const int64_t first = position.batches_drawn % batches_per_pass * options_.batch_size;
   const int64_t task_step = position.batches_drawn++;
   if (position.shuffled_pass != pass) {
-    position.order = shuffled_rows(num_rows, options_.seed, task, pass);
+    position.order = shuffled_examples(num_examples, options_.seed, task, pass);
     position.shuffled_pass = pass;
   }
 
@@ -121,51 +121,63 @@ TrainingBatch TrainingLoader::prepare(int64_t step, const std::stop_token& stop)
   batch.step = step;
   batch.task = task;
   batch.task_step = task_step;
-  batch.num_rows = std::min(options_.batch_size, num_rows - first);
+  batch.num_examples = std::min(options_.batch_size, num_examples - first);
   const int64_t micro_size = options_.batch_size / options_.accumulation_steps;
-  for (int64_t row = 0; row < batch.num_rows; ++row) {
-    if (row % micro_size == 0) batch.micro_batches.emplace_back();
-    append_row(features, position.order[static_cast<size_t>(first + row)], task, row,
-               batch.micro_batches.back());
+  int64_t rows_before = 0;  // in the micro batches that are full
+  for (int64_t i = 0; i < batch.num_examples; ++i) {
+    if (i % micro_size == 0) {
+      if (i > 0) rows_before += batch.micro_batches.back().num_rows();
+      batch.micro_batches.emplace_back();
+    }
+    PackedBatch& micro = batch.micro_batches.back();
+    append_example(features, position.order[static_cast<size_t>(first + i)], task,
+                   rows_before + micro.num_rows(), micro);
   }
   return batch;
 }
 
-EvaluationLoader::EvaluationLoader(std::vector<EvaluationSource> sources, int64_t rows_per_batch)
-    : sources_(std::move(sources)), rows_per_batch_(rows_per_batch), first_row_ids_{0} {
-  if (rows_per_batch < 1) {
-    fail_usage("the evaluation batch size is ", rows_per_batch, "; it must be at least 1");
+EvaluationLoader::EvaluationLoader(std::vector<EvaluationSource> sources,
+                                   int64_t examples_per_batch)
+    : sources_(std::move(sources)), examples_per_batch_(examples_per_batch), first_row_ids_{0} {
+  if (examples_per_batch < 1) {
+    fail_usage("the evaluation batch size is ", examples_per_batch, "; it must be at least 1");
   }
-  std::vector<int64_t> lengths;
-  std::vector<int> tasks;
-  for (const EvaluationSource& source : sources_) {
-    const int64_t rows = source.features->num_rows();
-    first_row_ids_.push_back(first_row_ids_.back() + rows);
-    for (int64_t row = 0; row < rows; ++row) lengths.push_back(source.features->row_length(row));
-    tasks.insert(tasks.end(), static_cast<size_t>(rows), source.task);
+  for (size_t s = 0; s < sources_.size(); ++s) {
+    const FeatureSet& features = *sources_[s].features;
+    first_row_ids_.push_back(first_row_ids_.back() + features.num_rows());
+    for (int64_t e = 0; e < features.num_examples(); ++e) order_.push_back({s, e});
   }
-  order_.resize(lengths.size());
-  std::iota(order_.begin(), order_.end(), int64_t{0});
-  const auto length_of = [&](int64_t id) { return lengths[static_cast<size_t>(id)]; };
-  const auto task_of = [&](int64_t id) { return tasks[static_cast<size_t>(id)]; };
-  std::stable_sort(order_.begin(), order_.end(),
-                   [&](int64_t a, int64_t b) { return length_of(a) > length_of(b); });
+  std::stable_sort(order_.begin(), order_.end(), [this](const Place& a, const Place& b) {
+    return longest_row(a) > longest_row(b);
+  });
   for (int64_t i = 0; i < num_batches(); ++i) {
-    const auto first = order_.begin() + i * rows_per_batch_;
-    const auto last = order_.begin() + std::min((i + 1) * rows_per_batch_, num_rows());
-    std::stable_sort(first, last, [&](int64_t a, int64_t b) { return task_of(a) < task_of(b); });
+    const auto first = order_.begin() + i * examples_per_batch_;
+    const auto last = order_.begin() + std::min((i + 1) * examples_per_batch_, num_examples());
+    std::stable_sort(first, last, [this](const Place& a, const Place& b) {
+      return sources_[a.source].task < sources_[b.source].task;
+    });
   }
+}
+
+int64_t EvaluationLoader::longest_row(const Place& place) const {
+  const FeatureSet& features = *sources_[place.source].features;
+  int64_t longest = 0;
+  for (int64_t row = features.first_row(place.example); row < features.first_row(place.example + 1);
+       ++row) {
+    longest = std::max(longest, features.row_length(row));
+  }
+  return longest;
 }
 
 PackedBatch EvaluationLoader::batch(int64_t i) const {
   if (i < 0 || i >= num_batches()) throw std::out_of_range("EvaluationLoader::batch");
   PackedBatch batch;
-  const int64_t last = std::min((i + 1) * rows_per_batch_, num_rows());
-  for (int64_t at = i * rows_per_batch_; at < last; ++at) {
-    const int64_t row_id = order_[static_cast<size_t>(at)];
-    const Row place = row(row_id);
-    const EvaluationSource& source = sources_[static_cast<size_t>(place.source)];
-    append_row(*source.features, place.row, source.task, row_id, batch);
+  const int64_t last = std::min((i + 1) * examples_per_batch_, num_examples());
+  for (int64_t at = i * examples_per_batch_; at < last; ++at) {
+    const Place& place = order_[static_cast<size_t>(at)];
+    const EvaluationSource& source = sources_[place.source];
+    const int64_t row_id = first_row_ids_[place.source] + source.features->first_row(place.example);
+    append_example(*source.features, place.example, source.task, row_id, batch);
   }
   return batch;
 }

@@ -17,17 +17,17 @@
 
 namespace pals {
 
-/// What one optimizer step trains on: rows of one task.
+/// What one optimizer step trains on: examples of one task.
 struct TrainingBatch {
   int64_t step = 0;
   int task = 0;
-  int64_t task_step = 0;  ///< steps before this one that took the same task
-  int64_t num_rows = 0;  ///< of all micro batches together; row_ids are 0 .. num_rows-1 across them
+  int64_t task_step = 0;     ///< steps before this one that took the same task
+  int64_t num_examples = 0;  ///< of all micro batches together; row_ids count from 0 across them
   std::vector<PackedBatch> micro_batches;  ///< never empty ones: a short batch may have fewer
 };
 
 struct TrainingLoaderOptions {
-  int64_t batch_size = 32;         ///< rows of a step
+  int64_t batch_size = 32;         ///< examples of a step
   int64_t accumulation_steps = 1;  ///< micro batches of a step; must divide batch_size
   uint64_t seed = 42;
   int64_t first_step = 0;
@@ -36,12 +36,12 @@ struct TrainingLoaderOptions {
 };
 
 /// Hands out the steps' batches in order, prepared ahead on a background thread. A task's batches
-/// go through its rows pass by pass, each pass freshly shuffled; a pass's last batch may be short.
-/// What a step gets depends on (seed, sampler, batch_size, step) alone, so that a resumed run sees
-/// what an uninterrupted one would have.
+/// go through its examples pass by pass, each pass freshly shuffled; a pass's last batch may be
+/// short. What a step gets depends on (seed, sampler, batch_size, step) alone, so that a resumed
+/// run sees what an uninterrupted one would have.
 class TrainingLoader {
  public:
-  /// `features[t]` are the training rows of task t, sampler.sizes()[t] of them (ready or not: a
+  /// `features[t]` are the training examples of task t, sampler.sizes()[t] of them (ready or not: a
   /// step waits for its own task only). Throws UsageError for impossible sizes.
   TrainingLoader(std::vector<FeaturesFuture> features, TaskSampler sampler,
                  const TrainingLoaderOptions& options);
@@ -54,7 +54,7 @@ class TrainingLoader {
   TrainingBatch next();
 
  private:
-  /// Where a task stands: its pass in hand, and that pass's order of rows.
+  /// Where a task stands: its pass in hand, and that pass's order of examples.
   struct Position {
     int64_t batches_drawn = 0;
     int64_t shuffled_pass = -1;
@@ -78,15 +78,15 @@ class TrainingLoader {
   std::jthread worker_;  // last: it uses all of the above
 };
 
-/// Rows to evaluate: those of one file of one task.
+/// Examples to evaluate: those of one file of one task.
 struct EvaluationSource {
   int task = 0;
   FeaturesPtr features;
 };
 
-/// All rows of its sources in batches of rows of like length, the longest first (so that memory is
-/// short at once or not at all). Rows of several tasks mix; a row's row_id is its place in the
-/// sources' rows laid end to end.
+/// All examples of its sources in batches of examples of like length, the longest first (so that
+/// memory is short at once or not at all). Examples of several tasks mix; a row's row_id is its
+/// place in the sources' rows laid end to end.
 class EvaluationLoader {
  public:
   /// Where a row comes from.
@@ -95,11 +95,12 @@ class EvaluationLoader {
     int64_t row = 0;
   };
 
-  /// Throws UsageError if rows_per_batch < 1.
-  EvaluationLoader(std::vector<EvaluationSource> sources, int64_t rows_per_batch);
+  /// Throws UsageError if examples_per_batch < 1.
+  EvaluationLoader(std::vector<EvaluationSource> sources, int64_t examples_per_batch);
 
   int64_t num_rows() const { return first_row_ids_.back(); }
-  int64_t num_batches() const { return steps_per_pass(num_rows(), rows_per_batch_); }
+  int64_t num_examples() const { return static_cast<int64_t>(order_.size()); }
+  int64_t num_batches() const { return steps_per_pass(num_examples(), examples_per_batch_); }
 
   /// Batch i in [0, num_batches()). Safe from several threads.
   PackedBatch batch(int64_t i) const;
@@ -111,10 +112,17 @@ class EvaluationLoader {
   }
 
  private:
+  struct Place {
+    size_t source;
+    int64_t example;
+  };
+
+  int64_t longest_row(const Place& place) const;
+
   std::vector<EvaluationSource> sources_;
-  int64_t rows_per_batch_;
+  int64_t examples_per_batch_;
   std::vector<int64_t> first_row_ids_;  ///< one more than sources
-  std::vector<int64_t> order_;          ///< row ids, batch after batch
+  std::vector<Place> order_;            ///< batch after batch
 };
 
 }  // namespace pals

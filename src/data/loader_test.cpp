@@ -37,7 +37,7 @@ std::vector<int64_t> rows_of(const TrainingBatch& batch) {
       rows.push_back(micro.token_ids[start] - batch.task * kTaskIds);
     }
   }
-  EXPECT_EQ(static_cast<int64_t>(rows.size()), batch.num_rows);
+  EXPECT_EQ(static_cast<int64_t>(rows.size()), batch.num_examples);
   return rows;
 }
 
@@ -148,12 +148,11 @@ TEST(TrainingLoader, RowsKeepTheirTextsLabelsAndValues) {
   for (int64_t i = 0; i < 20; ++i) {
     const int32_t row =
         batch.token_ids[static_cast<size_t>(batch.cu_seqlens[static_cast<size_t>(i)])];
-    append_row(*features, row, 0, i, want);
+    append_example(*features, row, 0, i, want);
   }
   EXPECT_EQ(batch.token_ids, want.token_ids);
   EXPECT_EQ(batch.token_type_ids, want.token_type_ids);
-  EXPECT_EQ(batch.labels, want.labels);
-  EXPECT_EQ(batch.values, want.values);
+  EXPECT_EQ(batch.targets, want.targets);
 }
 
 TEST(TrainingLoader, StartsBeforeAllTasksAreReady) {
@@ -241,8 +240,8 @@ TEST(EvaluationLoader, CoversAllRowsOnceAndMapsThemBack) {
       EXPECT_EQ(batch.token_ids[static_cast<size_t>(batch.cu_seqlens[at])],
                 place.source * kTaskIds + place.row);
       EXPECT_EQ(length, sets[static_cast<size_t>(place.source)]->row_length(place.row));
-      EXPECT_EQ(batch.labels[at],
-                sets[static_cast<size_t>(place.source)]->labels[static_cast<size_t>(place.row)]);
+      EXPECT_EQ(batch.targets[at],
+                sets[static_cast<size_t>(place.source)]->targets[static_cast<size_t>(place.row)]);
       EXPECT_LE(length, last_shortest);
       shortest = std::min(shortest, length);
     }

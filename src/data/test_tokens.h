@@ -60,10 +60,9 @@ inline FeaturesPtr numbered_features(int64_t num_rows, int32_t first_id) {
     const int64_t length = 2 + row * 7 % 11;
     features->token_ids.push_back(first_id + static_cast<int32_t>(row));
     features->token_ids.insert(features->token_ids.end(), static_cast<size_t>(length - 1), 1);
-    features->row_offsets.push_back(features->num_tokens());
-    features->first_lengths.push_back(static_cast<int32_t>(1 + row % length));
-    features->labels.push_back(static_cast<int32_t>(row % 3));
-    features->values.push_back(static_cast<float>(row) / 4.0F);
+    features->end_row(static_cast<int32_t>(1 + row % length));
+    features->end_example(
+        {.label = static_cast<int32_t>(row % 3), .value = static_cast<float>(row) / 4.0F});
   }
   return features;
 }

@@ -12,22 +12,32 @@
 namespace pals {
 namespace {
 
-bool needs_values(Metric metric) {
-  return metric == Metric::kPearson || metric == Metric::kSpearman;
+double mean_of(const std::vector<AnswerScore>& answers, double AnswerScore::*score) {
+  double sum = 0.0;
+  for (const AnswerScore& answer : answers) sum += answer.*score;
+  return sum / static_cast<double>(answers.size());
 }
 
-double compute(Metric metric, const SplitPredictions& split) {
+/// How many examples were predicted.
+size_t count_of(const SplitPredictions& split) {
+  return split.labels.size() + split.label_values.size() + split.answers.size();
+}
+
+double compute(TaskKind kind, Metric metric, const SplitPredictions& split) {
   switch (metric) {
     case Metric::kAccuracy:
       return accuracy(split.labels, split.predictions);
     case Metric::kF1:
-      return f1_score(split.labels, split.predictions);
+      return kind == TaskKind::kSpan ? mean_of(split.answers, &AnswerScore::f1)
+                                     : f1_score(split.labels, split.predictions);
     case Metric::kMatthews:
       return matthews_correlation(split.labels, split.predictions);
     case Metric::kPearson:
       return pearson_correlation(split.label_values, split.predicted_values);
     case Metric::kSpearman:
       return spearman_correlation(split.label_values, split.predicted_values);
+    case Metric::kExactMatch:
+      return mean_of(split.answers, &AnswerScore::exact_match);
   }
   throw std::logic_error("unknown metric");
 }
@@ -44,19 +54,8 @@ std::string reported_name(Metric metric, const std::string& split) {
 void check_metrics(const Task& task) {
   if (task.metrics.empty()) fail("task ", task.name, ": it has no metric to be evaluated by");
   for (const Metric metric : task.metrics) {
-    const std::string name = metric_name(metric);
-    if (needs_values(metric) && task.kind != TaskKind::kRegression) {
-      fail("task ", task.name, ": the metric ", name,
-           " is for regression, but the task has classes; use accuracy, f1 or matthews");
-    }
-    if (!needs_values(metric) && task.kind == TaskKind::kRegression) {
-      fail("task ", task.name, ": the metric ", name,
-           " is for classes, but the task is regression; use pearson or spearman");
-    }
-    if (metric == Metric::kF1 && task.labels.size() != 2) {
-      fail("task ", task.name, ": the metric f1 needs 2 classes, the task has ", task.labels.size(),
-           "; use accuracy or matthews");
-    }
+    const std::string problem = metric_problem(metric, task);
+    if (!problem.empty()) fail("task ", task.name, ": ", problem);
   }
 }
 
@@ -66,11 +65,11 @@ TaskScores score_task(const Task& task, std::span<const SplitPredictions> splits
   scores.task = task.name;
   double loss_sum = 0.0;
   for (const SplitPredictions& split : splits) {
-    const size_t examples =
-        task.kind == TaskKind::kRegression ? split.label_values.size() : split.labels.size();
+    const size_t examples = count_of(split);
     if (examples == 0) fail("task ", task.name, ": ", split.split, " has no examples to evaluate");
     for (const Metric metric : task.metrics) {
-      scores.metrics.emplace_back(reported_name(metric, split.split), compute(metric, split));
+      scores.metrics.emplace_back(reported_name(metric, split.split),
+                                  compute(task.kind, metric, split));
     }
     loss_sum += split.loss * static_cast<double>(examples);
     scores.examples += static_cast<int64_t>(examples);

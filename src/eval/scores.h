@@ -8,18 +8,21 @@
 #include <vector>
 
 #include "base/json.h"
+#include "eval/answer_metrics.h"
 #include "tasks/task.h"
 
 namespace pals {
 
-/// What a model said about one evaluated file. Classification fills the class indices, regression
-/// the values, which are in the model's units (value / label_scale).
+/// What a model said about one evaluated file. Classification and multiple choice fill the indices
+/// of classes and choices, regression the values, which are in the model's units (value /
+/// label_scale), a span task the scores of its answers.
 struct SplitPredictions {
   std::string split;  ///< "dev", "dev_matched", ...
   std::vector<int32_t> labels;
   std::vector<int32_t> predictions;
   std::vector<double> label_values;
   std::vector<double> predicted_values;
+  std::vector<AnswerScore> answers;
   double loss = 0.0;  ///< mean over the examples
 };
 
@@ -32,8 +35,7 @@ struct TaskScores {
   double score = 0.0;  ///< mean of the metrics; an undefined (NaN) correlation counts as 0
 };
 
-/// Throws Error if a metric does not fit the task: correlations of values need regression, the
-/// others classes, F1 exactly two of them (index 1 is the positive one).
+/// Throws Error if the task has no metric or one that does not fit it (metric_problem).
 void check_metrics(const Task& task);
 
 /// Computes a task's metrics over each file. A metric is named as metric_name() says; behind it

@@ -27,7 +27,12 @@ std::vector<Task> tiny_tasks() {
            .kind = TaskKind::kRegression,
            .metrics = {Metric::kPearson},
            .label_scale = 5.0},
-          {.name = "mine", .labels = {"a", "b", "c"}, .metrics = {Metric::kAccuracy}}};
+          {.name = "mine", .labels = {"a", "b", "c"}, .metrics = {Metric::kAccuracy}},
+          {.name = "squad",
+           .kind = TaskKind::kSpan,
+           .metrics = {Metric::kF1},
+           .span = {.doc_stride = 3, .unanswerable = true, .null_threshold = -1.5}},
+          {.name = "swag", .kind = TaskKind::kMultipleChoice, .metrics = {Metric::kAccuracy}}};
 }
 
 Tokenizer tiny_tokenizer(bool lower_case = false) {
@@ -95,7 +100,7 @@ TEST_F(ModelFolder, RoundTripsBitForBit) {
     EXPECT_FALSE(loaded.tokenizer->do_lower_case());
     const PackedBatch batch = pack(tiny_rows(2));
     const auto expected = model->forward(batch), actual = loaded.model->forward(batch);
-    for (size_t i = 0; i < 3; ++i) {
+    for (size_t i = 0; i < testing::kTinyTasks; ++i) {
       EXPECT_TRUE(at::equal(actual.logits[i], expected.logits[i])) << kind;
     }
   }

@@ -9,11 +9,8 @@ at::Tensor rows_of(const at::Tensor& x, const Segment& segment) {
   return x.narrow(0, segment.first_row, segment.last_row - segment.first_row);
 }
 
-Loss segment_loss(const PackedBatch& batch, const Segment& segment, const Classifier& head,
-                  const at::Tensor& logits, double scale) {
-  const auto first = static_cast<size_t>(segment.first_row);
-  return head.regression() ? squared_error(logits, batch.values.data() + first, scale)
-                           : cross_entropy(logits, batch.labels.data() + first, scale);
+at::Tensor tokens_of(const at::Tensor& x, const Segment& segment) {
+  return x.narrow(0, segment.first_token, segment.last_token - segment.first_token);
 }
 
 }  // namespace
@@ -21,7 +18,7 @@ Loss segment_loss(const PackedBatch& batch, const Segment& segment, const Classi
 std::vector<HeadSpec> head_specs(const std::vector<Task>& tasks) {
   std::vector<HeadSpec> specs;
   for (const Task& task : tasks) {
-    specs.push_back({task.num_outputs(), task.kind == TaskKind::kRegression});
+    specs.push_back({task.kind, task.num_outputs()});
   }
   return specs;
 }
@@ -36,8 +33,7 @@ MultiTaskModel::MultiTaskModel(const BertConfig& bert, const AdapterConfig& adap
     const std::string prefix = "tasks." + std::to_string(task) + ".";
     adapters_.push_back(build_adapter(table_, task, bert, adapter));
     if (adapter.task_pooler) poolers_.emplace_back(table_, prefix, bert.hidden_size, task);
-    heads_.emplace_back(table_, prefix, bert.hidden_size, heads[i].num_outputs, heads[i].regression,
-                        task);
+    heads_.emplace_back(table_, prefix, bert.hidden_size, heads[i], task);
   }
   if (freeze) table_.freeze_shared();
   table_.lay_out();
@@ -74,20 +70,21 @@ MultiTaskModel::Output MultiTaskModel::forward(const PackedBatch& batch, bool ke
   for (const Segment& segment : batch.segments) {
     const at::Tensor pooled = pooler(segment.task).forward(pass, rows_of(first, segment));
     rows_of(output.pooled, segment).copy_(pooled);
-    output.logits.push_back(heads_[static_cast<size_t>(segment.task)].forward(pass, pooled, {}));
+    const Head& head = heads_[static_cast<size_t>(segment.task)];
+    output.logits.push_back(
+        head.forward(pass, head.reads_tokens() ? tokens_of(h, segment) : pooled, {}));
   }
   return output;
 }
 
-std::vector<double> MultiTaskModel::row_losses(const PackedBatch& batch,
-                                               const Output& output) const {
+std::vector<double> MultiTaskModel::example_losses(const PackedBatch& batch,
+                                                   const Output& output) const {
   const c10::InferenceMode inference_mode;
   std::vector<double> losses;
   for (size_t i = 0; i < batch.segments.size(); ++i) {
     const Segment& segment = batch.segments[i];
-    const Loss loss = segment_loss(batch, segment, heads_[static_cast<size_t>(segment.task)],
-                                   output.logits[i], 1.0);
-    losses.insert(losses.end(), loss.rows.begin(), loss.rows.end());
+    const Loss loss = head(segment.task).loss(output.logits[i], batch, segment, 1.0);
+    losses.insert(losses.end(), loss.examples.begin(), loss.examples.end());
   }
   return losses;
 }
@@ -107,22 +104,26 @@ double MultiTaskModel::train(const PackedBatch& batch, const TrainingStep& step)
   const at::Tensor first = h.index_select(0, positions);                       // [B, H]
   const at::Tensor keys = tensors.rows.token_keys.index_select(0, positions);  // [B]
 
-  const double scale = 1.0 / static_cast<double>(step.rows);
+  const double scale = 1.0 / static_cast<double>(step.examples);
   double loss_sum = 0.0;
-  at::Tensor d_first = pass.empty(first.sizes());
-  for (const Segment& segment : batch.segments) {
-    const Classifier& head = heads_[static_cast<size_t>(segment.task)];
-    const Pooler& segment_pooler = pooler(segment.task);
-    const at::Tensor segment_keys = rows_of(keys, segment);
-    const at::Tensor pooled = segment_pooler.forward(pass, rows_of(first, segment));
-    const at::Tensor logits = head.forward(pass, pooled, segment_keys);
-    const Loss loss = segment_loss(batch, segment, head, logits, scale);
-    for (const double row : loss.rows) loss_sum += row;
-    const at::Tensor d_pooled = head.backward(pass, loss.d_logits, segment_keys);
-    rows_of(d_first, segment).copy_(segment_pooler.backward(pass, d_pooled));
-  }
   at::Tensor dh = at::zeros(h.sizes(), pass.type);
-  dh.index_copy_(0, positions, d_first);
+  for (const Segment& segment : batch.segments) {
+    const Head& head = this->head(segment.task);
+    const at::Tensor segment_keys = rows_of(keys, segment);
+    const Pooler* segment_pooler = head.reads_tokens() ? nullptr : &pooler(segment.task);
+    const at::Tensor x = segment_pooler == nullptr
+                             ? tokens_of(h, segment)
+                             : segment_pooler->forward(pass, rows_of(first, segment));
+    const at::Tensor logits = head.forward(pass, x, segment_keys);
+    const Loss loss = head.loss(logits, batch, segment, scale);
+    for (const double example : loss.examples) loss_sum += example;
+    const at::Tensor dx = head.backward(pass, loss.d_logits, segment_keys);
+    if (segment_pooler == nullptr) {
+      tokens_of(dh, segment).copy_(dx);
+    } else {
+      dh.index_copy_(0, rows_of(positions, segment), segment_pooler->backward(pass, dx));
+    }
+  }
   encoder_.backward(pass, tensors, dh, &hooks);
   return loss_sum * scale;
 }

@@ -7,23 +7,18 @@
 #include "adapters/adapter_hooks.h"
 #include "adapters/registry.h"
 #include "bert/encoder.h"
-#include "heads/classifier.h"
+#include "heads/head.h"
 #include "tasks/task.h"
 
 namespace pals {
 
-/// What the head of a task is.
-struct HeadSpec {
-  int64_t num_outputs = 2;
-  bool regression = false;
-};
-
+/// The heads of tasks.
 std::vector<HeadSpec> head_specs(const std::vector<Task>& tasks);
 
 /// What backward needs to know of the whole optimizer step that a batch belongs to.
 struct TrainingStep {
   uint64_t seed = 0, step = 0;
-  int64_t rows = 0;  ///< of the step, over all of its micro-batches: the loss is the mean over them
+  int64_t examples = 0;  ///< of the step, in all of its micro-batches: the loss is their mean
 };
 
 /// Embeddings, encoder with adapters, pooler(s), heads.
@@ -45,18 +40,18 @@ class MultiTaskModel {
   struct Output {
     std::vector<at::Tensor> encoder_layers;  ///< [L] of [S, H] act, if asked for
     at::Tensor pooled;                       ///< [B, H] act
-    std::vector<at::Tensor> logits;          ///< a segment each: [rows, C] fp32
+    std::vector<at::Tensor> logits;  ///< a segment each, fp32: [rows, C]; for a span [tokens, 2]
   };
   Output forward(const PackedBatch& batch, bool keep_layers = false) const;
 
   /// Forward and backward in training mode: adds to the gradients and returns the summed loss of
-  /// the batch's rows divided by step.rows. Dropout as the configuration says.
+  /// the batch's examples divided by step.examples. Dropout as the configuration says.
   double train(const PackedBatch& batch, const TrainingStep& step);
 
-  /// The loss of each row [B] of a batch in evaluation mode.
-  std::vector<double> row_losses(const PackedBatch& batch, const Output& output) const;
+  /// The loss of each example [G] of a batch in evaluation mode.
+  std::vector<double> example_losses(const PackedBatch& batch, const Output& output) const;
 
-  int64_t num_outputs(int task) const { return heads_[static_cast<size_t>(task)].num_outputs(); }
+  const Head& head(int task) const { return heads_[static_cast<size_t>(task)]; }
 
   /// Overrides both dropout probabilities of the configuration.
   void set_dropout(double p);
@@ -71,7 +66,7 @@ class MultiTaskModel {
   BertEncoder encoder_;
   std::vector<Pooler> poolers_;  // one, or one for each task
   std::vector<TaskAdapter> adapters_;
-  std::vector<Classifier> heads_;
+  std::vector<Head> heads_;
   std::unique_ptr<ParameterArena> arena_;
 };
 

@@ -1,6 +1,7 @@
-// Tiny models and batches for tests: every kind of adapter, three tasks, dropout on.
+// Tiny models and batches for tests: every kind of adapter, every kind of task, dropout on.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <memory>
 #include <string>
@@ -35,8 +36,16 @@ inline AdapterConfig tiny_adapter(const std::string& kind, std::vector<int> laye
   return resolve_adapter(adapter, tiny_bert(), "test");
 }
 
-/// Three tasks: two classes, a value, three classes.
-inline std::vector<HeadSpec> tiny_heads() { return {{2, false}, {1, true}, {3, false}}; }
+/// Five tasks: two classes, a value, three classes, a span, multiple choice.
+inline constexpr int kTinyTasks = 5;
+inline constexpr int kTinySpan = 3, kTinyChoice = 4;
+inline std::vector<HeadSpec> tiny_heads() {
+  return {{TaskKind::kClassification, 2},
+          {TaskKind::kRegression, 1},
+          {TaskKind::kClassification, 3},
+          {TaskKind::kSpan, 2},
+          {TaskKind::kMultipleChoice, 1}};
+}
 
 /// Weights of every parameter away from its start, so that zeros and ones hide nothing.
 inline void randomise(MultiTaskModel& model, uint64_t seed) {
@@ -62,32 +71,45 @@ inline std::unique_ptr<MultiTaskModel> tiny_model(const BertConfig& bert,
   return model;
 }
 
+/// An example: a row, or in multiple choice several.
 struct Row {
   int task = 0;
   int64_t id = 0;
   std::vector<int32_t> tokens, types;
-  int32_t label = -1;
-  float value = 0.0F;
+  std::vector<std::vector<int32_t>>
+      choices;  ///< tokens of the further rows, with ids from id + 1 on
+  Target target;
 };
 
-/// `per_task` rows of each of the three tasks, sorted by task, of 1 to 9 tokens.
+inline std::vector<int32_t> tiny_tokens(Random& random) {
+  std::vector<int32_t> tokens(1 + random.below(9));
+  for (int32_t& token : tokens) token = static_cast<int32_t>(random.below(40));
+  return tokens;
+}
+
+/// `per_task` examples of each task, sorted by task, with rows of 1 to 9 tokens.
 inline std::vector<Row> tiny_rows(int per_task, uint64_t seed = 3) {
   Random random(seed, 1);
   std::vector<Row> rows;
-  for (int task = 0; task < 3; ++task) {
+  for (int task = 0; task < kTinyTasks; ++task) {
     for (int i = 0; i < per_task; ++i) {
       Row row;
       row.task = task;
-      row.id = static_cast<int64_t>(rows.size()) * 3 + 1;
-      const uint64_t length = 1 + random.below(9), second = random.below(length + 1);
-      for (uint64_t t = 0; t < length; ++t) {
-        row.tokens.push_back(static_cast<int32_t>(random.below(40)));
-        row.types.push_back(t >= second ? 1 : 0);
-      }
+      row.id = static_cast<int64_t>(rows.size()) * 5 + 1;
+      row.tokens = tiny_tokens(random);
+      const uint64_t length = row.tokens.size(), second = random.below(length + 1);
+      row.types.assign(length, 1);
+      std::fill_n(row.types.begin(), second, 0);
       if (task == 1) {
-        row.value = static_cast<float>(random.uniform());
+        row.target.value = static_cast<float>(random.uniform());
+      } else if (task == kTinySpan) {
+        row.target.end = static_cast<int32_t>(random.below(length));
+        row.target.start = static_cast<int32_t>(random.below(length));
+      } else if (task == kTinyChoice) {
+        for (int more = 0; more < 1 + i % 3; ++more) row.choices.push_back(tiny_tokens(random));
+        row.target.label = static_cast<int32_t>(random.below(1 + row.choices.size()));
       } else {
-        row.label = static_cast<int32_t>(random.below(task == 0 ? 2 : 3));
+        row.target.label = static_cast<int32_t>(random.below(task == 0 ? 2 : 3));
       }
       rows.push_back(row);
     }
@@ -99,7 +121,12 @@ inline PackedBatch pack(const std::vector<Row>& rows) {
   PackedBatch batch;
   for (const Row& row : rows) {
     batch.append(row.task, row.id, row.tokens.data(), row.types.data(),
-                 static_cast<int64_t>(row.tokens.size()), row.label, row.value);
+                 static_cast<int64_t>(row.tokens.size()), row.target);
+    int64_t id = row.id;
+    for (const std::vector<int32_t>& choice : row.choices) {
+      const std::vector<int32_t> types(choice.size(), 0);
+      batch.append_choice(++id, choice.data(), types.data(), static_cast<int64_t>(choice.size()));
+    }
   }
   return batch;
 }

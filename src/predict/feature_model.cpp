@@ -72,9 +72,9 @@ FeatureModel load_feature_model(const FeatureModelOptions& options) {
          sources.config, " has a vocab_size of ", bert.vocab_size);
   }
   // A pass needs a task: one without an adapter, whose head nobody asks.
-  model.model = std::make_unique<MultiTaskModel>(
-      bert, resolve_adapter({}, bert, sources.config),
-      std::vector<HeadSpec>{{.num_outputs = 1, .regression = true}}, options.precision);
+  model.model = std::make_unique<MultiTaskModel>(bert, resolve_adapter({}, bert, sources.config),
+                                                 std::vector<HeadSpec>{{TaskKind::kRegression, 1}},
+                                                 options.precision);
   const LoadReport report = load_weights(*model.model, load_tensor_file(sources.weights),
                                          LoadScope::kShared, sources.weights);
   model.model->arena().refresh_shadow();

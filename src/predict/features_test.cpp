@@ -63,10 +63,8 @@ TEST(TokenFeatures, Layers) {
 struct TinyRun {
   TinyRun() : tokenizer(letter_tokenizer()) {
     for (const char* text : {"b", "c d \xC3\xBC", "a b c d"}) {
-      window.first_lengths.push_back(encode_pair(tokenizer, text, "", 16, window.token_ids));
-      window.row_offsets.push_back(window.num_tokens());
-      window.labels.push_back(-1);
-      window.values.push_back(0.0F);
+      window.end_row(encode_pair(tokenizer, text, "", 16, window.token_ids));
+      window.end_example({});
     }
     model = testing::tiny_model(testing::tiny_bert(), testing::tiny_adapter("pals"));
     for_each_batch(window, {1}, 2, [&](const PackedBatch& batch) {

@@ -27,10 +27,8 @@ FeatureSet tiny_window(int64_t rows) {
     for (uint64_t t = 0; t < length; ++t) {
       window.token_ids.push_back(static_cast<int32_t>(random.below(40)));
     }
-    window.row_offsets.push_back(window.num_tokens());
-    window.first_lengths.push_back(static_cast<int32_t>(1 + random.below(length)));
-    window.labels.push_back(-1);
-    window.values.push_back(0.0F);
+    window.end_row(static_cast<int32_t>(1 + random.below(length)));
+    window.end_example({});
   }
   return window;
 }

@@ -15,11 +15,8 @@ constexpr int kGatherMilliseconds = 2;  // waited for more rows while the caller
 
 void append_encoded(const Tokenizer& tokenizer, const TextPair& texts, int max_seq_length,
                     FeatureSet& window) {
-  window.first_lengths.push_back(
-      encode_pair(tokenizer, texts.a, texts.b, max_seq_length, window.token_ids));
-  window.row_offsets.push_back(window.num_tokens());
-  window.labels.push_back(-1);
-  window.values.push_back(0.0F);
+  window.end_row(encode_pair(tokenizer, texts.a, texts.b, max_seq_length, window.token_ids));
+  window.end_example({});
 }
 
 }  // namespace
@@ -107,7 +104,7 @@ void for_each_batch(const FeatureSet& window, const std::vector<int>& tasks, int
     std::stable_sort(begin, end, [&](int64_t a, int64_t b) { return task_of(a) < task_of(b); });
     PackedBatch batch;
     for (auto item = begin; item != end; ++item) {
-      append_row(window, *item / num_tasks, task_of(*item), *item, batch);
+      append_example(window, *item / num_tasks, task_of(*item), *item, batch);
     }
     run(batch);
   }

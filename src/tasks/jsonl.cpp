@@ -1,7 +1,5 @@
 #include "tasks/jsonl.h"
 
-#include <utility>
-
 #include "base/error.h"
 #include "base/json.h"
 #include "base/text_util.h"
@@ -38,35 +36,49 @@ Json parse_line(std::string_view line, const std::string& where) {
        nearest.empty() ? "" : concat("; did you mean ", quote(nearest), "?"));
 }
 
-}  // namespace
+/// The value of a key, which must be there.
+const Json& value_at(const Json& object, const std::string& key, const std::string& where) {
+  const auto found = object.find(key);
+  if (found == object.end()) fail_missing_key(object, key, where);
+  return *found;
+}
 
-JsonlFields::JsonlFields(std::vector<std::string> keys)
-    : keys_(std::move(keys)), values_(keys_.size()) {}
+std::string text_of(const Json& value, const std::string& key, const std::string& where) {
+  if (value.is_string()) return value.get<std::string>();
+  if (value.is_number() || value.is_boolean()) return value.dump();
+  fail(where, ": key ", quote(key), " is ", value.type_name(), ", want a string or a number");
+}
+
+void append_list(const Json& list, const std::string& key, const std::string& where,
+                 std::vector<std::string>& values) {
+  if (!list.is_array()) {
+    fail(where, ": key ", quote(key), " is ", list.type_name(), ", want a list of strings");
+  }
+  for (const Json& item : list) {
+    if (!item.is_string()) {
+      fail(where, ": the list at ", quote(key), " holds ", item.type_name(), ", want strings");
+    }
+    values.push_back(item.get<std::string>());
+  }
+}
+
+}  // namespace
 
 void JsonlFields::read(std::string_view line, const std::string& where,
                        std::vector<std::string_view>& fields) {
-  fields.clear();
+  values_.clear();
   const Json object = parse_line(line, where);
   if (!object.is_object()) {
     fail(where, ": got ", object.type_name(), ", want a JSON object such as {\"text\": \"...\"}");
   }
-  for (size_t i = 0; i < keys_.size(); ++i) {
-    const auto found = object.find(keys_[i]);
-    if (found == object.end()) fail_missing_key(object, keys_[i], where);
-    if (found->is_string()) {
-      values_[i] = found->get_ref<const std::string&>();
-    } else if (found->is_number() || found->is_boolean()) {
-      values_[i] = found->dump();
-    } else {
-      fail(where, ": key ", quote(keys_[i]), " is ", found->type_name(),
-           ", want a string or a number");
-    }
-    fields.push_back(values_[i]);
+  for (const std::string& key : keys_.values) {
+    values_.push_back(text_of(value_at(object, key, where), key, where));
   }
+  if (!keys_.list.empty()) {
+    append_list(value_at(object, keys_.list, where), keys_.list, where, values_);
+  }
+  fields.assign(values_.begin(), values_.end());
 }
-
-JsonlReader::JsonlReader(std::string_view bytes, std::string where, std::vector<std::string> keys)
-    : lines_(bytes, std::move(where)), fields_(std::move(keys)) {}
 
 bool JsonlReader::next(std::vector<std::string_view>& fields) {
   std::string_view line;

@@ -3,31 +3,34 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "tasks/rows.h"
 
 namespace pals {
 
-/// The values of `keys`, in that order, out of one line. Strings are taken as they are; numbers and
-/// true or false by their JSON text (labels are often numbers). A line that is no object, a missing
-/// key, and null, lists and objects as values are errors.
+/// The values of some keys out of one line. Strings are taken as they are; numbers and true or
+/// false by their JSON text (labels are often numbers). A line that is no object, a missing key,
+/// null, lists and objects as values, and a list that is none or holds other than strings are
+/// errors.
 class JsonlFields {
  public:
-  explicit JsonlFields(std::vector<std::string> keys);
+  explicit JsonlFields(JsonlKeys keys) : keys_(std::move(keys)) {}
 
   /// The views last until the next call. `where` is "file:line". Throws Error that begins with it.
   void read(std::string_view line, const std::string& where, std::vector<std::string_view>& fields);
 
  private:
-  std::vector<std::string> keys_;
+  JsonlKeys keys_;
   std::vector<std::string> values_;
 };
 
 /// Rows of a JSONL file. Lines of white space are no rows.
 class JsonlReader : public RowReader {
  public:
-  JsonlReader(std::string_view bytes, std::string where, std::vector<std::string> keys);
+  JsonlReader(std::string_view bytes, std::string where, JsonlKeys keys)
+      : lines_(bytes, std::move(where)), fields_(std::move(keys)) {}
   bool next(std::vector<std::string_view>& fields) override;
   int64_t line() const override { return lines_.line(); }
 

@@ -48,15 +48,38 @@ bool ExampleReader::next(Example& example) {
   if (!rows_.next(row)) return false;
   example.text_a = row.text_a;
   example.text_b = row.text_b;
+  example.choices.assign(row.choices.begin(), row.choices.end());
   example.label = -1;
   example.value = 0.0F;
+  if (task_.kind == TaskKind::kMultipleChoice) check_choices(row.choices);
   if (!has_labels_) return true;
   if (task_.kind == TaskKind::kRegression) {
     example.value = value_of(row.label);
+  } else if (task_.kind == TaskKind::kMultipleChoice) {
+    example.label = choice_of(row.label, row.choices.size());
   } else {
     example.label = class_of(row.label);
   }
   return true;
+}
+
+void ExampleReader::check_choices(const std::vector<std::string_view>& choices) const {
+  if (choices.size() < 2 || choices.size() > kMostChoices) {
+    fail(rows_.position(), ": ", choices.size(), choices.size() == 1 ? " choice" : " choices",
+         ", want 2 to ", kMostChoices);
+  }
+  for (size_t i = 0; i < choices.size(); ++i) {
+    if (trim(choices[i]).empty()) fail(rows_.position(), ": choice ", i + 1, " is empty");
+  }
+}
+
+int32_t ExampleReader::choice_of(std::string_view label, size_t num_choices) const {
+  const std::optional<int64_t> number = parse_int(label);
+  if (number && *number >= 0 && *number < static_cast<int64_t>(num_choices)) {
+    return static_cast<int32_t>(*number);
+  }
+  fail(rows_.position(), ": label ", quote(label), " of task ", quote(task_.name),
+       ", want the number of the right choice, 0 to ", num_choices - 1, header_hint());
 }
 
 int32_t ExampleReader::class_of(std::string_view label) const {
@@ -93,8 +116,15 @@ std::string data_path(const DataFile& file, const std::string& base_dir) {
 
 ExampleSet read_examples(const Task& task, const DataFile& file, const std::string& base_dir) {
   const MappedFile mapped = open_data_file(task, file, base_dir);
-  ExampleReader reader(task, file, mapped.bytes(), mapped.path());
   ExampleSet set;
+  if (task.kind == TaskKind::kSpan) {
+    const bool is_test = file.split.starts_with("test");
+    set.questions =
+        parse_squad(mapped.bytes(), mapped.path(),
+                    {.unanswerable = task.span.unanswerable || is_test, .needs_answers = !is_test});
+    return set;
+  }
+  ExampleReader reader(task, file, mapped.bytes(), mapped.path());
   Example example;
   while (reader.next(example)) set.examples.push_back(std::move(example));
   set.skipped = reader.skipped();

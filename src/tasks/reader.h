@@ -12,15 +12,19 @@
 
 namespace pals {
 
-/// Yields the examples of a file one at a time, out of bytes that the caller holds.
+/// The choices that a question may have.
+inline constexpr size_t kMostChoices = 256;
+
+/// Yields the examples of a file of rows one at a time, out of bytes that the caller holds.
 class ExampleReader {
  public:
   /// `task` and `bytes` must outlive the reader; `where` names the file in errors.
   /// Throws as TextRowReader does.
   ExampleReader(const Task& task, const DataFile& file, std::string_view bytes, std::string where);
 
-  /// The next example; false at the end. Throws Error "where:line: ..." for unknown labels and
-  /// values that are no finite numbers, and as TextRowReader::next does.
+  /// The next example; false at the end. Throws Error "where:line: ..." for unknown labels, values
+  /// that are no finite numbers, choices that are empty, fewer than 2 or more than kMostChoices,
+  /// and as TextRowReader::next does.
   bool next(Example& example);
 
   /// Rows skipped so far.
@@ -29,6 +33,8 @@ class ExampleReader {
  private:
   int32_t class_of(std::string_view label) const;
   float value_of(std::string_view label) const;
+  int32_t choice_of(std::string_view label, size_t num_choices) const;
+  void check_choices(const std::vector<std::string_view>& choices) const;
   std::string header_hint() const;
 
   const Task& task_;
@@ -41,8 +47,8 @@ class ExampleReader {
 /// Where a data file lies: `file.path` itself if absolute, else below `base_dir` (--data_dir).
 std::string data_path(const DataFile& file, const std::string& base_dir);
 
-/// All examples of one file. Throws Error as ExampleReader does, and for a file that is missing or
-/// has no rows.
+/// All examples of one file, or for a span task all questions. Throws Error as ExampleReader and
+/// parse_squad do, and for a file that is missing or has no rows.
 ExampleSet read_examples(const Task& task, const DataFile& file, const std::string& base_dir);
 
 /// The distinct labels of a file: ascending if all are whole numbers, else sorted bytewise.

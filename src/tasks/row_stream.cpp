@@ -99,7 +99,7 @@ bool RowCutter::at_hand(int milliseconds) {
   return true;
 }
 
-StreamedRows::StreamedRows(InputStream& input, FileFormat format, std::vector<std::string> keys)
+StreamedRows::StreamedRows(InputStream& input, FileFormat format, JsonlKeys keys)
     : rows_(input, format == FileFormat::kCsv), format_(format), jsonl_(std::move(keys)) {}
 
 bool StreamedRows::next(std::vector<std::string_view>& fields) {

@@ -61,7 +61,7 @@ class RowCutter {
 class StreamedRows : public RowReader {
  public:
   /// `keys`: those of JSONL objects, as for make_row_reader.
-  StreamedRows(InputStream& input, FileFormat format, std::vector<std::string> keys);
+  StreamedRows(InputStream& input, FileFormat format, JsonlKeys keys);
 
   bool next(std::vector<std::string_view>& fields) override;
   int64_t line() const override;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <stdexcept>
 #include <utility>
 
 #include "base/error.h"
@@ -81,12 +82,14 @@ bool TsvReader::next(std::vector<std::string_view>& fields) {
 }
 
 std::unique_ptr<RowReader> make_row_reader(FileFormat format, std::string_view bytes,
-                                           std::string where, std::vector<std::string> keys) {
+                                           std::string where, JsonlKeys keys) {
   switch (format) {
     case FileFormat::kCsv:
       return std::make_unique<CsvReader>(bytes, std::move(where));
     case FileFormat::kJsonl:
       return std::make_unique<JsonlReader>(bytes, std::move(where), std::move(keys));
+    case FileFormat::kSquad:
+      throw std::logic_error("make_row_reader: a SQuAD file has no rows");
     case FileFormat::kTsv:
       break;
   }

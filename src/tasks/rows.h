@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "tasks/task.h"
@@ -28,10 +30,21 @@ class RowReader {
   virtual int64_t line() const = 0;
 };
 
-/// The reader for `format`. `bytes` must outlive it; `where` names the file in errors. `keys` are
-/// the keys of a JSONL object that become the fields, in this order; other formats ignore them.
+/// Which parts of a JSONL object become the fields of a row.
+struct JsonlKeys {
+  JsonlKeys() = default;
+  JsonlKeys(std::initializer_list<std::string> keys) : values(keys) {}
+  JsonlKeys(std::vector<std::string> keys, std::string list_key = "")
+      : values(std::move(keys)), list(std::move(list_key)) {}
+
+  std::vector<std::string> values;  ///< a field each, in this order
+  std::string list;                 ///< if not empty: behind them each item of the list at this key
+};
+
+/// The reader for `format`, which must be one of rows. `bytes` must outlive it; `where` names the
+/// file in errors. Formats other than JSONL ignore `keys`.
 std::unique_ptr<RowReader> make_row_reader(FileFormat format, std::string_view bytes,
-                                           std::string where, std::vector<std::string> keys);
+                                           std::string where, JsonlKeys keys);
 
 /// The file's text proper: without byte order mark and without line ends at the end.
 /// Throws Error for UTF-16.

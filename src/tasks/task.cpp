@@ -1,10 +1,26 @@
 #include "tasks/task.h"
 
+#include <algorithm>
+
+#include "base/error.h"
+
 namespace pals {
+namespace {
+
+/// The value of an enumeration whose names are in the order of its values.
+template <typename Enum>
+std::optional<Enum> value_named(std::string_view name, const std::vector<std::string>& names) {
+  for (size_t i = 0; i < names.size(); ++i) {
+    if (names[i] == name) return static_cast<Enum>(i);
+  }
+  return std::nullopt;
+}
+
+}  // namespace
 
 const std::vector<std::string>& metric_names() {
-  static const std::vector<std::string> names = {"accuracy", "f1", "matthews", "pearson",
-                                                 "spearman"};
+  static const std::vector<std::string> names = {"accuracy", "f1",       "matthews",
+                                                 "pearson",  "spearman", "exact_match"};
   return names;
 }
 
@@ -13,14 +29,33 @@ const char* metric_name(Metric metric) {
 }
 
 std::optional<Metric> metric_from_name(std::string_view name) {
-  for (size_t i = 0; i < metric_names().size(); ++i) {
-    if (metric_names()[i] == name) return static_cast<Metric>(i);
-  }
-  return std::nullopt;
+  return value_named<Metric>(name, metric_names());
 }
 
-const char* kind_name(TaskKind kind) {
-  return kind == TaskKind::kRegression ? "regression" : "classification";
+const std::vector<std::string>& kind_names() {
+  static const std::vector<std::string> names = {"classification", "regression", "span",
+                                                 "multiple_choice"};
+  return names;
+}
+
+const char* kind_name(TaskKind kind) { return kind_names()[static_cast<size_t>(kind)].c_str(); }
+
+std::optional<TaskKind> kind_from_name(std::string_view name) {
+  return value_named<TaskKind>(name, kind_names());
+}
+
+const std::vector<Metric>& possible_metrics(TaskKind kind) {
+  using enum Metric;
+  static const std::vector<std::vector<Metric>> metrics = {
+      {kAccuracy, kF1, kMatthews}, {kPearson, kSpearman}, {kExactMatch, kF1}, {kAccuracy}};
+  return metrics[static_cast<size_t>(kind)];
+}
+
+const std::vector<Metric>& usual_metrics(TaskKind kind) {
+  using enum Metric;
+  static const std::vector<std::vector<Metric>> metrics = {
+      {kAccuracy}, {kPearson, kSpearman}, {kExactMatch, kF1}, {kAccuracy}};
+  return metrics[static_cast<size_t>(kind)];
 }
 
 const char* format_name(FileFormat format) {
@@ -29,10 +64,27 @@ const char* format_name(FileFormat format) {
       return "csv";
     case FileFormat::kJsonl:
       return "jsonl";
+    case FileFormat::kSquad:
+      return "squad";
     case FileFormat::kTsv:
       break;
   }
   return "tsv";
+}
+
+std::string metric_problem(Metric metric, const Task& task) {
+  const std::vector<Metric>& possible = possible_metrics(task.kind);
+  if (std::find(possible.begin(), possible.end(), metric) == possible.end()) {
+    std::string message = concat("the metric \"", metric_name(metric), "\" is not for the kind ",
+                                 kind_name(task.kind), "; use");
+    for (const Metric other : possible) message += concat(" ", metric_name(other));
+    return message;
+  }
+  if (metric == Metric::kF1 && task.kind == TaskKind::kClassification && task.labels.size() != 2) {
+    return concat("the metric \"f1\" needs exactly 2 labels (the second is the positive one), the ",
+                  "task has ", task.labels.size(), "; use accuracy or matthews");
+  }
+  return "";
 }
 
 std::vector<const DataFile*> files_of(const Task& task, std::string_view kind) {

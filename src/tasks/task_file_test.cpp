@@ -88,7 +88,7 @@ TEST(TaskJson, ReportsWrongValues) {
   expect_contains(parse_error(task_with(R"("labels": ["a", "b"], "metrics": ["acuracy"])")),
                   "did you mean \"accuracy\"?");
   expect_contains(parse_error(task_with(R"("labels": ["a", "b"], "metrics": ["pearson"])")),
-                  "is for regression");
+                  "\"pearson\" is not for the kind classification; use accuracy f1");
   expect_contains(parse_error(task_with(R"("labels": ["a", "b", "c"], "metrics": ["f1"])")),
                   "exactly 2 labels");
   expect_contains(parse_error(task_with(R"("label_scale": 5)")), "for regressions only");

@@ -14,6 +14,9 @@ namespace pals {
 /// values.
 Task parse_task(const Json& object, const std::string& where);
 
+/// The keys of a span task that say how it cuts and answers, as parse_task reads them.
+Json span_to_json(const SpanOptions& span);
+
 /// Throws UsageError unless the task is complete: labels for a classification, metrics that fit.
 void check_task(const Task& task, const std::string& where);
 

@@ -1,6 +1,7 @@
 #include "tasks/text_rows.h"
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "base/error.h"
@@ -8,8 +9,6 @@
 
 namespace pals {
 namespace {
-
-bool has_name(const std::optional<Column>& column) { return column && !column->number; }
 
 /// The number of a column: as given, or where the header has its name.
 int64_t number_in(const Column& column, const std::vector<std::string>& header,
@@ -27,20 +26,42 @@ int64_t number_in(const Column& column, const std::vector<std::string>& header,
   return found - header.begin();
 }
 
+/// Whether a file's choices are a list in each object of JSONL.
+bool has_choice_list(const DataFile& file) {
+  return file.format == FileFormat::kJsonl && file.choices.size() == 1;
+}
+
+/// The columns of a file, in the order of TextRowReader::columns_, without a list of choices.
+std::vector<Column> columns_of(const DataFile& file) {
+  std::vector<Column> columns = {file.text_a};
+  if (file.text_b) columns.push_back(*file.text_b);
+  if (file.label) columns.push_back(*file.label);
+  if (!has_choice_list(file)) {
+    columns.insert(columns.end(), file.choices.begin(), file.choices.end());
+  }
+  return columns;
+}
+
+/// The name of a column of JSONL: its key.
+std::string key_of(const Column& column, const std::string& where) {
+  if (!column.number) return column.name;
+  fail(where, ": column ", *column.number,
+       " is given by number; the columns of a JSONL file are its keys, given by name");
+}
+
+template <typename T>
+bool has_equal(std::vector<T> values) {
+  std::sort(values.begin(), values.end());
+  return std::adjacent_find(values.begin(), values.end()) != values.end();
+}
+
 }  // namespace
 
-std::vector<std::string> text_keys(const DataFile& file, const std::string& where) {
-  std::vector<std::string> keys;
+JsonlKeys text_keys(const DataFile& file, const std::string& where) {
+  JsonlKeys keys;
   if (file.format != FileFormat::kJsonl) return keys;
-  for (const std::optional<Column>& column :
-       {std::optional<Column>(file.text_a), file.text_b, file.label}) {
-    if (!column) continue;
-    if (!has_name(column)) {
-      fail(where, ": column ", *column->number,
-           " is given by number; the columns of a JSONL file are its keys, given by name");
-    }
-    keys.push_back(column->name);
-  }
+  for (const Column& column : columns_of(file)) keys.values.push_back(key_of(column, where));
+  if (has_choice_list(file)) keys.list = key_of(file.choices.front(), where);
   return keys;
 }
 
@@ -80,10 +101,12 @@ TextRowReader::TextRowReader(const DataFile& file, std::unique_ptr<RowReader> ro
 }
 
 void TextRowReader::find_columns(const DataFile& file) {
+  has_text_b_ = file.text_b.has_value();
+  has_label_ = file.label.has_value();
+  has_list_ = has_choice_list(file);
   if (file.format == FileFormat::kJsonl) {
-    int64_t next_field = 1;
-    if (file.text_b) columns_.b = next_field++;
-    if (file.label) columns_.label = next_field++;
+    columns_.resize(columns_of(file).size());
+    std::iota(columns_.begin(), columns_.end(), int64_t{0});
     return;
   }
   required_columns_ = file.required_columns;
@@ -91,7 +114,9 @@ void TextRowReader::find_columns(const DataFile& file) {
 }
 
 void TextRowReader::read_header(const DataFile& file) {
-  const bool named = has_name(file.text_a) || has_name(file.text_b) || has_name(file.label);
+  const std::vector<Column> columns = columns_of(file);
+  const bool named = std::any_of(columns.begin(), columns.end(),
+                                 [](const Column& column) { return !column.number; });
   one_width_ = named || file.format == FileFormat::kCsv;
   std::vector<std::string> header;
   if (file.header) {
@@ -102,39 +127,31 @@ void TextRowReader::read_header(const DataFile& file) {
     fail(where_, ": columns are given by name, but the file is said to have no header");
   }
   const std::string position = file.header ? this->position() : where_;
-  columns_.a = number_in(file.text_a, header, position);
-  if (file.text_b) columns_.b = number_in(*file.text_b, header, position);
-  if (file.label) columns_.label = number_in(*file.label, header, position);
-  if (columns_.b == columns_.a || columns_.label == columns_.a ||
-      (columns_.label && columns_.label == columns_.b)) {
+  for (const Column& column : columns) columns_.push_back(number_in(column, header, position));
+  if (has_equal(columns_)) {
     fail(position, ": the texts and the label must be different columns");
   }
 }
 
 std::string TextRowReader::position() const { return concat(where_, ":", rows_->line()); }
 
-std::optional<TextRowReader::Fields> TextRowReader::fields_in(size_t width) const {
+/// Finds the columns in a row of `width` fields; false if it has not all of them.
+bool TextRowReader::find_fields(size_t width, std::vector<size_t>& fields) const {
   const auto count = static_cast<int64_t>(width);
-  const auto resolve = [count](int64_t column) { return column < 0 ? count + column : column; };
-  const auto inside = [count](int64_t field) { return field >= 0 && field < count; };
-  Fields fields{.a = resolve(columns_.a), .b = {}, .label = {}};
-  if (columns_.b) fields.b = resolve(*columns_.b);
-  if (columns_.label) fields.label = resolve(*columns_.label);
-  if (!inside(fields.a) || (fields.b && !inside(*fields.b)) ||
-      (fields.label && !inside(*fields.label))) {
-    return std::nullopt;
+  fields.clear();
+  for (const int64_t column : columns_) {
+    const int64_t field = column < 0 ? count + column : column;
+    if (field < 0 || field >= count) return false;
+    fields.push_back(static_cast<size_t>(field));
   }
   // The last column of a row that lacks its label is a text.
-  if (fields.b == fields.a || fields.label == fields.a ||
-      (fields.label && fields.label == fields.b)) {
-    return std::nullopt;
-  }
-  return fields;
+  return !has_equal(fields);
 }
 
 void TextRowReader::fail_short_row(size_t width) const {
   size_t wanted = width + 1;
-  while (!fields_in(wanted)) ++wanted;
+  std::vector<size_t> fields;
+  while (!find_fields(wanted, fields)) ++wanted;
   fail(position(), ": got ", width, width == 1 ? " column" : " columns", ", want at least ",
        wanted);
 }
@@ -155,13 +172,23 @@ bool TextRowReader::next(TextRow& row) {
     ++skipped_;
   }
   check_width(row_.size());
-  const std::optional<Fields> fields = fields_in(row_.size());
-  if (!fields) fail_short_row(row_.size());
-  const auto field = [this](int64_t number) { return row_[static_cast<size_t>(number)]; };
-  row.text_a = field(fields->a);
-  row.text_b = fields->b ? field(*fields->b) : std::string_view();
-  row.label = fields->label ? trim(field(*fields->label)) : std::string_view();
+  if (!find_fields(row_.size(), fields_)) fail_short_row(row_.size());
+  size_t next = 0;
+  row.text_a = row_[fields_[next++]];
+  row.text_b = has_text_b_ ? row_[fields_[next++]] : std::string_view();
+  row.label = has_label_ ? trim(row_[fields_[next++]]) : std::string_view();
+  take_choices(next, row);
   return true;
+}
+
+void TextRowReader::take_choices(size_t first, TextRow& row) const {
+  row.choices.clear();
+  for (size_t i = first; i < fields_.size(); ++i) row.choices.push_back(row_[fields_[i]]);
+  // In a table questions of fewer choices leave the last columns empty.
+  while (!row.choices.empty() && trim(row.choices.back()).empty()) row.choices.pop_back();
+  if (!has_list_) return;
+  const auto list = row_.begin() + static_cast<std::ptrdiff_t>(columns_.size());
+  row.choices.assign(list, row_.end());
 }
 
 }  // namespace pals

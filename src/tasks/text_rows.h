@@ -18,6 +18,7 @@ struct TextRow {
   std::string_view text_a;
   std::string_view text_b;  ///< empty if the file has no second text
   std::string_view label;   ///< without white space around it; empty if the file has no labels
+  std::vector<std::string_view> choices;  ///< multiple choice; empty columns at the end are none
 };
 
 /// Yields the texts and labels of a file. Rows of another width than `file.required_columns` are
@@ -47,22 +48,20 @@ class TextRowReader {
   std::string position() const;
 
  private:
-  /// Field numbers; those of a file may be negative (from the end), those in a row are not.
-  struct Fields {
-    int64_t a = 0;
-    std::optional<int64_t> b, label;
-  };
-
   void find_columns(const DataFile& file);
   void read_header(const DataFile& file);
   void check_width(size_t width);
-  std::optional<Fields> fields_in(size_t width) const;
+  bool find_fields(size_t width, std::vector<size_t>& fields) const;
+  void take_choices(size_t first, TextRow& row) const;
   [[noreturn]] void fail_short_row(size_t width) const;
 
   std::string where_;
   std::unique_ptr<RowReader> rows_;
-  Fields columns_;
+  std::vector<int64_t> columns_;  ///< text_a, text_b, label, choices; from the end if negative
+  bool has_text_b_ = false, has_label_ = false;
+  bool has_list_ = false;  ///< the choices are what follows the columns in a row (a list of JSONL)
   std::vector<std::string_view> row_;
+  std::vector<size_t> fields_;  ///< where the columns stand in the row
   std::optional<int> required_columns_;
   bool one_width_ = false;       ///< all rows must be equally wide
   std::optional<size_t> width_;  ///< as wide as this, once known
@@ -71,7 +70,7 @@ class TextRowReader {
 
 /// The keys of a JSONL file's objects that a TextRowReader wants, in its order; none for other
 /// formats. Throws Error for columns given by number.
-std::vector<std::string> text_keys(const DataFile& file, const std::string& where);
+JsonlKeys text_keys(const DataFile& file, const std::string& where);
 
 /// Quoted names for an error message; the first of many.
 std::string quote_list(const std::vector<std::string>& names);

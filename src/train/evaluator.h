@@ -1,12 +1,14 @@
 // Runs a model over whole development sets, in batches that mix tasks.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "data/feature_store.h"
+#include "eval/answers.h"
 #include "eval/scores.h"
-#include "model/multi_task_model.h"
+#include "model/model_folder.h"
 
 namespace pals {
 
@@ -15,20 +17,45 @@ struct EvaluationSet {
   int task = 0;       ///< index into the model's tasks
   std::string split;  ///< "dev", "dev_matched", ...
   FeaturesPtr features;
+  std::shared_ptr<const QuestionSet> questions = {};  ///< of a span task
 };
+
+/// The set of a file whose features are at hand; reads the questions of a span task's file.
+EvaluationSet make_evaluation_set(const std::vector<Task>& tasks, int task, const DataFile& file,
+                                  const std::string& data_dir, FeaturesPtr features);
 
 /// The head's outputs for each row of the sets, in order.
 struct RowOutputs {
-  std::vector<std::vector<float>> logits;  ///< a set each: rows x outputs of the task
-  std::vector<double> losses;              ///< a set each: mean over its rows
+  std::vector<std::vector<float>> logits;  ///< a set each: rows x outputs of the task; of a span
+                                           ///< task: tokens of all rows x 2
+  std::vector<double> losses;              ///< a set each: mean over its examples
 };
 
 /// Runs all rows. `label` is shown with the progress.
 RowOutputs run_rows(const MultiTaskModel& model, const std::vector<EvaluationSet>& sets,
                     int64_t batch_size, const std::string& label);
 
-/// The scores of every task that has sets, in task order.
-std::vector<TaskScores> evaluate(const MultiTaskModel& model, const std::vector<Task>& tasks,
-                                 const std::vector<EvaluationSet>& sets, int64_t batch_size);
+/// The answers to the questions of one evaluated set.
+struct SetAnswers {
+  int task = 0;
+  std::string split;
+  std::shared_ptr<const QuestionSet> questions;
+  std::vector<PredictedAnswer> answers;
+};
+
+/// What an evaluation finds.
+struct Evaluation {
+  std::vector<TaskScores> scores;   ///< of every task that has sets, in task order
+  std::vector<SetAnswers> answers;  ///< of the sets of span tasks
+};
+
+Evaluation evaluate(const MultiTaskModel& model, const ModelDescription& description,
+                    const Tokenizer& tokenizer, const std::vector<EvaluationSet>& sets,
+                    int64_t batch_size);
+
+/// Writes the answers' files (eval/answer_files.h) into a folder. Their names begin with the task's
+/// and the split's if there are several sets.
+void write_answers(const std::string& folder, const std::vector<Task>& tasks,
+                   const std::vector<SetAnswers>& sets);
 
 }  // namespace pals

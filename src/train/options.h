@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/json.h"
+#include "tasks/squad.h"
 
 namespace pals {
 
@@ -15,6 +16,10 @@ struct TrainOptions {
   std::string task_file;
   std::string tasks;
   std::optional<int> task_id;
+  std::string kind;  ///< of a single task without a task file: span or multiple_choice
+  std::string task_name;
+  std::string train_file, dev_file;
+  SpanOptions span;  ///< of --kind span
   int max_seq_length = 128;
   std::string cache_dir = "auto";
 

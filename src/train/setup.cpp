@@ -14,6 +14,7 @@
 #include "eval/scores.h"
 #include "model/sources.h"
 #include "model/weights.h"
+#include "tasks/single_task.h"
 #include "tasks/task_file.h"
 #include "tasks/task_selection.h"
 
@@ -93,7 +94,9 @@ void check_token_types(const ModelDescription& description, const std::string& c
   if (description.bert.type_vocab_size >= 2) return;
   for (const Task& task : description.tasks) {
     for (const DataFile& file : task.files) {
-      if (!file.text_b) continue;
+      const bool single_texts =
+          task.kind == TaskKind::kClassification || task.kind == TaskKind::kRegression;
+      if (single_texts && !file.text_b) continue;
       fail(config, ": type_vocab_size is ", description.bert.type_vocab_size, ", but task ",
            task.name, " has pairs of texts, which need 2");
     }
@@ -178,7 +181,26 @@ at::ScalarType parse_precision(const std::string& name) {
 
 const char* precision_name(at::ScalarType type) { return type == at::kFloat ? "fp32" : "bf16"; }
 
+// The task of --kind and its flags.
+Task single_task(const TrainOptions& options) {
+  Task task = make_single_task(options.kind, options.task_name, options.train_file,
+                               options.dev_file, options.span);
+  // A saved run names its tasks.
+  const bool other_tasks = !options.tasks.empty() && options.tasks != task.name;
+  if (other_tasks || !options.task_file.empty()) {
+    fail_usage(other_tasks ? "--tasks" : "--task_file",
+               " makes no sense beside --kind, which is one task alone");
+  }
+  return task;
+}
+
 std::vector<Task> choose_tasks(const TrainOptions& options) {
+  if (!options.kind.empty()) return {single_task(options)};
+  if (!options.train_file.empty() || !options.dev_file.empty()) {
+    fail_usage(
+        options.train_file.empty() ? "--dev_file" : "--train_file",
+        " needs --kind: span or multiple_choice; other tasks are described in a --task_file");
+  }
   std::vector<Task> own;
   if (!options.task_file.empty()) own = read_task_file(options.task_file);
   std::vector<Task> tasks = select_tasks(options.tasks, options.task_id, own);

@@ -22,7 +22,7 @@ at::ScalarType parse_precision(const std::string& name);
 /// "fp32" or "bf16".
 const char* precision_name(at::ScalarType type);
 
-/// The tasks chosen by --tasks, --task_id and --task_file.
+/// The tasks chosen by --tasks, --task_id and --task_file, or the one of --kind.
 std::vector<Task> choose_tasks(const TrainOptions& options);
 
 /// Finds configuration, vocabulary and weights (a model folder brings all three), builds the model,

@@ -189,16 +189,16 @@ class Trainer {
 
   void train_steps() {
     const auto num_tasks = static_cast<int64_t>(setup_.description.tasks.size());
-    std::vector<int64_t> rows;
+    std::vector<int64_t> examples;
     std::vector<FeaturesFuture> features;
     for (int64_t task = 0; task < num_tasks; ++task) {
-      rows.push_back(store_.num_rows(task));
+      examples.push_back(store_.num_examples(task));
       features.push_back(store_.features(task));
     }
     // A bad dev file shall show now, not after the first epoch.
-    for (const DevJob& job : dev_jobs_) store_.num_rows(job.number);
-    const StepPlan plan = plan_steps(options_, rows);
-    const TaskSampler sampler(parse_sampling(options_.sample), rows, options_.seed,
+    for (const DevJob& job : dev_jobs_) store_.wait_until_read(job.number);
+    const StepPlan plan = plan_steps(options_, examples);
+    const TaskSampler sampler(parse_sampling(options_.sample), examples, options_.seed,
                               plan.total_steps, plan.num_epochs, plan.steps_per_epoch);
 
     model_.arena().prepare_training();
@@ -207,7 +207,7 @@ class Trainer {
     int64_t step = 0;
     if (const auto state = checkpoints.restore(model_.arena())) {
       step = state->at("step").get<int64_t>();
-      check_rows(state->at("rows").get<std::vector<int64_t>>(), rows);
+      check_rows(state->at("rows").get<std::vector<int64_t>>(), examples);
       best_ = state->at("best");
       last_ = state->at("last");
       log_info(concat("going on at step ", step, " of ", plan.total_steps));
@@ -248,7 +248,7 @@ class Trainer {
     for (const PackedBatch& micro_batch : batch.micro_batches) {
       loss += model_.train(micro_batch, {.seed = options_.seed,
                                          .step = static_cast<uint64_t>(batch.step),
-                                         .rows = batch.num_rows});
+                                         .examples = batch.num_examples});
       tokens += micro_batch.num_tokens();
     }
     const std::string& name = setup_.description.tasks[static_cast<size_t>(batch.task)].name;
@@ -260,33 +260,44 @@ class Trainer {
                {"task", name},
                {"loss", loss},
                {"learning_rate", optimizer_.learning_rate(batch.step, plan.total_steps)},
-               {"rows", batch.num_rows},
+               {"rows", batch.num_examples},
                {"tokens", tokens}});
     smooth_loss_ = smooth_loss_ < 0.0 ? loss : 0.98 * smooth_loss_ + 0.02 * loss;
     progress.update(static_cast<uint64_t>(batch.step + 1),
                     concat("loss ", format_double(smooth_loss_, 3)));
   }
 
-  std::vector<TaskScores> evaluate_model() {
+  Evaluation evaluate_model() {
     if (dev_sets_.empty()) {
+      const std::vector<Task>& tasks = setup_.description.tasks;
       for (const DevJob& job : dev_jobs_) {
-        dev_sets_.push_back({job.task, job.split, store_.features(job.number).get()});
+        const DataFile& file = *find_file(tasks[static_cast<size_t>(job.task)], job.split);
+        dev_sets_.push_back(make_evaluation_set(tasks, job.task, file, options_.data_dir,
+                                                store_.features(job.number).get()));
       }
     }
-    return evaluate(model_, setup_.description.tasks, dev_sets_, options_.eval_batch_size);
+    return evaluate(model_, setup_.description, *setup_.tokenizer, dev_sets_,
+                    options_.eval_batch_size);
+  }
+
+  // Of the best model by average, whose answers are kept beside it.
+  void keep_as_best(int64_t step, const Evaluation& evaluation) {
+    best_["average"] = {{"step", step},
+                        {"score", average_score(evaluation.scores)},
+                        {"scores", last_},
+                        {"table", scores_table(evaluation.scores)}};
+    write_answers(options_.output_dir, setup_.description.tasks, evaluation.answers);
   }
 
   void evaluate_now() {
-    const std::vector<TaskScores> scores = evaluate_model();
-    last_ = scores_to_json(scores);
-    best_["average"] = {{"step", 0},
-                        {"score", average_score(scores)},
-                        {"scores", last_},
-                        {"table", scores_table(scores)}};
+    const Evaluation evaluation = evaluate_model();
+    last_ = scores_to_json(evaluation.scores);
+    keep_as_best(0, evaluation);
   }
 
   void evaluate_epoch(int64_t step, int64_t epoch, int64_t num_epochs, MetricsLog& log) {
-    const std::vector<TaskScores> scores = evaluate_model();
+    const Evaluation evaluation = evaluate_model();
+    const std::vector<TaskScores>& scores = evaluation.scores;
     for (const TaskScores& task : scores) {
       if (!std::isfinite(task.loss)) fail_not_finite("after step", step, task.task);
     }
@@ -298,8 +309,7 @@ class Trainer {
     const std::string folder = options_.output_dir;
     std::string written;
     if (improves(best_, "average", average)) {
-      best_["average"] = {
-          {"step", step}, {"score", average}, {"scores", last_}, {"table", scores_table(scores)}};
+      keep_as_best(step, evaluation);
       written = folder + "/best";
       save_model_folder(written, model_, setup_.description, *setup_.tokenizer);
     }
@@ -332,7 +342,9 @@ class Trainer {
 
   void save_checkpoint(const CheckpointStore& checkpoints, int64_t step) const {
     std::vector<int64_t> rows;
-    for (int64_t task = 0; task < model_.num_tasks(); ++task) rows.push_back(store_.num_rows(task));
+    for (int64_t task = 0; task < model_.num_tasks(); ++task) {
+      rows.push_back(store_.num_examples(task));
+    }
     checkpoints.save(model_.arena(), step,
                      {{"step", step}, {"rows", rows}, {"best", best_}, {"last", last_}});
   }
@@ -380,17 +392,17 @@ class Trainer {
 
 }  // namespace
 
-StepPlan plan_steps(const TrainOptions& options, const std::vector<int64_t>& task_rows) {
+StepPlan plan_steps(const TrainOptions& options, const std::vector<int64_t>& task_examples) {
   const auto epochs = static_cast<int64_t>(std::ceil(options.num_train_epochs - 1e-9));
   StepPlan plan;
   plan.steps_per_epoch = options.steps_per_epoch;
   if (plan.steps_per_epoch <= 0) {
     if (options.max_steps > 0) {
       plan.steps_per_epoch = (options.max_steps + epochs - 1) / epochs;
-    } else if (task_rows.size() == 1) {
-      plan.steps_per_epoch = steps_per_pass(task_rows.front(), options.train_batch_size);
+    } else if (task_examples.size() == 1) {
+      plan.steps_per_epoch = steps_per_pass(task_examples.front(), options.train_batch_size);
     } else {
-      plan.steps_per_epoch = kStepsPerTask * static_cast<int64_t>(task_rows.size());
+      plan.steps_per_epoch = kStepsPerTask * static_cast<int64_t>(task_examples.size());
     }
   }
   plan.total_steps =

@@ -17,9 +17,10 @@ struct StepPlan {
   int64_t num_epochs = 0;  ///< the last one may be shorter
 };
 
-/// Several tasks: an epoch has 300 x tasks steps, one task: a pass over its rows; --steps_per_epoch
-/// and --max_steps say otherwise. With --max_steps alone the epochs share them evenly.
-StepPlan plan_steps(const TrainOptions& options, const std::vector<int64_t>& task_rows);
+/// Several tasks: an epoch has 300 x tasks steps, one task: a pass over its examples;
+/// --steps_per_epoch and --max_steps say otherwise. With --max_steps alone the epochs share them
+/// evenly.
+StepPlan plan_steps(const TrainOptions& options, const std::vector<int64_t>& task_examples);
 
 /// What a run ends with.
 struct TrainResult {

@@ -1,0 +1,54 @@
+#include "heads/head.h"
+
+namespace pals {
+
+Head::Head(ParameterTable& table, const std::string& prefix, int64_t hidden_size,
+           const HeadSpec& spec, int owner)
+    : kind_(spec.kind),
+      dense_(table, prefix, {spec.kind == TaskKind::kSpan ? "qa_outputs" : "classifier"},
+             hidden_size, spec.num_outputs, {owner}) {}
+
+Dropout Head::dropout(const Pass& pass) const {
+  return reads_tokens() ? Dropout{} : pass.hidden_dropout(0, kHead);
+}
+
+at::Tensor Head::forward(const Pass& pass, const at::Tensor& input,
+                         const at::Tensor& first_keys) const {
+  // In fp32 whatever the encoder's type: bf16 would quantise a regression's values.
+  at::Tensor x = input.to(at::kFloat);
+  const Dropout dropout = this->dropout(pass);
+  if (dropout.active()) {
+    if (x.is_same(input)) x = input.clone();
+    bias_dropout_forward(x, {}, dropout, first_keys);
+  }
+  pass.save(x);
+  return dense_.forward(pass, x);
+}
+
+at::Tensor Head::backward(const Pass& pass, const at::Tensor& d_logits,
+                          const at::Tensor& first_keys) const {
+  const auto [x] = pass.take<1>();
+  dense_.backward_weight(pass, d_logits, x);
+  dense_.backward_bias(pass, d_logits);
+  at::Tensor dx = dense_.backward_input(pass, d_logits);
+  const Dropout dropout = this->dropout(pass);
+  if (dropout.active()) bias_dropout_backward(dx, dropout, first_keys, dx, {});
+  return dx.to(pass.type);
+}
+
+Loss Head::loss(const at::Tensor& logits, const PackedBatch& batch, const Segment& segment,
+                double scale) const {
+  switch (kind_) {
+    case TaskKind::kRegression:
+      return value_loss(logits, batch, segment, scale);
+    case TaskKind::kSpan:
+      return span_loss(logits, batch, segment, scale);
+    case TaskKind::kMultipleChoice:
+      return choice_loss(logits, batch, segment, scale);
+    case TaskKind::kClassification:
+      break;
+  }
+  return class_loss(logits, batch, segment, scale);
+}
+
+}  // namespace pals

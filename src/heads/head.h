@@ -1,0 +1,51 @@
+// The heads of the tasks: a dense layer on the pooled output or on every token, and its loss.
+#pragma once
+
+#include <string>
+
+#include "heads/losses.h"
+#include "nn/linear.h"
+#include "tasks/task.h"
+
+namespace pals {
+
+/// What the head of a task is.
+struct HeadSpec {
+  TaskKind kind = TaskKind::kClassification;
+  int64_t num_outputs = 2;
+};
+
+/// A task's outputs (reference-system, section 1 "Heads"). Classification, regression and multiple
+/// choice: dropout, then dense [C, H] on the pooled output of each row. Span: dense [2, H] on every
+/// token.
+class Head {
+ public:
+  /// Registers `<prefix>classifier`, or for a span `<prefix>qa_outputs`.
+  Head(ParameterTable& table, const std::string& prefix, int64_t hidden_size, const HeadSpec& spec,
+       int owner);
+
+  TaskKind kind() const { return kind_; }
+  int64_t num_outputs() const { return dense_.out_features(); }
+
+  /// Whether the head reads the tokens' last hidden states instead of the rows' pooled outputs.
+  bool reads_tokens() const { return kind_ == TaskKind::kSpan; }
+
+  /// x [M, H] act, M rows or tokens -> logits [M, C] fp32. first_keys [rows]: dropout keys of the
+  /// rows' first tokens.
+  at::Tensor forward(const Pass& pass, const at::Tensor& x, const at::Tensor& first_keys) const;
+  /// Gradient of x.
+  at::Tensor backward(const Pass& pass, const at::Tensor& d_logits,
+                      const at::Tensor& first_keys) const;
+
+  /// The losses of a segment's examples.
+  Loss loss(const at::Tensor& logits, const PackedBatch& batch, const Segment& segment,
+            double scale) const;
+
+ private:
+  Dropout dropout(const Pass& pass) const;
+
+  TaskKind kind_;
+  Linear dense_;
+};
+
+}  // namespace pals

@@ -1,0 +1,124 @@
+#include "heads/losses.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+namespace pals {
+namespace {
+
+using LossFunction = Loss (*)(const at::Tensor&, const PackedBatch&, const Segment&, double);
+
+at::Tensor matrix(int64_t rows, int64_t columns) {
+  return at::sin(at::arange(rows * columns, at::kFloat) * 0.7).mul_(2.0).view({rows, columns});
+}
+
+/// Examples of rows of these lengths, behind two rows of another task.
+PackedBatch batch_of(const std::vector<std::vector<int64_t>>& examples,
+                     const std::vector<Target>& targets) {
+  PackedBatch batch;
+  const std::vector<int32_t> ids(16);
+  for (int row = 0; row < 2; ++row) batch.append(0, row, ids.data(), ids.data(), 3);
+  for (size_t i = 0; i < examples.size(); ++i) {
+    batch.append(1, 0, ids.data(), ids.data(), examples[i].front(), targets[i]);
+    for (size_t row = 1; row < examples[i].size(); ++row) {
+      batch.append_choice(0, ids.data(), ids.data(), examples[i][row]);
+    }
+  }
+  return batch;
+}
+
+/// Gradient of the summed losses by central differences, against d_logits / scale.
+void expect_gradient(LossFunction loss, const at::Tensor& logits, const PackedBatch& batch) {
+  const Segment& segment = batch.segments.back();
+  const auto sum = [&](const at::Tensor& x) {
+    double total = 0.0;
+    for (const double example : loss(x, batch, segment, 1.0).examples) total += example;
+    return total;
+  };
+  for (const double scale : {1.0, 0.125}) {
+    const at::Tensor gradient = loss(logits, batch, segment, scale).d_logits;
+    ASSERT_EQ(gradient.sizes(), logits.sizes());
+    for (int64_t i = 0; i < logits.numel(); ++i) {
+      constexpr double kStep = 1e-2;
+      at::Tensor up = logits.clone(), down = logits.clone();
+      up.view(-1)[i] += kStep;
+      down.view(-1)[i] -= kStep;
+      EXPECT_NEAR(gradient.view(-1)[i].item<double>(),
+                  scale * (sum(up) - sum(down)) / (2.0 * kStep), 1e-4 * scale)
+          << i;
+    }
+  }
+}
+
+TEST(ClassLoss, IsMinusLogSoftmax) {
+  const PackedBatch batch = batch_of({{2}, {5}}, {{.label = 2}, {.label = 0}});
+  const at::Tensor logits = at::tensor({1.0F, 2.0F, 4.0F, 0.0F, 0.0F, 0.0F}).view({2, 3});
+  const Loss loss = class_loss(logits, batch, batch.segments.back(), 1.0);
+  ASSERT_EQ(loss.examples.size(), 2U);
+  EXPECT_NEAR(loss.examples[0], std::log(std::exp(1.0) + std::exp(2.0) + std::exp(4.0)) - 4.0,
+              1e-6);
+  EXPECT_NEAR(loss.examples[1], std::log(3.0), 1e-6);
+  expect_gradient(class_loss, matrix(2, 3), batch);
+}
+
+TEST(ClassLoss, LargeLogitsStayFinite) {
+  const PackedBatch batch = batch_of({{1}}, {{.label = 1}});
+  const Loss loss =
+      class_loss(at::tensor({1e4F, -1e4F}).view({1, 2}), batch, batch.segments.back(), 1.0);
+  EXPECT_NEAR(loss.examples[0], 2e4, 1.0);
+  EXPECT_TRUE(at::isfinite(loss.d_logits).all().item<bool>());
+}
+
+TEST(ClassLoss, LabelsOutsideTheClassesAreRefused) {
+  for (const int32_t label : {-1, 3}) {
+    const PackedBatch batch = batch_of({{1}}, {{.label = label}});
+    EXPECT_THROW(class_loss(matrix(1, 3), batch, batch.segments.back(), 1.0), c10::Error) << label;
+  }
+}
+
+TEST(ValueLoss, IsTheSquaredError) {
+  const PackedBatch batch = batch_of({{1}, {2}, {1}}, {{.value = 0.2F}, {.value = 1.0F}, {}});
+  const at::Tensor logits = matrix(3, 1);
+  const Loss loss = value_loss(logits, batch, batch.segments.back(), 1.0);
+  ASSERT_EQ(loss.examples.size(), 3U);
+  EXPECT_NEAR(loss.examples[1], std::pow(logits[1][0].item<double>() - 1.0, 2.0), 1e-6);
+  expect_gradient(value_loss, logits, batch);
+}
+
+TEST(ChoiceLoss, IsASoftmaxOverAQuestionsChoices) {
+  const PackedBatch batch = batch_of({{1, 2}, {3, 1, 1}}, {{.label = 0}, {.label = 2}});
+  const at::Tensor logits = at::tensor({0.0F, 1.0F, 5.0F, 5.0F, 5.0F}).view({5, 1});
+  const Loss loss = choice_loss(logits, batch, batch.segments.back(), 1.0);
+  ASSERT_EQ(loss.examples.size(), 2U);
+  EXPECT_NEAR(loss.examples[0], std::log(1.0 + std::exp(1.0)), 1e-6);
+  EXPECT_NEAR(loss.examples[1], std::log(3.0), 1e-6);
+  expect_gradient(choice_loss, matrix(5, 1), batch);
+  const PackedBatch wrong = batch_of({{1, 2}}, {{.label = 2}});
+  EXPECT_THROW(choice_loss(matrix(2, 1), wrong, wrong.segments.back(), 1.0), c10::Error);
+}
+
+TEST(SpanLoss, IsTheMeanOfTwoSoftmaxesOverARowsTokens) {
+  const PackedBatch batch = batch_of({{2}, {3}}, {{.start = 0, .end = 1}, {.start = 2, .end = 2}});
+  const at::Tensor logits =
+      at::tensor({0.0F, 0.0F, 1.0F, 0.0F, 7.0F, 0.0F, 7.0F, 0.0F, 7.0F, 2.0F}).view({5, 2});
+  const Loss loss = span_loss(logits, batch, batch.segments.back(), 1.0);
+  ASSERT_EQ(loss.examples.size(), 2U);
+  EXPECT_NEAR(loss.examples[0], 0.5 * (std::log(1.0 + std::exp(1.0)) + std::log(2.0)), 1e-6);
+  EXPECT_NEAR(loss.examples[1], 0.5 * (std::log(3.0) + std::log(2.0 + std::exp(2.0)) - 2.0), 1e-6);
+  expect_gradient(span_loss, matrix(5, 2), batch);
+}
+
+TEST(SpanLoss, TargetsOutsideOfTheRowAddNothing) {
+  const PackedBatch batch = batch_of({{2}, {2}}, {{.start = 2, .end = 1}, {}});
+  const at::Tensor logits = matrix(4, 2);
+  const Loss loss = span_loss(logits, batch, batch.segments.back(), 1.0);
+  EXPECT_GT(loss.examples[0], 0.0);
+  EXPECT_EQ(loss.examples[1], 0.0);
+  EXPECT_EQ(loss.d_logits.select(1, 0).abs().max().item<double>(), 0.0);
+  EXPECT_GT(loss.d_logits.select(1, 1).abs().max().item<double>(), 0.0);
+  expect_gradient(span_loss, logits, batch);
+}
+
+}  // namespace
+}  // namespace pals

@@ -1,0 +1,122 @@
+#include "tasks/squad.h"
+
+#include <gtest/gtest.h>
+
+#include "tasks/reader.h"
+#include "tasks/single_task.h"
+#include "tasks/test_files.h"
+
+namespace pals {
+namespace {
+
+std::string file_of(const std::string& questions) {
+  return R"({"version": "1.1", "data": [{"title": "t", "paragraphs": [{"context": "Zoë saw it.",
+            "qas": [)" +
+         questions + "]}]}]}";
+}
+
+QuestionSet parse(const std::string& questions, const SquadRules& rules = {.needs_answers = true}) {
+  return parse_squad(file_of(questions), "f.json", rules);
+}
+
+std::string error(const std::string& questions, const SquadRules& rules = {.needs_answers = true}) {
+  return message_of([&] { parse(questions, rules); });
+}
+
+TEST(Squad, ReadsQuestionsAndAnswers) {
+  const QuestionSet set = parse(R"({"id": "q1", "question": "Who?", "answers": [
+      {"text": "Zoë", "answer_start": 0}, {"text": "it", "answer_start": 8}]},
+      {"id": "q2", "question": "What?", "answers": [{"text": "it", "answer_start": 8}]})");
+  ASSERT_EQ(set.questions.size(), 2U);
+  EXPECT_EQ(set.contexts, std::vector<std::string>{"Zoë saw it."});
+  EXPECT_EQ(set.questions[0].id, "q1");
+  EXPECT_EQ(set.questions[1].text, "What?");
+  ASSERT_EQ(set.questions[0].answers.size(), 2U);
+  EXPECT_EQ(set.questions[0].answers[1].text, "it");
+  EXPECT_EQ(set.questions[0].answers[1].start, 8);
+}
+
+TEST(Squad, QuestionsWithoutAnswersAreAllowedWhereAsked) {
+  const std::string impossible =
+      R"({"id": "q", "question": "?", "is_impossible": true, "answers": []})";
+  const std::string empty = R"({"id": "q", "question": "?", "answers": []})";
+  for (const std::string& question : {impossible, empty}) {
+    expect_contains(error(question), "question \"q\": it has no answer");
+    const QuestionSet set = parse(question, {.unanswerable = true, .needs_answers = true});
+    EXPECT_TRUE(set.questions.front().answers.empty());
+  }
+  expect_contains(error(R"({"id": "q", "question": "?"})"), "\"answers\" is missing");
+  EXPECT_EQ(parse(R"({"id": "q", "question": "?"})", {}).questions.size(), 1U);
+}
+
+TEST(Squad, NamesTheQuestionThatIsWrong) {
+  expect_contains(error(R"({"question": "?"})"),
+                  "f.json: article 1, paragraph 1, question 1: the key \"id\" is missing");
+  expect_contains(error(R"({"id": 7, "question": "?"})"), "\"id\" is number, want a string");
+  const std::string good =
+      R"({"id": "q", "question": "?", "answers": [{"text": "it", "answer_start": 8}]})";
+  expect_contains(error(good + "," + good), "question \"q\": this id stands in the file twice");
+  for (const char* start : {"-1", "11", "1.5", "\"8\"", "18446744073709551615"}) {
+    expect_contains(error(std::string(R"({"id": "q", "question": "?", "answers": [{"text": "it",
+                          "answer_start": )") +
+                          start + "}]}"),
+                    "question \"q\": \"answer_start\" is");
+  }
+  expect_contains(error(R"({"id": "q", "question": "?", "is_impossible": 1, "answers": []})"),
+                  "want true or false");
+  expect_contains(error(""), "no questions");
+  expect_contains(message_of([] { parse_squad("{\"data\": {}}", "f.json", {}); }), "want a list");
+  expect_contains(message_of([] { parse_squad("[]", "f.json", {}); }), "want an object");
+  expect_contains(message_of([] { parse_squad("{", "f.json", {}); }), "f.json:1:");
+}
+
+TEST(SingleTask, HasTheUsualLayouts) {
+  const TemporaryFolder folder;
+  const std::string csv = folder.write(
+      "swag.csv",
+      ",video-id,sent1,sent2,ending0,ending1,ending2,ending3,label\n"
+      "0,v,\"A man, outside\",He,runs.,sits.,,,1\n1,v,A dog barks.,It,sleeps.,eats.,sees.,is.,3\n");
+  const Task swag = make_single_task("multiple_choice", "", csv, "", {});
+  EXPECT_EQ(swag.name, "swag");
+  const ExampleSet set = read_examples(swag, swag.files[0], "");
+  ASSERT_EQ(set.examples.size(), 2U);
+  EXPECT_EQ(set.examples[0].text_a, "A man, outside");
+  EXPECT_EQ(set.examples[0].text_b, "He");
+  EXPECT_EQ(set.examples[0].choices, (std::vector<std::string>{"runs.", "sits."}));
+  EXPECT_EQ(set.examples[0].label, 1);
+  EXPECT_EQ(set.examples[1].choices.size(), 4U);
+
+  const std::string lines = folder.write(
+      "own.jsonl", "{\"context\": \"c\", \"choices\": [\"x\", \"y\", \"z\"], \"label\": 2}\n");
+  const Task own = make_single_task("multiple_choice", "own", "", lines, {});
+  EXPECT_EQ(read_examples(own, own.files[0], "").examples[0].choices.size(), 3U);
+  EXPECT_EQ(own.files[0].split, "dev");
+
+  const Task squad = make_single_task("span", "", "train.json", "", {.doc_stride = 7});
+  EXPECT_EQ(squad.name, "squad");
+  EXPECT_EQ(squad.span.doc_stride, 7);
+  EXPECT_EQ(squad.metrics, (std::vector<Metric>{Metric::kExactMatch, Metric::kF1}));
+  expect_contains(message_of<UsageError>([] { make_single_task("spam", "", "a", "", {}); }),
+                  "did you mean \"span\"?");
+  expect_contains(message_of<UsageError>([] { make_single_task("span", "", "", "", {}); }),
+                  "needs --train_file");
+}
+
+TEST(MultipleChoice, RefusesWhatIsNoQuestion) {
+  const TemporaryFolder folder;
+  const auto error = [&](const std::string& line) {
+    const std::string path = folder.write("x.jsonl", line + "\n");
+    const Task task = make_single_task("multiple_choice", "x", path, "", {});
+    return message_of([&] { read_examples(task, task.files[0], ""); });
+  };
+  expect_contains(error(R"({"context": "c", "choices": ["x"], "label": 0})"), "1 choice, want 2");
+  expect_contains(error(R"({"context": "c", "choices": ["x", " "], "label": 0})"),
+                  "choice 2 is empty");
+  expect_contains(error(R"({"context": "c", "choices": ["x", "y"], "label": 2})"),
+                  "want the number of the right choice, 0 to 1");
+  expect_contains(error(R"({"context": "c", "choices": "x", "label": 0})"), "want a list");
+  expect_contains(error(R"({"context": "c", "choices": ["x", 3], "label": 0})"), "want strings");
+}
+
+}  // namespace
+}  // namespace pals
