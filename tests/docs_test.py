@@ -130,8 +130,9 @@ def help_of(*command):
 
 def train_defaults():
     """Flag -> default of `pals train`, as --help says; None where it says none."""
+    options, _ = help_of(support.PALS, "train").split("Examples:")
     matches = re.findall(r"^ +(?:-h,)?(--\w+)(?: [A-Z]+(?::[A-Z]+)?(?:=(\S+))?)?(?=\s|$)",
-                         help_of(support.PALS, "train"), re.MULTILINE)
+                         options, re.MULTILINE)
     return {flag: default or None for flag, default in matches if flag != "--help"}
 
 
@@ -147,6 +148,11 @@ def make_sandbox(root):
     support.make_glue(root / "glue")
     support.make_test_sets(root / "glue")
     support.make_glue(root / "path/glue/glue_data")
+    for split in ("train", "dev"):
+        support.make_squad(root / f"squad/{split}-v1.1.json", 24, 1)
+        support.make_squad(root / f"squad/{split}-v2.0.json", 24, 2)
+    for name in ("train", "val"):
+        support.make_swag(root / f"swag/{name}.csv", 12)
     (root / MODEL_FOLDER).parent.mkdir(parents=True)
     support.make_model(root / MODEL_FOLDER)
     folder = root / BERT_FOLDER

@@ -17,7 +17,7 @@ import zipfile
 
 PALS = os.environ.get("PALS_BINARY") or sys.exit("PALS_BINARY names no program")
 
-HIDDEN, LAYERS, HEADS, INTERMEDIATE, POSITIONS = 48, 2, 4, 96, 128
+HIDDEN, LAYERS, HEADS, INTERMEDIATE, POSITIONS = 48, 2, 4, 96, 512
 WORDS = ["word%d" % number for number in range(240)]
 GOOD, BAD = "splendid", "dreadful"
 VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", GOOD, BAD, ".", ",", "?"] + WORDS
@@ -300,6 +300,49 @@ def make_test_sets(path):
             words = [sentence(generator, generator.choice([GOOD, BAD])) for _ in range(texts)]
             lines.append("\t".join([str(number)] + ["-"] * before + words))
         write_text(os.path.join(path, folder, name + ".tsv"), "\n".join(lines) + "\n")
+
+
+NAMES, PLACES = WORDS[:40], WORDS[40:80]
+
+
+def squad_question(generator, number, impossible):
+    """A context in which NAME lives in PLACE, and the question where NAME lives."""
+    filler = [generator.choice(WORDS[80:]) for _ in range(generator.randint(10, 30))]
+    name, place = generator.choice(NAMES), generator.choice(PLACES)
+    at = generator.randrange(len(filler))
+    words = filler[:at] + [name, ",", place + "."] + filler[at:]
+    context = " ".join(words)
+    asked = generator.choice([word for word in NAMES if word != name]) if impossible else name
+    answers = [] if impossible else [{"text": place, "answer_start": context.index(", " + place) + 2}]
+    question = {"id": "q%d" % number, "question": asked + " ?", "answers": answers}
+    return context, question
+
+
+def make_squad(path, count, version=1, seed=0):
+    """A file in SQuAD's layout; in version 2 every third question has no answer."""
+    generator = random.Random("%s%d" % (os.path.basename(path), seed))
+    paragraphs = []
+    for number in range(count):
+        impossible = version == 2 and number % 3 == 2
+        context, question = squad_question(generator, number, impossible)
+        if version == 2:
+            question["is_impossible"] = impossible
+        paragraphs.append({"context": context, "qas": [question]})
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    return write_json(path, {"version": "v2.0" if version == 2 else "1.1",
+                             "data": [{"title": "tiny", "paragraphs": paragraphs}]})
+
+
+def make_swag(path, count):
+    """A file in SWAG's layout: the right ending is the one with the word GOOD."""
+    generator = random.Random(os.path.basename(path))
+    lines = [",video-id,fold-ind,startphrase,sent1,sent2,gold-source,ending0,ending1,ending2,ending3,label"]
+    for number in range(count):
+        label = generator.randrange(4)
+        endings = [sentence(generator, GOOD if i == label else BAD) for i in range(4)]
+        lines.append(",".join([str(number), "v", "0", "s", sentence(generator), generator.choice(WORDS), "gold"] +
+                              endings + [str(label)]))
+    return write_text(path, "\n".join(lines) + "\n")
 
 
 # -- Runs -------------------------------------------------------------------------------------------

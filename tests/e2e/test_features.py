@@ -159,7 +159,7 @@ class Features(PalsTest):
                              (model + ["--normalize"], ["--normalize", "--pooling"]),
                              (model + ["--output", self.path("x.npy")], ["--pooling"]),
                              (model + ["--pooling", "cls", "--format", "npy"], ["--output"]),
-                             (model + ["--max_seq_length", "1000"], ["--max_seq_length", "128"]),
+                             (model + ["--max_seq_length", "1000"], ["--max_seq_length", str(support.POSITIONS)]),
                              (model + ["--text_b", "x"], ["--text_b"]),
                              (model + ["--init_checkpoint", "x"], ["--model", "--init_checkpoint"])):
             with self.subTest(flags=flags[1:]):
