@@ -8,39 +8,31 @@ namespace {
 // What a token without a module gets: nothing (a term) or itself (a replacement).
 enum class Absent { kZero, kIdentity };
 
-at::Tensor tokens_of(const at::Tensor& x, const Segment& segment) {
-  return x.narrow(0, segment.first_token, segment.last_token - segment.first_token);
-}
-
 template <typename Select>
 bool any_module(const std::vector<Segment>& segments, const Select& select) {
   return std::any_of(segments.begin(), segments.end(),
                      [&](const Segment& segment) { return select(segment.task) != nullptr; });
 }
 
-void fill_absent(Absent absent, const at::Tensor& x, const at::Tensor& out) {
-  if (absent == Absent::kZero) {
-    out.zero_();
-  } else {
-    out.copy_(x);
-  }
-}
-
-// Applies each segment's module to its tokens; `select(task)` gives the module or null.
+// Applies each segment's module to its tokens, x [S, H] to [Q, H]; `select(task)` gives the module
+// or null.
 template <typename Select>
 at::Tensor forward_segments(const Pass& pass, const std::vector<Segment>& segments, int layer,
                             const at::Tensor& x, Absent absent, const Select& select) {
   if (segments.size() == 1) {
     return select(segments.front().task)->forward(pass, layer, x);
   }
-  at::Tensor y = pass.empty(x.sizes());
+  at::Tensor y = pass.empty({pass.num_queries(), x.size(1)});
   for (const Segment& segment : segments) {
-    const at::Tensor part = tokens_of(x, segment);
-    at::Tensor out = tokens_of(y, segment);
+    const Pass part = pass.slice(segment);
+    const at::Tensor in = pass.tokens_of(x, segment);
+    at::Tensor out = pass.queries_of(y, segment);
     if (const AdapterModule* module = select(segment.task)) {
-      out.copy_(module->forward(pass.slice(segment), layer, part));
+      out.copy_(module->forward(part, layer, in));
+    } else if (absent == Absent::kZero) {
+      out.zero_();
     } else {
-      fill_absent(absent, part, out);
+      out.copy_(part.queries(in));
     }
   }
   return y;
@@ -52,14 +44,16 @@ at::Tensor backward_segments(const Pass& pass, const std::vector<Segment>& segme
   if (segments.size() == 1) {
     return select(segments.front().task)->backward(pass, layer, dy);
   }
-  at::Tensor dx = pass.empty(dy.sizes());
+  at::Tensor dx = pass.empty({pass.num_tokens(), dy.size(1)});
   for (auto segment = segments.rbegin(); segment != segments.rend(); ++segment) {
-    const at::Tensor part = tokens_of(dy, *segment);
-    at::Tensor out = tokens_of(dx, *segment);
+    const Pass part = pass.slice(*segment);
+    const at::Tensor in = pass.queries_of(dy, *segment);
+    at::Tensor out = pass.tokens_of(dx, *segment);
     if (const AdapterModule* module = select(segment->task)) {
-      out.copy_(module->backward(pass.slice(*segment), layer, part));
+      out.copy_(module->backward(part, layer, in));
     } else {
-      fill_absent(absent, part, out);
+      out.zero_();
+      if (absent == Absent::kIdentity) part.add_to_queries(out, in);
     }
   }
   return dx;
@@ -95,25 +89,39 @@ void AdapterHooks::after_attention_dense_backward(const Pass& pass, int layer,
                             select_from(adapters_, &TaskAdapter::attention_term, layer)));
 }
 
+bool AdapterHooks::reads_attention() const {
+  return adapters_[static_cast<size_t>(segments_.front().task)].feed_forward_reads_attention;
+}
+
+bool AdapterHooks::term_attends_to_attention(int layer) const {
+  const auto select = select_from(adapters_, &TaskAdapter::feed_forward_term, layer);
+  return reads_attention() &&
+         std::any_of(segments_.begin(), segments_.end(), [&](const Segment& segment) {
+           const AdapterModule* module = select(segment.task);
+           return module != nullptr && module->attends();
+         });
+}
+
+Pass AdapterHooks::term_pass(const Pass& pass, int layer) const {
+  return reads_attention() && !term_attends_to_attention(layer) ? pass.of_queries() : pass;
+}
+
 at::Tensor AdapterHooks::feed_forward_term(const Pass& pass, int layer,
                                            const LayerActivations& activations) {
   const auto select = select_from(adapters_, &TaskAdapter::feed_forward_term, layer);
   if (!any_module(segments_, select)) return {};
-  const bool reads_attention =
-      adapters_[static_cast<size_t>(segments_.front().task)].feed_forward_reads_attention;
-  return forward_segments(pass, segments_, layer,
-                          reads_attention ? activations.attention_output : activations.layer_input,
-                          Absent::kZero, select);
+  return forward_segments(
+      term_pass(pass, layer), segments_, layer,
+      reads_attention() ? activations.attention_output : activations.layer_input, Absent::kZero,
+      select);
 }
 
 void AdapterHooks::feed_forward_term_backward(const Pass& pass, int layer, const at::Tensor& d_term,
                                               LayerActivations& gradients) {
   const auto select = select_from(adapters_, &TaskAdapter::feed_forward_term, layer);
   if (!any_module(segments_, select)) return;
-  const bool reads_attention =
-      adapters_[static_cast<size_t>(segments_.front().task)].feed_forward_reads_attention;
-  (reads_attention ? gradients.attention_output : gradients.layer_input) =
-      backward_segments(pass, segments_, layer, d_term, Absent::kZero, select);
+  (reads_attention() ? gradients.attention_output : gradients.layer_input) =
+      backward_segments(term_pass(pass, layer), segments_, layer, d_term, Absent::kZero, select);
 }
 
 at::Tensor AdapterHooks::after_layer(const Pass& pass, int layer, const at::Tensor& y) {
@@ -128,16 +136,18 @@ at::Tensor AdapterHooks::after_layer_backward(const Pass& pass, int layer, const
   return backward_segments(pass, segments_, layer, dy, Absent::kIdentity, select);
 }
 
+bool AdapterHooks::has_after_encoder() const {
+  return any_module(segments_, select_after_encoder(adapters_));
+}
+
 at::Tensor AdapterHooks::after_encoder(const Pass& pass, const at::Tensor& y) {
-  const auto select = select_after_encoder(adapters_);
-  if (!any_module(segments_, select)) return y;
-  return forward_segments(pass, segments_, num_layers_, y, Absent::kIdentity, select);
+  return forward_segments(pass, segments_, num_layers_, y, Absent::kIdentity,
+                          select_after_encoder(adapters_));
 }
 
 at::Tensor AdapterHooks::after_encoder_backward(const Pass& pass, const at::Tensor& dy) {
-  const auto select = select_after_encoder(adapters_);
-  if (!any_module(segments_, select)) return dy;
-  return backward_segments(pass, segments_, num_layers_, dy, Absent::kIdentity, select);
+  return backward_segments(pass, segments_, num_layers_, dy, Absent::kIdentity,
+                           select_after_encoder(adapters_));
 }
 
 }  // namespace pals

@@ -19,16 +19,23 @@ class AdapterHooks : public EncoderHooks {
   at::Tensor after_attention_dense(const Pass& pass, int layer, const at::Tensor& x) override;
   void after_attention_dense_backward(const Pass& pass, int layer, const at::Tensor& d_term,
                                       at::Tensor& dx) override;
+  bool term_attends_to_attention(int layer) const override;
   at::Tensor feed_forward_term(const Pass& pass, int layer,
                                const LayerActivations& activations) override;
   void feed_forward_term_backward(const Pass& pass, int layer, const at::Tensor& d_term,
                                   LayerActivations& gradients) override;
   at::Tensor after_layer(const Pass& pass, int layer, const at::Tensor& y) override;
   at::Tensor after_layer_backward(const Pass& pass, int layer, const at::Tensor& dy) override;
+  bool has_after_encoder() const override;
   at::Tensor after_encoder(const Pass& pass, const at::Tensor& y) override;
   at::Tensor after_encoder_backward(const Pass& pass, const at::Tensor& dy) override;
 
  private:
+  /// Whether the feed-forward term reads the attention's output instead of the layer's input.
+  bool reads_attention() const;
+  /// The pass of the feed-forward term: narrowed only where its input is of all tokens.
+  Pass term_pass(const Pass& pass, int layer) const;
+
   const std::vector<TaskAdapter>& adapters_;
   const std::vector<Segment>& segments_;
   int num_layers_;

@@ -3,17 +3,18 @@
 namespace pals {
 namespace {
 
-// outer(inner(x)).
+// outer(inner(x)); outer works token by token.
 class Composed : public AdapterModule {
  public:
   Composed(std::unique_ptr<AdapterModule> inner, std::unique_ptr<AdapterModule> outer)
       : inner_(std::move(inner)), outer_(std::move(outer)) {}
 
+  bool attends() const override { return inner_->attends() || outer_->attends(); }
   at::Tensor forward(const Pass& pass, int layer, const at::Tensor& x) const override {
-    return outer_->forward(pass, layer, inner_->forward(pass, layer, x));
+    return outer_->forward(pass.of_queries(), layer, inner_->forward(pass, layer, x));
   }
   at::Tensor backward(const Pass& pass, int layer, const at::Tensor& dy) const override {
-    return inner_->backward(pass, layer, outer_->backward(pass, layer, dy));
+    return inner_->backward(pass, layer, outer_->backward(pass.of_queries(), layer, dy));
   }
 
  private:

@@ -6,8 +6,9 @@ LowRank::LowRank(const AdapterBuild& build, const std::string& prefix, int64_t i
     : down_(build.table, prefix, {"down"}, build.bert.hidden_size, inner_size, {build.owner}),
       up_(build.table, prefix, {"up"}, inner_size, build.bert.hidden_size, {build.owner}) {}
 
-at::Tensor LowRank::forward(const Pass& pass, int /*layer*/, const at::Tensor& x) const {
-  at::Tensor u = down_.product(pass, x);  // [S, P]
+at::Tensor LowRank::forward(const Pass& pass, int /*layer*/, const at::Tensor& h) const {
+  const at::Tensor x = pass.queries(h);
+  at::Tensor u = down_.product(pass, x);  // [Q, P]
   at::Tensor g = pass.tape != nullptr ? pass.empty(u.sizes()) : u;
   bias_activation_forward(Activation::kGelu, u, down_.bias(pass), g);
   pass.save(x, u, g);
@@ -21,7 +22,11 @@ at::Tensor LowRank::backward(const Pass& pass, int /*layer*/, const at::Tensor& 
   at::Tensor du = up_.backward_input(pass, dy);
   bias_activation_backward(Activation::kGelu, du, u, du, down_.bias_gradient(pass));
   down_.backward_weight(pass, du, x);
-  return down_.backward_input(pass, du);
+  at::Tensor dx = down_.backward_input(pass, du);
+  if (!pass.narrowed()) return dx;
+  at::Tensor dh = at::zeros({pass.num_tokens(), dx.size(1)}, pass.type);
+  pass.add_to_queries(dh, dx);
+  return dh;
 }
 
 void build_low_rank(const AdapterBuild& build, TaskAdapter& adapter) {

@@ -9,10 +9,13 @@
 
 namespace pals {
 
-/// A differentiable function [S, H] -> [S, H] of one task, applied to that task's tokens.
+/// A differentiable function [S, H] -> [Q, H] of one task, applied to that task's tokens (of which
+/// a narrowed Pass wants the queries' outputs alone).
 class AdapterModule {
  public:
   virtual ~AdapterModule() = default;
+  /// Whether a token's output depends on other tokens of its row.
+  virtual bool attends() const { return false; }
   virtual at::Tensor forward(const Pass& pass, int layer, const at::Tensor& x) const = 0;
   /// Gradient of x; gradients of parameters go to the arena.
   virtual at::Tensor backward(const Pass& pass, int layer, const at::Tensor& dy) const = 0;

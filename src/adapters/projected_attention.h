@@ -19,12 +19,14 @@ class ProjectedAttention : public AdapterModule {
 
   ProjectedAttention(const AdapterBuild& build, int layer, const Projections& projections);
 
+  bool attends() const override { return true; }
   at::Tensor forward(const Pass& pass, int layer, const at::Tensor& x) const override;
   at::Tensor backward(const Pass& pass, int layer, const at::Tensor& dy) const override;
 
  private:
-  Linear down_, qkv_, up_;
-  double scale_;
+  Linear down_;
+  SelfAttention attention_;
+  Linear up_;
 };
 
 /// kPals: reads the layer input.

@@ -18,8 +18,10 @@ TopAttention::TopAttention(const AdapterBuild& build)
 at::Tensor TopAttention::forward(const Pass& pass, int layer, const at::Tensor& x) const {
   pass.save(x);
   at::Tensor h = down_.forward(pass, x);  // [S, P]
+  const Pass all = pass.of_all_tokens();
   for (int i = 0; i < kNumBlocks; ++i) {
-    h = blocks_[static_cast<size_t>(i)].forward(pass, layer + i, h, nullptr);
+    const Pass& block_pass = i == kNumBlocks - 1 ? pass : all;
+    h = blocks_[static_cast<size_t>(i)].forward(block_pass, layer + i, h, nullptr);
   }
   pass.save(h);
   return up_.forward(pass, h);
@@ -30,8 +32,10 @@ at::Tensor TopAttention::backward(const Pass& pass, int layer, const at::Tensor&
   up_.backward_bias(pass, dy);
   up_.backward_weight(pass, dy, h);
   at::Tensor dh = up_.backward_input(pass, dy);
+  const Pass all = pass.of_all_tokens();
   for (int i = kNumBlocks - 1; i >= 0; --i) {
-    dh = blocks_[static_cast<size_t>(i)].backward(pass, layer + i, dh, nullptr);
+    const Pass& block_pass = i == kNumBlocks - 1 ? pass : all;
+    dh = blocks_[static_cast<size_t>(i)].backward(block_pass, layer + i, dh, nullptr);
   }
   const auto [x] = pass.take<1>();
   down_.backward_bias(pass, dh);

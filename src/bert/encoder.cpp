@@ -74,13 +74,20 @@ BertEncoder::BertEncoder(ParameterTable& table, const BertConfig& config)
   }
 }
 
+bool BertEncoder::narrows_layer(int layer, const EncoderHooks* hooks) const {
+  return layer == num_layers() - 1 && (hooks == nullptr || !hooks->has_after_encoder());
+}
+
 at::Tensor BertEncoder::forward(const Pass& pass, const BatchTensors& batch, EncoderHooks* hooks,
                                 const LayerObserver& observer) const {
-  at::Tensor h = embeddings_.forward(pass, batch);
+  const Pass all = pass.of_all_tokens();
+  at::Tensor h = embeddings_.forward(all, batch);
   const int last = num_layers() - 1;
   for (int i = 0; i <= last; ++i) {
-    h = layers_[static_cast<size_t>(i)].forward(pass, i, h, hooks);
-    if (i == last && hooks != nullptr) h = hooks->after_encoder(pass, h);
+    h = layers_[static_cast<size_t>(i)].forward(narrows_layer(i, hooks) ? pass : all, i, h, hooks);
+    if (i == last && hooks != nullptr && hooks->has_after_encoder()) {
+      h = hooks->after_encoder(pass, h);
+    }
     if (observer) observer(i, h);
   }
   return h;
@@ -88,11 +95,13 @@ at::Tensor BertEncoder::forward(const Pass& pass, const BatchTensors& batch, Enc
 
 void BertEncoder::backward(const Pass& pass, const BatchTensors& batch, at::Tensor dy,
                            EncoderHooks* hooks) const {
-  if (hooks != nullptr) dy = hooks->after_encoder_backward(pass, dy);
+  const Pass all = pass.of_all_tokens();
+  if (hooks != nullptr && hooks->has_after_encoder()) dy = hooks->after_encoder_backward(pass, dy);
   for (int i = num_layers() - 1; i >= 0; --i) {
-    dy = layers_[static_cast<size_t>(i)].backward(pass, i, dy, hooks);
+    dy = layers_[static_cast<size_t>(i)].backward(narrows_layer(i, hooks) ? pass : all, i, dy,
+                                                  hooks);
   }
-  embeddings_.backward(pass, batch, dy);
+  embeddings_.backward(all, batch, dy);
 }
 
 }  // namespace pals

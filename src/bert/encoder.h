@@ -46,7 +46,7 @@ class BertEncoder {
   /// Sees each layer's output [S, H], in order; after_encoder has been applied to the last.
   using LayerObserver = std::function<void(int layer, const at::Tensor& y)>;
 
-  /// The last hidden states [S, H]. `hooks` may be null.
+  /// The last hidden states of the pass's queries, [Q, H]. `hooks` may be null.
   at::Tensor forward(const Pass& pass, const BatchTensors& batch, EncoderHooks* hooks,
                      const LayerObserver& observer = nullptr) const;
   /// Accumulates all gradients, from that of the last hidden states.
@@ -56,6 +56,9 @@ class BertEncoder {
   int num_layers() const { return static_cast<int>(layers_.size()); }
 
  private:
+  /// Whether the layer is the last to work, which outputs the queries alone.
+  bool narrows_layer(int layer, const EncoderHooks* hooks) const;
+
   Embeddings embeddings_;
   std::vector<BertLayer> layers_;
 };

@@ -30,7 +30,7 @@ PackedBatch tiny_batch() {
 class RecordingHooks : public EncoderHooks {
  public:
   std::vector<std::string> calls;
-  bool attention_term = false;
+  bool attention_term = false, attends = false, after_all = true;
 
   bool has_attention_term(int /*layer*/) const override { return attention_term; }
   at::Tensor after_attention_dense(const Pass&, int layer, const at::Tensor& x) override {
@@ -41,6 +41,7 @@ class RecordingHooks : public EncoderHooks {
                                       at::Tensor&) override {
     record("attention", layer);
   }
+  bool term_attends_to_attention(int /*layer*/) const override { return attends; }
   at::Tensor feed_forward_term(const Pass&, int layer, const LayerActivations&) override {
     record("feed_forward", layer);
     return {};
@@ -57,6 +58,7 @@ class RecordingHooks : public EncoderHooks {
     record("layer", layer);
     return dy;
   }
+  bool has_after_encoder() const override { return after_all; }
   at::Tensor after_encoder(const Pass&, const at::Tensor& y) override {
     record("encoder", 0);
     return y;
@@ -160,6 +162,40 @@ TEST_F(EncoderTest, HooksThatAddNothingChangeNothing) {
                 2e-6 * plain.abs().max().item<double>())
           << "dropout " << dropout << " attention term " << attention_term;
     }
+  }
+}
+
+// A narrowed pass gives the same outputs and gradients as a whole one of which only the queries are
+// used.
+TEST_F(EncoderTest, NarrowedPassEqualsTheWholeAtTheQueries) {
+  AttentionRows narrowed = tensors_.rows;
+  narrowed.cu_queries = at::tensor({0, 3, 4}, at::kInt);
+  const at::Tensor positions = at::tensor({0, 1, 2, 5}, at::kLong);
+  narrowed.query_keys = narrowed.token_keys.index_select(0, positions);
+  RecordingHooks attending;
+  attending.after_all = false;
+  attending.attends = true;
+  for (EncoderHooks* hooks :
+       {static_cast<EncoderHooks*>(nullptr), static_cast<EncoderHooks*>(&attending)}) {
+    Tape tape;
+    Pass whole = pass(&tape, 0.3F), part = whole;
+    part.rows = narrowed;
+    arena_->gradients().zero_();
+    const at::Tensor y = encoder_.forward(whole, tensors_, nullptr);
+    const at::Tensor dy = weights_like(at::empty({4, 12}));
+    at::Tensor dy_whole = at::zeros_like(y);
+    dy_whole.index_copy_(0, positions, dy);
+    encoder_.backward(whole, tensors_, dy_whole, nullptr);
+    const at::Tensor expected = arena_->gradients().clone();
+
+    arena_->gradients().zero_();
+    const at::Tensor chosen = encoder_.forward(part, tensors_, hooks);
+    ASSERT_EQ(chosen.sizes(), at::IntArrayRef({4, 12}));
+    EXPECT_LT((chosen - y.index_select(0, positions)).abs().max().item<double>(), 1e-5);
+    encoder_.backward(part, tensors_, dy, hooks);
+    EXPECT_TRUE(tape.empty());
+    EXPECT_LT((arena_->gradients() - expected).abs().max().item<double>(),
+              2e-6 * expected.abs().max().item<double>());
   }
 }
 

@@ -8,12 +8,14 @@ namespace pals {
 /// What a layer's feed-forward term may read.
 struct LayerActivations {
   at::Tensor layer_input;       ///< h, [S, H]
-  at::Tensor attention_output;  ///< after the attention's LayerNorm, [S, H]
+  at::Tensor attention_output;  ///< after the attention's LayerNorm, [Q, H]; [S, H] for a term that
+                                ///< attends to it
 };
 
 /// The encoder calls these and knows nothing of what stands behind them. A term that is absent is
-/// an undefined tensor. Forward calls come layer by layer, backward calls in exactly the reverse
-/// order.
+/// an undefined tensor. Passes may be narrowed (Pass: Q of S tokens) in feed_forward_term and
+/// after_encoder; the other places see the queries alone. Forward calls come layer by layer,
+/// backward calls in exactly the reverse order.
 class EncoderHooks {
  public:
   virtual ~EncoderHooks() = default;
@@ -27,7 +29,9 @@ class EncoderHooks {
   virtual void after_attention_dense_backward(const Pass& pass, int layer, const at::Tensor& d_term,
                                               at::Tensor& dx) = 0;
 
-  /// A term inside the output LayerNorm.
+  /// Whether the feed-forward term of one token reads the attention outputs of others.
+  virtual bool term_attends_to_attention(int layer) const = 0;
+  /// A term inside the output LayerNorm, [Q, H].
   virtual at::Tensor feed_forward_term(const Pass& pass, int layer,
                                        const LayerActivations& activations) = 0;
   /// Adds to the gradients of what the term read; they are undefined tensors when nothing stands in
@@ -35,11 +39,13 @@ class EncoderHooks {
   virtual void feed_forward_term_backward(const Pass& pass, int layer, const at::Tensor& d_term,
                                           LayerActivations& gradients) = 0;
 
-  /// The layer's output, or what takes its place.
+  /// The layer's output [Q, H], or what takes its place.
   virtual at::Tensor after_layer(const Pass& pass, int layer, const at::Tensor& y) = 0;
   virtual at::Tensor after_layer_backward(const Pass& pass, int layer, const at::Tensor& dy) = 0;
 
-  /// The last layer's output, or what takes its place.
+  /// Whether after_encoder does anything.
+  virtual bool has_after_encoder() const = 0;
+  /// What takes the place of the last layer's output y [S, H]: [Q, H].
   virtual at::Tensor after_encoder(const Pass& pass, const at::Tensor& y) = 0;
   virtual at::Tensor after_encoder_backward(const Pass& pass, const at::Tensor& dy) = 0;
 };

@@ -2,15 +2,13 @@
 
 #include <c10/core/InferenceMode.h>
 
+#include <algorithm>
+
 namespace pals {
 namespace {
 
 at::Tensor rows_of(const at::Tensor& x, const Segment& segment) {
   return x.narrow(0, segment.first_row, segment.last_row - segment.first_row);
-}
-
-at::Tensor tokens_of(const at::Tensor& x, const Segment& segment) {
-  return x.narrow(0, segment.first_token, segment.last_token - segment.first_token);
 }
 
 }  // namespace
@@ -44,10 +42,32 @@ const Pooler& MultiTaskModel::pooler(int task) const {
   return poolers_.size() == 1 ? poolers_.front() : poolers_[static_cast<size_t>(task)];
 }
 
-at::Tensor MultiTaskModel::first_tokens(const PackedBatch& batch) const {
-  at::Tensor first = at::empty({batch.num_rows()}, at::kLong);
-  std::copy(batch.cu_seqlens.begin(), batch.cu_seqlens.end() - 1, first.data_ptr<int64_t>());
-  return first;
+AttentionRows MultiTaskModel::rows_read(const BatchTensors& tensors,
+                                        const PackedBatch& batch) const {
+  const auto reads_tokens = [&](const Segment& segment) {
+    return head(segment.task).reads_tokens();
+  };
+  AttentionRows rows = tensors.rows;
+  if (std::all_of(batch.segments.begin(), batch.segments.end(), reads_tokens)) return rows;
+  rows.cu_queries = at::zeros({batch.num_rows() + 1}, at::kInt);
+  auto* cu_queries = rows.cu_queries.mutable_data_ptr<int32_t>();
+  std::vector<int32_t> keys;
+  const auto* token_keys = rows.token_keys.const_data_ptr<int32_t>();
+  for (const Segment& segment : batch.segments) {
+    for (int64_t row = segment.first_row; row < segment.last_row; ++row) {
+      const int32_t* cu = &batch.cu_seqlens[static_cast<size_t>(row)];
+      const int32_t count = reads_tokens(segment) ? cu[1] - cu[0] : 1;
+      cu_queries[row + 1] = cu_queries[row] + count;
+      keys.insert(keys.end(), token_keys + cu[0], token_keys + cu[0] + count);
+    }
+  }
+  rows.query_keys = at::tensor(keys, at::kInt);
+  return rows;
+}
+
+at::Tensor MultiTaskModel::first_queries(const Pass& pass) const {
+  const at::Tensor& offsets = pass.narrowed() ? pass.rows.cu_queries : pass.rows.cu_seqlens;
+  return offsets.narrow(0, 0, offsets.numel() - 1).to(at::kLong);
 }
 
 void MultiTaskModel::set_dropout(double p) {
@@ -58,21 +78,25 @@ void MultiTaskModel::set_dropout(double p) {
 MultiTaskModel::Output MultiTaskModel::forward(const PackedBatch& batch, bool keep_layers) const {
   const c10::InferenceMode inference_mode;  // no autograd: backward is written out
   const BatchTensors tensors(batch);
-  const Pass pass{*arena_, arena_->compute_type(), tensors.rows, {}, nullptr};
+  const Pass pass{*arena_,
+                  arena_->compute_type(),
+                  keep_layers ? tensors.rows : rows_read(tensors, batch),
+                  {},
+                  nullptr};
   AdapterHooks hooks(adapters_, batch.segments, encoder_.num_layers());
 
   Output output;
   const at::Tensor h = encoder_.forward(pass, tensors, &hooks, [&](int, const at::Tensor& y) {
     if (keep_layers) output.encoder_layers.push_back(y);
   });
-  const at::Tensor first = h.index_select(0, first_tokens(batch));  // [B, H]
+  const at::Tensor first = h.index_select(0, first_queries(pass));  // [B, H]
   output.pooled = pass.empty(first.sizes());
   for (const Segment& segment : batch.segments) {
     const at::Tensor pooled = pooler(segment.task).forward(pass, rows_of(first, segment));
     rows_of(output.pooled, segment).copy_(pooled);
     const Head& head = heads_[static_cast<size_t>(segment.task)];
     output.logits.push_back(
-        head.forward(pass, head.reads_tokens() ? tokens_of(h, segment) : pooled, {}));
+        head.forward(pass, head.reads_tokens() ? pass.queries_of(h, segment) : pooled, {}));
   }
   return output;
 }
@@ -96,13 +120,14 @@ double MultiTaskModel::train(const PackedBatch& batch, const TrainingStep& step)
   const DropoutState dropout{static_cast<float>(bert_.hidden_dropout_prob),
                              static_cast<float>(bert_.attention_probs_dropout_prob), step.seed,
                              step.step};
-  const Pass pass{*arena_, arena_->compute_type(), tensors.rows, dropout, &tape};
+  const Pass pass{*arena_, arena_->compute_type(), rows_read(tensors, batch), dropout, &tape};
   AdapterHooks hooks(adapters_, batch.segments, encoder_.num_layers());
 
   const at::Tensor h = encoder_.forward(pass, tensors, &hooks);
-  const at::Tensor positions = first_tokens(batch);
-  const at::Tensor first = h.index_select(0, positions);                       // [B, H]
-  const at::Tensor keys = tensors.rows.token_keys.index_select(0, positions);  // [B]
+  const at::Tensor positions = first_queries(pass);
+  const at::Tensor first = h.index_select(0, positions);  // [B, H]
+  const at::Tensor keys =                                 // [B]
+      pass.of_queries().rows.token_keys.index_select(0, positions);
 
   const double scale = 1.0 / static_cast<double>(step.examples);
   double loss_sum = 0.0;
@@ -112,14 +137,14 @@ double MultiTaskModel::train(const PackedBatch& batch, const TrainingStep& step)
     const at::Tensor segment_keys = rows_of(keys, segment);
     const Pooler* segment_pooler = head.reads_tokens() ? nullptr : &pooler(segment.task);
     const at::Tensor x = segment_pooler == nullptr
-                             ? tokens_of(h, segment)
+                             ? pass.queries_of(h, segment)
                              : segment_pooler->forward(pass, rows_of(first, segment));
     const at::Tensor logits = head.forward(pass, x, segment_keys);
     const Loss loss = head.loss(logits, batch, segment, scale);
     for (const double example : loss.examples) loss_sum += example;
     const at::Tensor dx = head.backward(pass, loss.d_logits, segment_keys);
     if (segment_pooler == nullptr) {
-      tokens_of(dh, segment).copy_(dx);
+      pass.queries_of(dh, segment).copy_(dx);
     } else {
       dh.index_copy_(0, rows_of(positions, segment), segment_pooler->backward(pass, dx));
     }

@@ -58,7 +58,10 @@ class MultiTaskModel {
 
  private:
   const Pooler& pooler(int task) const;
-  at::Tensor first_tokens(const PackedBatch& batch) const;
+  /// The rows with what the heads read as queries: the first token of each, all tokens of a span's.
+  AttentionRows rows_read(const BatchTensors& tensors, const PackedBatch& batch) const;
+  /// The number of each row's first query: [B] int64.
+  at::Tensor first_queries(const Pass& pass) const;
 
   BertConfig bert_;
   AdapterConfig adapter_;

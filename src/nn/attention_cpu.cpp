@@ -18,31 +18,49 @@ float* thread_scratch(int64_t count) {
   return memory.data() + ((kAlignment - address % kAlignment) % kAlignment) / sizeof(float);
 }
 
-/// Work of one head in a row of text: products of T x T x D, packing and results of T x D.
-int64_t cost_of(int64_t length, int64_t head_size) {
-  return length * length * (head_size + 16) + 24 * length * head_size;
+/// Work of one head in a row of text: products of Q x T x D, packing and results of T x D.
+int64_t cost_of(int64_t queries, int64_t length, int64_t head_size) {
+  return queries * length * (head_size + 16) + 24 * length * head_size;
+}
+
+/// The offsets of the queries; checks both kinds of offsets against the tensors they lead into.
+const int32_t* check_offsets(const AttentionRows& rows, int64_t tokens, int64_t queries) {
+  const int32_t* cu = rows.cu_seqlens.const_data_ptr<int32_t>();
+  const int32_t* cu_queries = rows.narrowed() ? rows.cu_queries.const_data_ptr<int32_t>() : cu;
+  const int64_t num_rows = rows.cu_seqlens.numel() - 1;
+  for (int64_t row = 0; row < num_rows; ++row) {
+    TORCH_CHECK(cu[row + 1] >= cu[row], "cu_seqlens must not decrease");
+    const int64_t length = static_cast<int64_t>(cu[row + 1]) - cu[row];
+    const int64_t count = static_cast<int64_t>(cu_queries[row + 1]) - cu_queries[row];
+    TORCH_CHECK(count >= std::min<int64_t>(length, 1) && count <= length, "row ", row, " of ",
+                length, " tokens has ", count, " queries");
+  }
+  TORCH_CHECK(static_cast<int64_t>(cu[num_rows]) - cu[0] <= tokens, "cu_seqlens counts ",
+              static_cast<int64_t>(cu[num_rows]) - cu[0], " tokens, there are ", tokens);
+  TORCH_CHECK(static_cast<int64_t>(cu_queries[num_rows]) - cu_queries[0] <= queries,
+              "cu_queries counts ", static_cast<int64_t>(cu_queries[num_rows]) - cu_queries[0],
+              " queries, there are ", queries);
+  return cu_queries;
 }
 
 /// visit(row, head, scratch) for all rows and heads that have tokens. A thread takes consecutive
 /// tasks of about the same total cost; outputs do not depend on the shares.
 template <typename Visit>
-void for_rows_and_heads(const at::Tensor& cu_seqlens, int64_t tokens, int64_t num_heads,
-                        int64_t head_size, bool backward, const Visit& visit) {
-  const int32_t* cu = cu_seqlens.const_data_ptr<int32_t>();
-  const int64_t rows = cu_seqlens.numel() - 1;
+void for_rows_and_heads(const isa::AttentionArgs& args, int64_t rows, bool backward,
+                        const Visit& visit) {
+  const int32_t* cu = args.cu_seqlens;
+  const int64_t num_heads = args.num_heads, head_size = args.head_size;
   int64_t longest = 0;
   std::vector<int64_t> cost_before(static_cast<size_t>(rows * num_heads) + 1, 0);
   for (int64_t row = 0; row < rows; ++row) {
     const int64_t length = static_cast<int64_t>(cu[row + 1]) - cu[row];
-    TORCH_CHECK(length >= 0, "cu_seqlens must not decrease");
+    const int64_t queries = args.cu_queries[row + 1] - args.cu_queries[row];
     longest = std::max(longest, length);
     for (int64_t head = 0; head < num_heads; ++head) {
       const auto task = static_cast<size_t>(row * num_heads + head);
-      cost_before[task + 1] = cost_before[task] + cost_of(length, head_size);
+      cost_before[task + 1] = cost_before[task] + cost_of(queries, length, head_size);
     }
   }
-  TORCH_CHECK(static_cast<int64_t>(cu[rows]) - cu[0] <= tokens, "cu_seqlens counts ",
-              static_cast<int64_t>(cu[rows]) - cu[0], " tokens, there are ", tokens);
   if (longest == 0) {
     return;
   }
@@ -74,11 +92,12 @@ isa::AttentionArgs attention_args(const at::Tensor& q, const at::Tensor& k, cons
   args.k = matrix(k);
   args.v = matrix(v);
   args.cu_seqlens = rows.cu_seqlens.const_data_ptr<int32_t>();
+  args.cu_queries = check_offsets(rows, k.size(0), q.size(0));
   args.logsumexp = floats(logsumexp);
   args.num_heads = num_heads;
   args.head_size = q.size(1) / num_heads;
   args.scale = static_cast<float>(scale);
-  args.dropout = dropout_args(dropout, rows.token_keys);
+  args.dropout = dropout_args(dropout, rows.narrowed() ? rows.query_keys : rows.token_keys);
   return args;
 }
 
@@ -91,7 +110,7 @@ void attention_forward(const at::Tensor& q, const at::Tensor& k, const at::Tenso
   args.context = matrix(context);
   const auto kernel = kernels_for(q, kernels()).attention_forward;
   for_rows_and_heads(
-      rows.cu_seqlens, q.size(0), num_heads, args.head_size, false,
+      args, rows.cu_seqlens.numel() - 1, false,
       [&](int64_t row, int64_t head, float* scratch) { kernel(args, row, head, scratch); });
 }
 
@@ -106,7 +125,7 @@ void attention_backward(const at::Tensor& d_context, const at::Tensor& q, const 
   args.dv = matrix(dv);
   const auto kernel = kernels_for(q, kernels()).attention_backward;
   for_rows_and_heads(
-      rows.cu_seqlens, q.size(0), num_heads, args.head_size, true,
+      args, rows.cu_seqlens.numel() - 1, true,
       [&](int64_t row, int64_t head, float* scratch) { kernel(args, row, head, scratch); });
 }
 

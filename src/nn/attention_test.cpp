@@ -123,6 +123,66 @@ TEST_P(AttentionTest, LargeScoresStayFinite) {
   EXPECT_TRUE(logsumexp.isfinite().all().item<bool>());
 }
 
+// Queries that are only the first tokens of each row: as all of them with no gradient elsewhere.
+TEST_P(AttentionTest, NarrowedToTheFirstTokens) {
+  const std::vector<int32_t> lengths = {5, 1, 70, 0, 12}, counts = {1, 1, 50, 0, 12};
+  const AttentionRows whole = rows_of(lengths, 100);
+  AttentionRows narrowed = whole;
+  std::vector<int32_t> cu_queries = {7};
+  std::vector<int64_t> positions;
+  for (size_t b = 0, first = 0; b < lengths.size(); first += static_cast<size_t>(lengths[b++])) {
+    cu_queries.push_back(cu_queries.back() + counts[b]);
+    for (int32_t i = 0; i < counts[b]; ++i) positions.push_back(static_cast<int64_t>(first) + i);
+  }
+  const at::Tensor chosen = at::tensor(positions, at::kLong);
+  narrowed.cu_queries = ints(cu_queries);
+  narrowed.query_keys = whole.token_keys.index_select(0, chosen);
+
+  constexpr double kScale = 0.17;
+  const int64_t tokens = whole.token_keys.numel(), width = 2 * 34;
+  const Dropout dropout = {0.2F, dropout_key(1, 2, 3)};
+  const Fused in = fused(tokens, width, type(), 1);
+  const at::Tensor q = in.q.index_select(0, chosen);
+  at::Tensor expected, expected_lse, context, lse;
+  attention_forward(in.q, in.k, in.v, whole, 2, kScale, dropout, expected, expected_lse);
+  attention_forward(q, in.k, in.v, narrowed, 2, kScale, dropout, context, lse);
+  EXPECT_TRUE(at::equal(context, expected.index_select(0, chosen)));
+  EXPECT_TRUE(at::equal(lse, expected_lse.index_select(0, chosen)));
+
+  const at::Tensor d_context = act({chosen.numel(), width}, 2);
+  at::Tensor d_whole = at::zeros({tokens, width}, type());
+  d_whole.index_copy_(0, chosen, d_context);
+  at::Tensor eq, ek, ev, dq, dk, dv, pq, pk, pv;
+  attention_backward(d_whole, in.q, in.k, in.v, expected, expected_lse, whole, 2, kScale, dropout,
+                     eq, ek, ev);
+  attention_backward(d_context, q, in.k, in.v, context, lse, narrowed, 2, kScale, dropout, dq, dk,
+                     dv);
+  expect_close(dq, eq.index_select(0, chosen), 1e-6, "dq");
+  expect_close(dk, ek, 1e-6, "dk");
+  expect_close(dv, ev, 1e-6, "dv");
+  const double bound = is_fp32() ? 4e-6 : 1.2e-2;
+  pq = at::empty_like(reference(q)), pk = at::empty_like(reference(in.k)), pv = at::empty_like(pk);
+  plain::attention_backward(reference(d_context), reference(q), reference(in.k), reference(in.v),
+                            reference(context), lse.to(reference(q).scalar_type()), narrowed, 2,
+                            kScale, dropout, pq, pk, pv);
+  expect_close(dq, pq, bound, "dq");
+  expect_close(dk, pk, bound, "dk");
+  expect_close(dv, pv, bound, "dv");
+}
+
+TEST_P(AttentionTest, RefusesMoreQueriesThanTokens) {
+  const Fused in = fused(5, 8, type(), 1);
+  AttentionRows rows = rows_of({2, 3});
+  rows.query_keys = rows.token_keys;
+  at::Tensor context, logsumexp;
+  for (const std::vector<int32_t>& counts :
+       {std::vector<int32_t>{0, 3, 5}, {0, 0, 3}, {0, 1, 6}, {0, 2, 1}}) {
+    rows.cu_queries = ints(counts);
+    EXPECT_THROW(attention_forward(in.q, in.k, in.v, rows, 1, 1.0, {}, context, logsumexp),
+                 c10::Error);
+  }
+}
+
 TEST_P(AttentionTest, SameWhateverThePackingAndThreads) {
   const Dropout dropout = {0.3F, dropout_key(4, 5, 6)};
   const auto run = [&](const AttentionRows& rows, const Fused& in) {

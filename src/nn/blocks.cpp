@@ -64,11 +64,21 @@ void check_table(const at::Tensor& table, int64_t columns, const char* name) {
               ": want a contiguous table of ", columns, " columns, got ", table.sizes());
 }
 
-void check_rows(const AttentionRows& rows, const Dropout& dropout, int64_t tokens) {
+void check_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                     const AttentionRows& rows, int64_t num_heads, const Dropout& dropout) {
+  check_act(q, "q");
+  check_act(k, "k");
+  check_like(v, k, "v");
+  TORCH_CHECK(q.scalar_type() == k.scalar_type() && q.size(1) == k.size(1) &&
+                  (rows.narrowed() || q.size(0) == k.size(0)),
+              "attention: queries ", q.sizes(), " for keys ", k.sizes());
+  TORCH_CHECK(num_heads > 0 && q.size(1) % num_heads == 0, "attention: ", q.size(1),
+              " columns do not divide into ", num_heads, " heads");
   TORCH_CHECK(rows.cu_seqlens.dim() == 1 && rows.cu_seqlens.numel() >= 1,
               "cu_seqlens: want a vector of B + 1 values");
   check_ids(rows.cu_seqlens, rows.cu_seqlens.numel(), "cu_seqlens");
-  check_dropout(dropout, rows.token_keys, tokens);
+  if (rows.narrowed()) check_ids(rows.cu_queries, rows.cu_seqlens.numel(), "cu_queries");
+  check_dropout(dropout, rows.narrowed() ? rows.query_keys : rows.token_keys, q.size(0));
   TORCH_CHECK(!dropout.active() || rows.max_seqlen <= kDropoutColumnsPerHead,
               "attention dropout: rows of at most ", kDropoutColumnsPerHead, " tokens");
 }
@@ -187,12 +197,7 @@ void dropout_add_layer_norm_backward(const at::Tensor& dy, const at::Tensor& z,
 void attention_forward(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                        const AttentionRows& rows, int64_t num_heads, double scale,
                        const Dropout& dropout, at::Tensor& context, at::Tensor& logsumexp) {
-  check_act(q, "q");
-  check_like(k, q, "k");
-  check_like(v, q, "v");
-  TORCH_CHECK(num_heads > 0 && q.size(1) % num_heads == 0, "attention: ", q.size(1),
-              " columns do not divide into ", num_heads, " heads");
-  check_rows(rows, dropout, q.size(0));
+  check_attention(q, k, v, rows, num_heads, dropout);
   provide(context, q);
   provide_fp32(logsumexp, {q.size(0), num_heads}, q);
   check_like(context, q, "context");
@@ -207,17 +212,14 @@ void attention_backward(const at::Tensor& d_context, const at::Tensor& q, const 
                         const at::Tensor& v, const at::Tensor& context, const at::Tensor& logsumexp,
                         const AttentionRows& rows, int64_t num_heads, double scale,
                         const Dropout& dropout, at::Tensor& dq, at::Tensor& dk, at::Tensor& dv) {
-  check_act(q, "q");
-  check_like(k, q, "k");
-  check_like(v, q, "v");
+  check_attention(q, k, v, rows, num_heads, dropout);
   check_like(d_context, q, "d_context");
-  TORCH_CHECK(num_heads > 0 && q.size(1) % num_heads == 0, "attention: ", q.size(1),
-              " columns do not divide into ", num_heads, " heads");
-  check_rows(rows, dropout, q.size(0));
   check_vector(logsumexp, q.size(0) * num_heads, "logsumexp", false);
-  for (at::Tensor* output : {&dq, &dk, &dv}) {
-    provide(*output, q);
-    check_like(*output, q, "dq, dk, dv");
+  provide(dq, q);
+  check_like(dq, q, "dq");
+  for (at::Tensor* output : {&dk, &dv}) {
+    provide(*output, k);
+    check_like(*output, k, "dk, dv");
   }
   if (on_kernels(q)) {
     return cpu::attention_backward(d_context, q, k, v, logsumexp, rows, num_heads, scale, dropout,

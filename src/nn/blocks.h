@@ -61,17 +61,23 @@ struct AttentionRows {
   at::Tensor cu_seqlens;
   int64_t max_seqlen = 0;
   at::Tensor token_keys;  ///< [M] int32
+  /// Where outputs are wanted only of the first tokens of each row, at least one: row b's are
+  /// numbers cu_queries[b] to cu_queries[b + 1] of the Q queries. Undefined: of all, Q is M.
+  at::Tensor cu_queries;  ///< [B+1] int32, as cu_seqlens
+  at::Tensor query_keys;  ///< [Q] int32: token_keys of the queries
+
+  bool narrowed() const { return cu_queries.defined(); }
 };
 
 /// Multi-head self-attention of each row on itself: softmax(scale * q k^T), dropout on the
-/// probabilities, times v. q, k, v, context [M, N*D] act (views into a fused product are fine);
-/// logsumexp [M, N] fp32 output, kept for backward.
+/// probabilities, times v. q, context [Q, N*D], k, v [M, N*D] act (views into a fused product are
+/// fine); logsumexp [Q, N] fp32 output, kept for backward.
 void attention_forward(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                        const AttentionRows& rows, int64_t num_heads, double scale,
                        const Dropout& dropout, at::Tensor& context, at::Tensor& logsumexp);
 
-/// dq, dk, dv [M, N*D] act outputs (views are fine), from d_context and what forward read and
-/// wrote.
+/// dq [Q, N*D], dk, dv [M, N*D] act outputs (views are fine), from d_context and what forward read
+/// and wrote.
 void attention_backward(const at::Tensor& d_context, const at::Tensor& q, const at::Tensor& k,
                         const at::Tensor& v, const at::Tensor& context, const at::Tensor& logsumexp,
                         const AttentionRows& rows, int64_t num_heads, double scale,

@@ -5,7 +5,9 @@ namespace pals {
 Linear::Linear(ParameterTable& table, const std::string& prefix,
                std::initializer_list<const char*> parts, int64_t in_features, int64_t out_features,
                LinearOptions options)
-    : in_features_(in_features), out_features_(out_features * static_cast<int64_t>(parts.size())) {
+    : in_features_(in_features),
+      out_features_(out_features * static_cast<int64_t>(parts.size())),
+      num_parts_(static_cast<int64_t>(parts.size())) {
   for (const bool is_bias : {false, true}) {
     ParameterId& first = is_bias ? bias_ : weight_;
     for (const char* part : parts) {
@@ -22,6 +24,17 @@ Linear::Linear(ParameterTable& table, const std::string& prefix,
       if (first < 0) first = id;
     }
   }
+}
+
+Linear Linear::parts(int64_t first, int64_t count) const {
+  TORCH_CHECK(first >= 0 && count > 0 && first + count <= num_parts_, "Linear: parts ", first,
+              " to ", first + count, " of ", num_parts_);
+  Linear part = *this;
+  part.weight_ += static_cast<ParameterId>(first);
+  part.bias_ += static_cast<ParameterId>(first);
+  part.out_features_ = out_features_ / num_parts_ * count;
+  part.num_parts_ = count;
+  return part;
 }
 
 at::Tensor Linear::weight_for(const Pass& pass, const at::Tensor& x) const {

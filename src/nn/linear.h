@@ -25,6 +25,9 @@ class Linear {
   Linear(ParameterTable& table, const std::string& prefix, std::initializer_list<const char*> parts,
          int64_t in_features, int64_t out_features, LinearOptions options = {});
 
+  /// The layer that consists of `count` of the parts, from number `first` on.
+  Linear parts(int64_t first, int64_t count) const;
+
   int64_t in_features() const { return in_features_; }
   int64_t out_features() const { return out_features_; }  ///< of all parts together
 
@@ -50,7 +53,7 @@ class Linear {
   at::Tensor weight_for(const Pass& pass, const at::Tensor& x) const;
 
   ParameterId weight_ = -1, bias_ = -1;
-  int64_t in_features_ = 0, out_features_ = 0;
+  int64_t in_features_ = 0, out_features_ = 0, num_parts_ = 1;
 };
 
 /// Parameters of a LayerNorm.

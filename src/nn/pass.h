@@ -56,7 +56,9 @@ enum DropoutSite : uint32_t {
   kDropoutPlaces = 16
 };
 
-/// A run of consecutive rows: the whole batch, or one task's segment of it.
+/// A run of consecutive rows: the whole batch, or one task's segment of it. S tokens, Q of them
+/// queries: the tokens whose outputs are wanted (nn/blocks.h, AttentionRows). Modules give [Q, ...]
+/// for [S, ...]; only the last one of a network meets a narrowed pass, where Q is not S.
 struct Pass {
   const ParameterArena& arena;
   at::ScalarType type;  ///< of activations: fp32 or bf16
@@ -80,8 +82,27 @@ struct Pass {
   at::Tensor empty(at::IntArrayRef shape) const { return at::empty(shape, type); }
   at::Tensor empty_float(at::IntArrayRef shape) const { return at::empty(shape, at::kFloat); }
 
-  /// The same pass on rows [first_row, last_row), which hold tokens [first_token, last_token).
+  bool narrowed() const { return rows.narrowed(); }
+  int64_t num_tokens() const { return rows.token_keys.size(0); }
+  int64_t num_queries() const {
+    return narrowed() ? rows.query_keys.size(0) : rows.token_keys.size(0);
+  }
+
+  /// The same pass, every token a query.
+  Pass of_all_tokens() const;
+  /// A pass over the queries alone, for functions that work token by token.
+  Pass of_queries() const;
+  /// x [S, ...] at the queries: [Q, ...].
+  at::Tensor queries(const at::Tensor& x) const;
+  /// x [S, ...] += y [Q, ...] at the queries.
+  void add_to_queries(at::Tensor& x, const at::Tensor& y) const;
+
+  /// The same pass on the segment's rows.
   Pass slice(const Segment& segment) const;
+  /// The segment's part of x [S, ...].
+  at::Tensor tokens_of(const at::Tensor& x, const Segment& segment) const;
+  /// The segment's part of y [Q, ...].
+  at::Tensor queries_of(const at::Tensor& y, const Segment& segment) const;
 };
 
 /// The integer tensors of a batch, as views of its vectors (valid while the batch lives).

@@ -1,9 +1,9 @@
 // Self-attention of one row of text in one head, forward and backward, in fp32 scratch memory. See
 // vector.h for how these files are compiled.
 //
-// T tokens, D head size. Scores are kept for kQueryBlock queries at a time. Matrices that stand on
-// the right of a product are packed: K^T and V^T as [D, T], K, Q, V and d_context as [T, D], each
-// padded with zeros to whole vectors.
+// T tokens, D head size; the queries are all tokens of the row, or the first of them. Scores are
+// kept for kQueryBlock queries at a time. Matrices that stand on the right of a product are packed:
+// K^T and V^T as [D, T], K, Q, V and d_context as [T, D], each padded with zeros to whole vectors.
 #pragma once
 
 #include "nn/isa/gemm.h"
@@ -116,6 +116,8 @@ static void attention_forward(const AttentionArgs& args, int64_t row, int64_t he
                               float* scratch_memory) {
   const int64_t first = args.cu_seqlens[row] - args.cu_seqlens[0];
   const int64_t length = args.cu_seqlens[row + 1] - args.cu_seqlens[row];
+  const int64_t first_query = args.cu_queries[row] - args.cu_queries[0];
+  const int64_t num_queries = args.cu_queries[row + 1] - args.cu_queries[row];
   const int64_t size = args.head_size;
   const int64_t tokens = padded(length);
   const int64_t width = padded(size);
@@ -127,35 +129,36 @@ static void attention_forward(const AttentionArgs& args, int64_t row, int64_t he
   float* inverse_sums = take(scratch, kQueryBlock);
   pack_transposed(row_of<T>(args.k, first) + offset, args.k.stride, length, size, args.scale, keys,
                   tokens);
-  const Rows queries = pack_rows(row_of<T>(args.q, first) + offset, args.q.stride, length, size,
-                                 take(scratch, length * width));
+  const Rows queries = pack_rows(row_of<T>(args.q, first_query) + offset, args.q.stride,
+                                 num_queries, size, take(scratch, num_queries * width));
   const Rows values = pack_rows(row_of<T>(args.v, first) + offset, args.v.stride, length, size,
                                 take(scratch, length * width));
   if (head + 1 < args.num_heads) {
     prefetch_next_head(row_of<T>(args.k, first) + offset, args.k.stride, length, size);
-    prefetch_next_head(row_of<T>(args.q, first) + offset, args.q.stride, length, size);
+    prefetch_next_head(row_of<T>(args.q, first_query) + offset, args.q.stride, num_queries, size);
     prefetch_next_head(row_of<T>(args.v, first) + offset, args.v.stride, length, size);
-    prefetch_next_head(row_of<T>(args.context, first) + offset, args.context.stride, length, size);
+    prefetch_next_head(row_of<T>(args.context, first_query) + offset, args.context.stride,
+                       num_queries, size);
   }
 
   const bool drop = args.dropout.token_keys != nullptr;
-  for (int64_t begin = 0; begin < length; begin += kQueryBlock) {
-    const int64_t count = length - begin < kQueryBlock ? length - begin : kQueryBlock;
+  for (int64_t begin = 0; begin < num_queries; begin += kQueryBlock) {
+    const int64_t count = num_queries - begin < kQueryBlock ? num_queries - begin : kQueryBlock;
     multiply<false>({scores, tokens, queries.data + begin * queries.stride, queries.stride, 1, keys,
                      tokens, size},
                     count, tokens);
     for (int64_t i = 0; i < count; ++i) {
-      const int64_t token = first + begin + i;
-      const DropoutRow dropout = drop ? dropout_row(args.dropout, token) : DropoutRow{};
+      const int64_t query = first_query + begin + i;
+      const DropoutRow dropout = drop ? dropout_row(args.dropout, query) : DropoutRow{};
       const SoftmaxRow softmax =
           softmax_row(scores + i * tokens, length, drop ? &dropout : nullptr, head * 4096);
-      args.logsumexp[token * args.num_heads + head] = softmax.logsumexp;
+      args.logsumexp[query * args.num_heads + head] = softmax.logsumexp;
       inverse_sums[i] = softmax.inverse_sum;
     }
     multiply<false>({result, width, scores, tokens, 1, values.data, values.stride, length}, count,
                     width);
-    unpack_rows(result, count, size, inverse_sums, row_of<T>(args.context, first + begin) + offset,
-                args.context.stride);
+    unpack_rows(result, count, size, inverse_sums,
+                row_of<T>(args.context, first_query + begin) + offset, args.context.stride);
   }
 }
 
@@ -187,6 +190,8 @@ static void attention_backward(const AttentionArgs& args, int64_t row, int64_t h
                                float* scratch_memory) {
   const int64_t first = args.cu_seqlens[row] - args.cu_seqlens[0];
   const int64_t length = args.cu_seqlens[row + 1] - args.cu_seqlens[row];
+  const int64_t first_query = args.cu_queries[row] - args.cu_queries[0];
+  const int64_t num_queries = args.cu_queries[row + 1] - args.cu_queries[row];
   const int64_t size = args.head_size;
   const int64_t tokens = padded(length);
   const int64_t width = padded(size);
@@ -205,25 +210,26 @@ static void attention_backward(const AttentionArgs& args, int64_t row, int64_t h
   pack_transposed(row_of<T>(args.v, first) + offset, args.v.stride, length, size, 1.0F,
                   values_transposed, tokens);
   const Rows keys = pack_rows(k, args.k.stride, length, size, take(scratch, length * width));
-  const Rows queries = pack_rows(row_of<T>(args.q, first) + offset, args.q.stride, length, size,
-                                 take(scratch, length * width));
-  const Rows d_context = pack_rows(row_of<T>(args.d_context, first) + offset, args.d_context.stride,
-                                   length, size, take(scratch, length * width));
+  const Rows queries = pack_rows(row_of<T>(args.q, first_query) + offset, args.q.stride,
+                                 num_queries, size, take(scratch, num_queries * width));
+  const Rows d_context =
+      pack_rows(row_of<T>(args.d_context, first_query) + offset, args.d_context.stride, num_queries,
+                size, take(scratch, num_queries * width));
 
   if (head + 1 < args.num_heads) {
     prefetch_next_head(k, args.k.stride, length, size);
-    prefetch_next_head(row_of<T>(args.q, first) + offset, args.q.stride, length, size);
+    prefetch_next_head(row_of<T>(args.q, first_query) + offset, args.q.stride, num_queries, size);
     prefetch_next_head(row_of<T>(args.v, first) + offset, args.v.stride, length, size);
-    prefetch_next_head(row_of<T>(args.d_context, first) + offset, args.d_context.stride, length,
-                       size);
-    prefetch_next_head(row_of<T>(args.dq, first) + offset, args.dq.stride, length, size);
+    prefetch_next_head(row_of<T>(args.d_context, first_query) + offset, args.d_context.stride,
+                       num_queries, size);
+    prefetch_next_head(row_of<T>(args.dq, first_query) + offset, args.dq.stride, num_queries, size);
     prefetch_next_head(row_of<T>(args.dk, first) + offset, args.dk.stride, length, size);
     prefetch_next_head(row_of<T>(args.dv, first) + offset, args.dv.stride, length, size);
   }
 
   const bool drop = args.dropout.token_keys != nullptr;
-  for (int64_t begin = 0; begin < length; begin += kQueryBlock) {
-    const int64_t count = length - begin < kQueryBlock ? length - begin : kQueryBlock;
+  for (int64_t begin = 0; begin < num_queries; begin += kQueryBlock) {
+    const int64_t count = num_queries - begin < kQueryBlock ? num_queries - begin : kQueryBlock;
     const float* q_block = queries.data + begin * queries.stride;
     const float* d_block = d_context.data + begin * d_context.stride;
     multiply<false>({scores, tokens, q_block, queries.stride, 1, keys_transposed, tokens, size},
@@ -232,14 +238,14 @@ static void attention_backward(const AttentionArgs& args, int64_t row, int64_t h
         {d_scores, tokens, d_block, d_context.stride, 1, values_transposed, tokens, size}, count,
         tokens);
     for (int64_t i = 0; i < count; ++i) {
-      const int64_t token = first + begin + i;
-      const DropoutRow dropout = drop ? dropout_row(args.dropout, token) : DropoutRow{};
+      const int64_t query = first_query + begin + i;
+      const DropoutRow dropout = drop ? dropout_row(args.dropout, query) : DropoutRow{};
       softmax_backward_row(scores + i * tokens, d_scores + i * tokens, kept, length,
-                           args.logsumexp[token * args.num_heads + head], args.scale,
+                           args.logsumexp[query * args.num_heads + head], args.scale,
                            drop ? &dropout : nullptr, head * 4096);
     }
     multiply<false>({dq, width, d_scores, tokens, 1, keys.data, keys.stride, length}, count, width);
-    unpack_rows(dq, count, size, nullptr, row_of<T>(args.dq, first + begin) + offset,
+    unpack_rows(dq, count, size, nullptr, row_of<T>(args.dq, first_query + begin) + offset,
                 args.dq.stride);
     const Product to_dk = {dk, width, d_scores, 1, tokens, q_block, queries.stride, count};
     const Product to_dv = {dv, width, scores, 1, tokens, d_block, d_context.stride, count};

@@ -60,7 +60,8 @@ struct AttentionArgs {
   Matrix q, k, v, context;       ///< context: forward
   Matrix d_context, dq, dk, dv;  ///< backward
   const int32_t* cu_seqlens = nullptr;
-  float* logsumexp = nullptr;  ///< [M, num_heads]
+  const int32_t* cu_queries = nullptr;  ///< cu_seqlens where every token is a query
+  float* logsumexp = nullptr;           ///< [Q, num_heads]
   int64_t num_heads = 0, head_size = 0;
   float scale = 1.0F;
   DropoutArgs dropout;
