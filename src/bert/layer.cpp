@@ -31,7 +31,7 @@ at::Tensor AttentionBlock::forward(const Pass& pass, int layer, const at::Tensor
   at::Tensor z = dense_.product(pass, context);
   Dropout dropout = pass.hidden_dropout(layer, kAttentionOutput);
   at::Tensor bias = dense_.bias(pass), term;
-  pass.save(context);
+  pass.save(dense_.kept(pass, context));
   if (hooks != nullptr && hooks->has_attention_term(layer)) {
     // The term reads the dense output after dropout, so that cannot wait for the fused LayerNorm.
     bias_dropout_forward(z, bias, dropout, keys);
@@ -103,7 +103,7 @@ at::Tensor BertLayer::forward(const Pass& pass, int layer, const at::Tensor& h,
   at::Tensor g = pass.tape != nullptr ? pass.empty(u.sizes()) : u;
   bias_activation_forward(activation_, u, intermediate_.bias(pass), g);
   at::Tensor z = output_.product(pass, g);  // [Q, H]
-  pass.save(a, u, g);
+  pass.save(intermediate_.kept(pass, a), u, output_.kept(pass, g));
 
   at::Tensor term;
   if (hooks != nullptr) term = hooks->feed_forward_term(pass, layer, {h, attended});

@@ -40,12 +40,12 @@ at::Tensor SelfAttention::forward(const Pass& pass, int layer, DropoutSite site,
     const at::Tensor x_queries = pass.queries(x);
     query = query_.forward(pass, x_queries);
     key_value = key_value_.forward(pass, x);
-    pass.save(x, x_queries, query, key_value);
+    pass.save(key_value_.kept(pass, x), query_.kept(pass, x_queries), query, key_value);
   } else {
     const at::Tensor qkv = qkv_.forward(pass, x);  // [S, 3D]
     query = qkv.narrow(1, 0, size_);
     key_value = qkv.narrow(1, size_, 2 * size_);
-    pass.save(x, qkv);
+    pass.save(qkv_.kept(pass, x), qkv);
   }
   at::Tensor context = pass.empty(query.sizes());
   at::Tensor logsumexp = pass.empty_float({query.size(0), num_heads_});

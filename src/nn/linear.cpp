@@ -58,6 +58,10 @@ at::Tensor Linear::bias_gradient(const Pass& pass) const {
   return pass.arena.fused_gradient(bias_, {out_features_});
 }
 
+at::Tensor Linear::kept(const Pass& pass, const at::Tensor& x) const {
+  return pass.arena.table()[weight_].trainable ? x : at::Tensor();
+}
+
 void Linear::backward_weight(const Pass& pass, const at::Tensor& dy, const at::Tensor& x) const {
   at::Tensor gradient = pass.arena.fused_gradient(weight_, {out_features_, in_features_});
   if (!gradient.defined()) return;

@@ -39,6 +39,9 @@ class Linear {
   at::Tensor bias(const Pass& pass) const;           ///< [out] fp32
   at::Tensor bias_gradient(const Pass& pass) const;  ///< undefined when not training
 
+  /// x where backward_weight will read it, undefined where the weight does not train: what a tape
+  /// need not keep.
+  at::Tensor kept(const Pass& pass, const at::Tensor& x) const;
   /// Adds dy^T x to the weight's gradient.
   void backward_weight(const Pass& pass, const at::Tensor& dy, const at::Tensor& x) const;
   /// Adds the column sums of dy to the bias's gradient.

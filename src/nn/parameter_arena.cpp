@@ -102,10 +102,20 @@ void ParameterArena::refresh_shadow() {
 }
 
 void ParameterArena::zero_gradients(int task) {
-  for (const int owner : {kSharedOwner, task}) {
-    const ArenaRange range = table_.range(owner);
-    gradients_.narrow(0, range.begin, range.end - range.begin).zero_();
+  // Whole runs of parameters that train: pages that nothing is ever added to stay untouched.
+  int64_t begin = 0, end = 0;
+  const auto zero_run = [&] {
+    if (end > begin) gradients_.narrow(0, begin, end - begin).zero_();
+  };
+  for (const Parameter& row : table_.rows()) {
+    if (!row.trainable || (row.owner != kSharedOwner && row.owner != task)) continue;
+    if (row.offset != end) {
+      zero_run();
+      begin = row.offset;
+    }
+    end = row.offset + row.numel;
   }
+  zero_run();
 }
 
 }  // namespace pals
