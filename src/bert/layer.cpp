@@ -4,6 +4,14 @@
 namespace pals {
 namespace {
 
+// Where nearly all products are.
+LinearOptions int8_layer(int owner) {
+  LinearOptions options;
+  options.owner = owner;
+  options.int8 = true;
+  return options;
+}
+
 void add_into(at::Tensor& sum, const at::Tensor& term) {
   if (!term.defined()) return;
   if (sum.defined()) {
@@ -18,8 +26,8 @@ void add_into(at::Tensor& sum, const at::Tensor& term) {
 AttentionBlock::AttentionBlock(ParameterTable& table, const std::string& prefix,
                                const std::string& output_prefix, int64_t hidden_size,
                                int64_t num_heads, double layer_norm_eps, int owner)
-    : attention_(table, prefix + "self.", hidden_size, num_heads, {owner}),
-      dense_(table, output_prefix, {"dense"}, hidden_size, hidden_size, {owner}),
+    : attention_(table, prefix + "self.", hidden_size, num_heads, int8_layer(owner)),
+      dense_(table, output_prefix, {"dense"}, hidden_size, hidden_size, int8_layer(owner)),
       layer_norm_(table, output_prefix, hidden_size, owner),
       epsilon_(layer_norm_eps) {}
 
@@ -79,9 +87,9 @@ BertLayer::BertLayer(ParameterTable& table, const std::string& prefix, const Ber
     : attention_(table, prefix + "attention.", prefix + "attention.output.", config.hidden_size,
                  config.num_attention_heads, config.layer_norm_eps, owner),
       intermediate_(table, prefix + "intermediate.", {"dense"}, config.hidden_size,
-                    config.intermediate_size, {owner}),
+                    config.intermediate_size, int8_layer(owner)),
       output_(table, prefix + "output.", {"dense"}, config.intermediate_size, config.hidden_size,
-              {owner}),
+              int8_layer(owner)),
       layer_norm_(table, prefix + "output.", config.hidden_size, owner),
       activation_(config.hidden_act),
       epsilon_(config.layer_norm_eps) {}

@@ -81,7 +81,7 @@ Command add_eval_command(CLI::App& program) {
                   "where the answers of span tasks are written: predictions.json and others");
   app->add_option("--eval_batch_size", options->eval_batch_size, "rows of a batch")
       ->check(CLI::Range(1, 1 << 20));
-  app->add_option("--precision", options->precision, "fp32, bf16 or auto");
+  app->add_option("--precision", options->precision, "fp32, bf16, int8 or auto");
   app->add_option("--threads", options->threads, "0: all cores")->check(CLI::Range(0, 1024));
   app->add_flag("--json", options->json, "print JSON");
   app->footer("Example:\n  pals eval --model runs/three/best --data_dir glue");

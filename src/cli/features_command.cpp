@@ -153,7 +153,7 @@ Command add_features_command(CLI::App& program) {
       ->check(CLI::Range(kMinSeqLength, 1 << 20));
   app->add_option("--batch_size", options->batch_size, "rows of a batch")
       ->check(CLI::Range(1, 1 << 16));
-  app->add_option("--precision", options->precision, "fp32, bf16 or auto");
+  app->add_option("--precision", options->precision, "fp32, bf16, int8 or auto");
   app->add_option("--threads", options->threads, "0: all cores")->check(CLI::Range(0, 1024));
   // Accepted as the reference has them; there is one process, on the CPU.
   app->add_flag("--no_cuda", options->no_cuda)->group("");

@@ -7,7 +7,7 @@
 #include "base/json.h"
 #include "cli/commands.h"
 #include "nn/blocks.h"
-#include "train/setup.h"
+#include "nn/precision.h"
 
 namespace pals {
 namespace {

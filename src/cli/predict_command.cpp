@@ -111,7 +111,7 @@ Command add_predict_command(CLI::App& program) {
   app->add_flag("--json", options->json, "as --format jsonl: an object a line, all probabilities");
   app->add_option("--batch_size", options->batch_size, "rows of a batch")
       ->check(CLI::Range(1, 1 << 16));
-  app->add_option("--precision", options->precision, "fp32, bf16 or auto");
+  app->add_option("--precision", options->precision, "fp32, bf16, int8 or auto");
   app->add_option("--threads", options->threads, "0: all cores")->check(CLI::Range(0, 1024));
   app->footer(
       "A line is a text, or a pair with a tab between. Output, a line each in the order of the "

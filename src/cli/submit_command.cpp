@@ -80,7 +80,7 @@ Command add_submit_command(CLI::App& program) {
                 "majority classes where the model has no task or the data no test set");
   app->add_option("--batch_size", options->batch_size, "rows of a batch")
       ->check(CLI::Range(1, 1 << 16));
-  app->add_option("--precision", options->precision, "fp32, bf16 or auto");
+  app->add_option("--precision", options->precision, "fp32, bf16, int8 or auto");
   app->add_option("--threads", options->threads, "0: all cores")->check(CLI::Range(0, 1024));
   app->add_flag("--json", options->json, "print JSON");
   app->footer("Example:\n  pals submit --model runs/glue/best --data_dir glue --output glue.zip");

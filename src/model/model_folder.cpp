@@ -96,7 +96,7 @@ void check_adapters(const std::string& path, const std::vector<Task>& tasks,
   }
 }
 
-LoadedModel load_model_folder(const std::string& path, at::ScalarType compute_type) {
+LoadedModel load_model_folder(const std::string& path, const Precision& precision) {
   LoadedModel loaded;
   loaded.description = read_model_description(path);
   const ModelDescription& description = loaded.description;
@@ -106,7 +106,7 @@ LoadedModel load_model_folder(const std::string& path, at::ScalarType compute_ty
          kConfigFile, " has a vocab_size of ", description.bert.vocab_size);
   }
   loaded.model = std::make_unique<MultiTaskModel>(description.bert, description.adapter,
-                                                  head_specs(description.tasks), compute_type);
+                                                  head_specs(description.tasks), precision);
 
   const std::string weights_path = path + kWeightsFile;
   load_weights(*loaded.model, read_safetensors(weights_path), LoadScope::kShared, weights_path);

@@ -30,7 +30,7 @@ void save_model_folder(const std::string& path, const MultiTaskModel& model,
 
 /// Reads a model folder that save_model_folder wrote. Error if a file is missing or does not fit,
 /// and if an adapter belongs to other shared weights.
-LoadedModel load_model_folder(const std::string& path, at::ScalarType compute_type);
+LoadedModel load_model_folder(const std::string& path, const Precision& precision);
 
 /// What a folder says of its model: config.json and tasks.json. Error as above.
 ModelDescription read_model_description(const std::string& path);

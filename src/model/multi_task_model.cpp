@@ -22,7 +22,7 @@ std::vector<HeadSpec> head_specs(const std::vector<Task>& tasks) {
 }
 
 MultiTaskModel::MultiTaskModel(const BertConfig& bert, const AdapterConfig& adapter,
-                               const std::vector<HeadSpec>& heads, at::ScalarType compute_type,
+                               const std::vector<HeadSpec>& heads, const Precision& precision,
                                bool freeze)
     : bert_(bert), adapter_(adapter), encoder_(table_, bert) {
   if (!adapter.task_pooler) poolers_.emplace_back(table_, "", bert.hidden_size, kSharedOwner);
@@ -35,7 +35,8 @@ MultiTaskModel::MultiTaskModel(const BertConfig& bert, const AdapterConfig& adap
   }
   if (freeze) table_.freeze_shared();
   table_.lay_out();
-  arena_ = std::make_unique<ParameterArena>(table_, compute_type);
+  arena_ = std::make_unique<ParameterArena>(table_, precision.type);
+  if (precision.int8) int8_ = std::make_unique<Int8Weights>();
 }
 
 const Pooler& MultiTaskModel::pooler(int task) const {
@@ -82,7 +83,8 @@ MultiTaskModel::Output MultiTaskModel::forward(const PackedBatch& batch, bool ke
                   arena_->compute_type(),
                   keep_layers ? tensors.rows : rows_read(tensors, batch),
                   {},
-                  nullptr};
+                  nullptr,
+                  int8_.get()};
   AdapterHooks hooks(adapters_, batch.segments, encoder_.num_layers());
 
   Output output;
@@ -114,6 +116,7 @@ std::vector<double> MultiTaskModel::example_losses(const PackedBatch& batch,
 }
 
 double MultiTaskModel::train(const PackedBatch& batch, const TrainingStep& step) {
+  TORCH_CHECK(int8_ == nullptr, "a model in int8 cannot be trained");
   const c10::InferenceMode inference_mode;  // no autograd: backward is written out
   const BatchTensors tensors(batch);
   Tape tape;

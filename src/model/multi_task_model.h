@@ -8,6 +8,7 @@
 #include "adapters/registry.h"
 #include "bert/encoder.h"
 #include "heads/head.h"
+#include "nn/precision.h"
 #include "tasks/task.h"
 
 namespace pals {
@@ -24,10 +25,10 @@ struct TrainingStep {
 /// Embeddings, encoder with adapters, pooler(s), heads.
 class MultiTaskModel {
  public:
-  /// `adapter` is resolved (resolve_adapter). Weights are zero until initialised or loaded. With
-  /// `freeze`, only task parts and LayerNorms train.
+  /// A model in int8 predicts only. `adapter` is resolved (resolve_adapter). Weights are zero until
+  /// initialised or loaded. With `freeze`, only task parts and LayerNorms train.
   MultiTaskModel(const BertConfig& bert, const AdapterConfig& adapter,
-                 const std::vector<HeadSpec>& heads, at::ScalarType compute_type,
+                 const std::vector<HeadSpec>& heads, const Precision& precision,
                  bool freeze = false);
 
   const BertConfig& bert_config() const { return bert_; }
@@ -71,6 +72,7 @@ class MultiTaskModel {
   std::vector<TaskAdapter> adapters_;
   std::vector<Head> heads_;
   std::unique_ptr<ParameterArena> arena_;
+  std::unique_ptr<Int8Weights> int8_;  // null: no int8
 };
 
 }  // namespace pals

@@ -287,6 +287,31 @@ void accumulate(const at::Tensor& x, at::Tensor target) {
   plain::accumulate(x, target);
 }
 
+void quantize_rows(const at::Tensor& x, at::Tensor& bytes, at::Tensor& scales) {
+  check_act(x, "x");
+  TORCH_CHECK(x.size(1) > 0, "quantize_rows: rows without columns");
+  if (!bytes.defined()) bytes = at::empty(x.sizes(), x.options().dtype(at::kByte));
+  TORCH_CHECK(
+      bytes.sizes() == x.sizes() && bytes.is_contiguous() && bytes.scalar_type() == at::kByte,
+      "bytes: want contiguous uint8 ", x.sizes(), ", got ", bytes.sizes());
+  provide_fp32(scales, {x.size(0)}, x);
+  check_vector(scales, x.size(0), "scales", false);
+  if (on_kernels(x)) {
+    return cpu::quantize_rows(x, bytes, scales);
+  }
+  plain::quantize_rows(x, bytes, scales);
+}
+
+void scale_rows(at::Tensor& x, const at::Tensor& scales, const at::Tensor& bias) {
+  check_act(x, "x");
+  check_vector(scales, x.size(0), "scales", false);
+  check_vector(bias, x.size(1), "bias", true);
+  if (on_kernels(x)) {
+    return cpu::scale_rows(x, scales, bias);
+  }
+  plain::scale_rows(x, scales, bias);
+}
+
 void bert_adam_step(const std::vector<AdamRange>& ranges, const BertAdamOptions& options,
                     at::Tensor weights, const at::Tensor& gradients, at::Tensor first_moment,
                     at::Tensor second_moment, at::Tensor shadow) {

@@ -100,6 +100,13 @@ void add_column_sums(const at::Tensor& x, at::Tensor sum);
 /// target [R, C] fp32 += x [R, C] act.
 void accumulate(const at::Tensor& x, at::Tensor target);
 
+/// scales[m] = largest |x| of row m / 127 (1 for a row of zeros), bytes = x / scales[m] rounded,
+/// plus 128. x [M, K] act; bytes [M, K] uint8 and scales [M] fp32 are outputs.
+void quantize_rows(const at::Tensor& x, at::Tensor& bytes, at::Tensor& scales);
+
+/// x = x * scales[m] + bias, in place. x [M, N] act; scales [M], bias [N] fp32 (may be undefined).
+void scale_rows(at::Tensor& x, const at::Tensor& scales, const at::Tensor& bias);
+
 /// One tensor of the arena in an optimizer step.
 struct AdamRange {
   int64_t offset = 0, numel = 0;

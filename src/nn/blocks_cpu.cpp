@@ -130,4 +130,26 @@ void accumulate(const at::Tensor& x, at::Tensor target) {
   });
 }
 
+void quantize_rows(const at::Tensor& x, at::Tensor& bytes, at::Tensor& scales) {
+  isa::QuantizeArgs args;
+  args.x = matrix(x);
+  args.columns = x.size(1);
+  args.bytes = bytes.mutable_data_ptr<uint8_t>();
+  args.scales = floats(scales);
+  const auto kernel = kernels_for(x, kernels()).quantize_rows;
+  for_chunks(x.size(0), chunks_of(x.size(0), x.size(1)),
+             [&](int64_t, int64_t begin, int64_t end) { kernel(args, begin, end); });
+}
+
+void scale_rows(at::Tensor& x, const at::Tensor& scales, const at::Tensor& bias) {
+  isa::QuantizeArgs args;
+  args.x = matrix(x);
+  args.columns = x.size(1);
+  args.scales = floats(scales);
+  args.bias = floats(bias);
+  const auto kernel = kernels_for(x, kernels()).scale_rows;
+  for_chunks(x.size(0), chunks_of(x.size(0), x.size(1)),
+             [&](int64_t, int64_t begin, int64_t end) { kernel(args, begin, end); });
+}
+
 }  // namespace pals::cpu

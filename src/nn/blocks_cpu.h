@@ -53,6 +53,8 @@ void embedding_backward(const at::Tensor& d_out, const at::Tensor& token_ids,
                         at::Tensor word_grad, at::Tensor position_grad, at::Tensor token_type_grad);
 void add_column_sums(const at::Tensor& x, at::Tensor sum);
 void accumulate(const at::Tensor& x, at::Tensor target);
+void quantize_rows(const at::Tensor& x, at::Tensor& bytes, at::Tensor& scales);
+void scale_rows(at::Tensor& x, const at::Tensor& scales, const at::Tensor& bias);
 void bert_adam_step(const std::vector<AdamRange>& ranges, const BertAdamOptions& options,
                     at::Tensor weights, const at::Tensor& gradients, at::Tensor first_moment,
                     at::Tensor second_moment, at::Tensor shadow);

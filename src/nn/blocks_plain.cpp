@@ -164,4 +164,15 @@ void add_column_sums(const at::Tensor& x, at::Tensor sum) { sum.add_(wide(x).sum
 
 void accumulate(const at::Tensor& x, at::Tensor target) { target.add_(x); }
 
+void quantize_rows(const at::Tensor& x, at::Tensor& bytes, at::Tensor& scales) {
+  const at::Tensor top = wide(x).abs().amax(1);
+  scales.copy_(at::where(top > 0, top / 127.0, at::ones_like(top)));
+  bytes.copy_(at::floor(wide(x) / scales.unsqueeze(1) + 128.5).to(at::kByte));
+}
+
+void scale_rows(at::Tensor& x, const at::Tensor& scales, const at::Tensor& bias) {
+  at::Tensor scaled = wide(x) * scales.unsqueeze(1);
+  x.copy_(bias.defined() ? scaled + bias : scaled);
+}
+
 }  // namespace pals::plain

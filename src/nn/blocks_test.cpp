@@ -175,6 +175,35 @@ TEST_P(BlocksTest, SumsAndAccumulation) {
   }
 }
 
+TEST_P(BlocksTest, QuantizedRows) {
+  for (const auto& [m, k] : kShapes) {
+    at::Tensor x = act({m, k}, 1);
+    if (m > 1) x[0].zero_();
+    at::Tensor bytes, scales, expected = at::empty({m, k}, at::kByte),
+                              expected_scales = at::empty({m});
+    quantize_rows(x, bytes, scales);
+    if (m == 0) continue;
+    plain::quantize_rows(x, expected, expected_scales);
+    expect_close(scales, expected_scales, 2e-7, "scales");
+    // The last bit of a quotient may round otherwise.
+    const at::Tensor difference = (bytes.to(at::kInt) - expected.to(at::kInt)).abs();
+    EXPECT_LE(difference.max().item<int>(), 1);
+    EXPECT_LE(difference.sum().item<int>(), 1 + m * k / 100);
+    EXPECT_GE(bytes.min().item<int>(), 1);
+    const at::Tensor back = (bytes.to(at::kFloat) - 128.0) * scales.unsqueeze(1);
+    EXPECT_TRUE(
+        ((back - x.to(at::kFloat)).abs() <= 0.501 * scales.unsqueeze(1)).all().item<bool>());
+
+    const at::Tensor bias = random({k}, 2);
+    for (const at::Tensor& added : {bias, at::Tensor()}) {
+      at::Tensor y = x.clone(), plain_y = reference(x).clone();
+      scale_rows(y, scales, added);
+      plain::scale_rows(plain_y, scales.to(plain_y.scalar_type()), added);
+      expect_close(y, plain_y, is_fp32() ? 1e-6 : 8e-3, "scaled");
+    }
+  }
+}
+
 TEST_P(BlocksTest, RepeatsBitForBit) {
   const Dropout dropout = {0.1F, dropout_key(1, 1, 1)};
   const auto run = [&] {

@@ -7,7 +7,8 @@ Linear::Linear(ParameterTable& table, const std::string& prefix,
                LinearOptions options)
     : in_features_(in_features),
       out_features_(out_features * static_cast<int64_t>(parts.size())),
-      num_parts_(static_cast<int64_t>(parts.size())) {
+      num_parts_(static_cast<int64_t>(parts.size())),
+      int8_(options.int8) {
   for (const bool is_bias : {false, true}) {
     ParameterId& first = is_bias ? bias_ : weight_;
     for (const char* part : parts) {
@@ -41,11 +42,20 @@ at::Tensor Linear::weight_for(const Pass& pass, const at::Tensor& x) const {
   return pass.arena.fused_weight(weight_, {out_features_, in_features_}, x.scalar_type());
 }
 
+at::Tensor Linear::int8_product(const Pass& pass, const at::Tensor& x,
+                                const at::Tensor& bias) const {
+  return pass.int8->product(
+      weight_, pass.arena.fused_weight(weight_, {out_features_, in_features_}, at::kFloat), x,
+      bias);
+}
+
 at::Tensor Linear::product(const Pass& pass, const at::Tensor& x) const {
+  if (int8_ && pass.int8 != nullptr) return int8_product(pass, x, {});
   return at::mm(x, weight_for(pass, x).t());
 }
 
 at::Tensor Linear::forward(const Pass& pass, const at::Tensor& x) const {
+  if (int8_ && pass.int8 != nullptr) return int8_product(pass, x, bias(pass));
   return at::addmm(pass.arena.fused_weight(bias_, {out_features_}, x.scalar_type()), x,
                    weight_for(pass, x).t());
 }

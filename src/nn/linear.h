@@ -12,6 +12,7 @@ namespace pals {
 struct LinearOptions {
   int owner = kSharedOwner;
   LearningRateGroup group = LearningRateGroup::kBase;
+  bool int8 = false;  ///< computes in int8 where the pass has such weights
 };
 
 /// y = x W^T + b, in x's type: fp32 with the master weights, bf16 with the shadow. Several parts of
@@ -52,11 +53,14 @@ class Linear {
   void backward_input_add(const Pass& pass, const at::Tensor& dy, at::Tensor& dx) const;
 
  private:
+  /// x W^T + bias in int8.
+  at::Tensor int8_product(const Pass& pass, const at::Tensor& x, const at::Tensor& bias) const;
   /// The weight in x's type.
   at::Tensor weight_for(const Pass& pass, const at::Tensor& x) const;
 
   ParameterId weight_ = -1, bias_ = -1;
   int64_t in_features_ = 0, out_features_ = 0, num_parts_ = 1;
+  bool int8_ = false;
 };
 
 /// Parameters of a LayerNorm.

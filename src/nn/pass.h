@@ -8,6 +8,7 @@
 
 #include "batch/packed_batch.h"
 #include "nn/blocks.h"
+#include "nn/int8_weights.h"
 #include "nn/parameter_arena.h"
 
 namespace pals {
@@ -64,7 +65,8 @@ struct Pass {
   at::ScalarType type;  ///< of activations: fp32 or bf16
   AttentionRows rows;
   DropoutState dropout;
-  Tape* tape = nullptr;  ///< null: no backward will follow
+  Tape* tape = nullptr;         ///< null: no backward will follow
+  Int8Weights* int8 = nullptr;  ///< null: all layers compute in `type`
 
   template <typename... Tensors>
   void save(const Tensors&... tensors) const {

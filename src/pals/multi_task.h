@@ -18,8 +18,9 @@ struct LoadedModel;
 
 /// How a model is run.
 struct ModelOptions {
-  std::string precision = "fp32";  ///< fp32, bf16, or auto: bf16 where the processor gains by it
-  int64_t batch_size = 32;         ///< rows of a batch at most
+  std::string precision =
+      "fp32";               ///< fp32, bf16, int8, or auto: bf16 where the processor gains by it
+  int64_t batch_size = 32;  ///< rows of a batch at most
 };
 
 /// A model folder that `pals train` wrote, for evaluation. Copies share their weights.

@@ -17,7 +17,7 @@ struct FeatureModelOptions {
   std::string init_checkpoint, bert_config_file, vocab_file;
   std::string task;                   ///< a task of a folder that `pals train` wrote, or empty
   std::optional<bool> do_lower_case;  ///< default: what lies beside the weights says, else true
-  at::ScalarType precision = at::kFloat;
+  Precision precision;
 };
 
 /// A model for forward passes of `task`.

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "base/cpu.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -167,19 +166,12 @@ void load_folder_tasks(const TrainOptions& options, const CheckpointSources& sou
   if (!loaded.empty()) log_info("task-specific parts loaded for ", join(loaded, ", "));
 }
 
-}  // namespace
-
-at::ScalarType parse_precision(const std::string& name) {
-  if (name == "fp32") return at::kFloat;
-  if (name == "bf16") return at::kBFloat16;
-  if (name != "auto") {
-    fail_usage("--precision: \"", name, "\" is unknown, expected fp32, bf16 or auto");
+Precision training_precision(const std::string& name) {
+  if (name == "int8") {
+    fail_usage("--precision int8 is for prediction; training takes fp32, bf16 or auto");
   }
-  const CpuFeatures& cpu = cpu_features();
-  return cpu.amx_bf16 || cpu.avx512_bf16 ? at::kBFloat16 : at::kFloat;
+  return parse_precision(name);
 }
-
-const char* precision_name(at::ScalarType type) { return type == at::kFloat ? "fp32" : "bf16"; }
 
 // The task of --kind and its flags.
 Task single_task(const TrainOptions& options) {
@@ -193,6 +185,8 @@ Task single_task(const TrainOptions& options) {
   }
   return task;
 }
+
+}  // namespace
 
 std::vector<Task> choose_tasks(const TrainOptions& options) {
   if (!options.kind.empty()) return {single_task(options)};
@@ -236,7 +230,7 @@ RunSetup set_up_run(const TrainOptions& options) {
   }
   setup.model = std::make_unique<MultiTaskModel>(
       description.bert, description.adapter, head_specs(description.tasks),
-      parse_precision(options.precision), options.freeze);
+      training_precision(options.precision), options.freeze);
   const double range = description.bert.initializer_range;
   if (sources.weights.empty()) {
     log_warning("no --init_checkpoint: training from random weights");

@@ -16,12 +16,6 @@ struct RunSetup {
   std::unique_ptr<MultiTaskModel> model;
 };
 
-/// fp32, bf16, or auto: bf16 where the processor multiplies it faster (AMX, AVX512-BF16).
-at::ScalarType parse_precision(const std::string& name);
-
-/// "fp32" or "bf16".
-const char* precision_name(at::ScalarType type);
-
 /// The tasks chosen by --tasks, --task_id and --task_file, or the one of --kind.
 std::vector<Task> choose_tasks(const TrainOptions& options);
 

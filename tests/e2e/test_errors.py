@@ -24,6 +24,7 @@ class Usage(PalsTest):
         self.check_words(self.usage("--optim", "adam"), "adam", "normal or split")
         self.check_words(self.usage("--schedule", "linear"), "linear", "warmup_linear")
         self.check_words(self.usage("--precision", "fp16"), "fp16", "bf16")
+        self.check_words(self.usage("--precision", "int8"), "int8", "prediction")
         self.check_words(self.usage(tasks="all,rte"), "all")
         self.check_words(self.error("trian", code=USAGE), "trian", "train")
         self.check_words(self.error(code=USAGE), "--help")

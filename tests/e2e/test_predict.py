@@ -105,6 +105,21 @@ class Predict(PalsTest):
         self.assertAlmostEqual(sum(item["probabilities"].values()), 1.0, places=6)
         self.assertEqual(item["label"], max(item["probabilities"], key=item["probabilities"].get))
 
+    def test_int8(self):
+        known = json.loads(self.pals("info", "--json").stdout)["instruction_sets"]
+        lines, _ = self.dev("STS-B", [7, 8])
+        if "avx512_vnni" not in known:
+            error = self.error("predict", "--model", self.run_folder + "/best", "--task", "sts", "--precision", "int8", code=2)
+            self.assertIn("VNNI", error)
+            return
+        exact = [float(line) for line in self.predict("sts", "\n".join(lines))]
+        result = self.pals("predict", "--model", self.run_folder + "/best", "--task", "sts", "--precision", "int8",
+                           stdin="\n".join(lines))
+        rounded = [float(line) for line in result.stdout.splitlines()]
+        self.assertNotEqual(rounded, exact)
+        for one, other in zip(rounded, exact, strict=True):
+            self.assertAlmostEqual(one, other, delta=0.1)  # of 0 to 5
+
     def test_several_tasks(self):
         lines, _ = self.dev("RTE", [1, 2])
         stdin = "\n".join(lines) + "\n"

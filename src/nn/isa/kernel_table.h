@@ -78,6 +78,15 @@ struct EmbeddingArgs {
   int64_t columns = 0;
 };
 
+/// Rows to bytes and their products back; see quantize.h.
+struct QuantizeArgs {
+  Matrix x;
+  int64_t columns = 0;
+  uint8_t* bytes = nullptr;     ///< [M, columns]
+  float* scales = nullptr;      ///< [M]
+  const float* bias = nullptr;  ///< may be null
+};
+
 struct AdamArgs {
   float* weights = nullptr;
   const float* gradients = nullptr;
@@ -111,6 +120,8 @@ struct ActivationKernels {
                           float* sums);
   void (*accumulate)(const Matrix& x, const Matrix& target, int64_t columns, int64_t begin,
                      int64_t end);
+  void (*quantize_rows)(const QuantizeArgs&, int64_t begin, int64_t end);
+  void (*scale_rows)(const QuantizeArgs&, int64_t begin, int64_t end);
 };
 
 struct KernelTable {

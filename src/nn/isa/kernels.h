@@ -5,6 +5,7 @@
 #include "nn/isa/activation.h"
 #include "nn/isa/attention.h"
 #include "nn/isa/layer_norm.h"
+#include "nn/isa/quantize.h"
 #include "nn/isa/tables.h"
 
 namespace pals::isa {
@@ -12,10 +13,13 @@ namespace PALS_ISA_NAME {
 
 template <typename T>
 constexpr ActivationKernels activation_kernels() {
-  return {bias_activation_forward<T>, bias_activation_backward<T>, bias_dropout_forward<T>,
-          bias_dropout_backward<T>,   layer_norm_forward<T>,       layer_norm_backward<T>,
-          attention_forward<T>,       attention_backward<T>,       embedding_forward<T>,
-          embedding_backward<T>,      add_column_sums<T>,          accumulate<T>};
+  return {bias_activation_forward<T>, bias_activation_backward<T>,
+          bias_dropout_forward<T>,    bias_dropout_backward<T>,
+          layer_norm_forward<T>,      layer_norm_backward<T>,
+          attention_forward<T>,       attention_backward<T>,
+          embedding_forward<T>,       embedding_backward<T>,
+          add_column_sums<T>,         accumulate<T>,
+          quantize_rows<T>,           scale_rows<T>};
 }
 
 }  // namespace PALS_ISA_NAME

@@ -1,0 +1,57 @@
+#include "nn/int8_weights.h"
+
+#include <ATen/core/dispatch/Dispatcher.h>
+
+#include "base/cpu.h"
+#include "nn/blocks.h"
+
+namespace pals {
+namespace {
+
+constexpr int64_t kZeroPoint = 128;  // of quantize_rows
+
+// oneDNN's int8 products as LibTorch registers them; they have no C++ function.
+at::Tensor call(const char* name, torch::jit::Stack stack) {
+  c10::Dispatcher::singleton().findSchemaOrThrow(name, "").callBoxed(stack);
+  return stack.at(0).toTensor();
+}
+
+at::Tensor prepack(const at::Tensor& weight) {
+  return call("onednn::qlinear_prepack", {weight, c10::IValue()});
+}
+
+at::Tensor linear(const at::Tensor& bytes, const at::Tensor& weight, const at::Tensor& scales,
+                  const at::Tensor& zero_points, at::ScalarType type) {
+  constexpr double kScale = 1.0;  // the rows' scales come afterwards
+  const c10::List<std::optional<at::Scalar>> no_arguments;
+  return call("onednn::qlinear_pointwise",
+              {bytes, kScale, kZeroPoint, weight, scales, zero_points, c10::IValue(), kScale,
+               int64_t{0}, static_cast<int64_t>(type), "none", no_arguments, ""});
+}
+
+}  // namespace
+
+bool Int8Weights::supported() { return cpu_features().avx512_vnni; }
+
+const Int8Weights::Packed& Int8Weights::packed(ParameterId id, const at::Tensor& weight) {
+  const std::lock_guard lock(mutex_);
+  const auto [entry, is_new] = packed_.try_emplace({id, weight.size(0)});
+  if (is_new) {
+    const at::Tensor scales = weight.abs().amax(1).clamp_min(1e-30F).div_(127.0F);
+    const at::Tensor numbers = at::round(weight / scales.unsqueeze(1)).to(at::kChar);
+    entry->second = {prepack(numbers), scales, at::zeros(weight.size(0), at::kLong)};
+  }
+  return entry->second;
+}
+
+at::Tensor Int8Weights::product(ParameterId id, const at::Tensor& weight, const at::Tensor& x,
+                                const at::Tensor& bias) {
+  const Packed& right = packed(id, weight);
+  at::Tensor bytes, row_scales;
+  quantize_rows(x, bytes, row_scales);
+  at::Tensor y = linear(bytes, right.weight, right.scales, right.zero_points, x.scalar_type());
+  scale_rows(y, row_scales, bias);
+  return y;
+}
+
+}  // namespace pals

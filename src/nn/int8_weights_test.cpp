@@ -1,0 +1,70 @@
+// Products in int8 against those in fp32.
+#include "nn/int8_weights.h"
+
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+#include "nn/blocks_test_util.h"
+#include "nn/precision.h"
+
+namespace pals {
+namespace {
+
+using testing::random;
+
+class Int8WeightsTest : public ::testing::TestWithParam<at::ScalarType> {
+ protected:
+  void SetUp() override {
+    if (!Int8Weights::supported()) GTEST_SKIP() << "this processor has no VNNI";
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Types, Int8WeightsTest, ::testing::Values(at::kFloat, at::kBFloat16));
+
+TEST_P(Int8WeightsTest, IsCloseToTheProductInFp32) {
+  Int8Weights weights;
+  ParameterId id = 0;
+  for (const auto& [m, k, n] : {std::tuple<int64_t, int64_t, int64_t>{1, 12, 12},
+                                {33, 204, 612},
+                                {300, 768, 3072},
+                                {7, 64, 1}}) {
+    at::Tensor x = random({m, k}, 1).to(GetParam());
+    x[0].mul_(1000);  // a row's size does not spoil the others
+    const at::Tensor w = random({n, k}, 2), bias = random({n}, 3);
+    for (const at::Tensor& added : {at::Tensor(), bias}) {
+      const at::Tensor y = weights.product(id, w, x, added);
+      ASSERT_EQ(y.scalar_type(), GetParam());
+      at::Tensor expected = at::mm(x.to(at::kFloat), w.t());
+      // Rounding to 1/254 of the largest on both sides, errors adding up as noise.
+      const at::Tensor bound = 0.02 * expected.abs().amax(1, true) + 0.01 * x.norm(2, 1, true);
+      if (added.defined()) expected = expected + added;
+      EXPECT_TRUE(((y.to(at::kFloat) - expected).abs() <= bound).all().item<bool>())
+          << m << " x " << k << " x " << n;
+    }
+    ++id;
+  }
+}
+
+TEST_P(Int8WeightsTest, NumbersThatFitAreExact) {
+  // Weights and activations that are whole multiples of their scales.
+  const at::Tensor w = at::tensor({127, -3, 0, 5, 127, 1}, at::kFloat).view({2, 3});
+  const at::Tensor x = at::tensor({127, 2, -7, 0, 0, 0}, at::kFloat).view({2, 3});
+  Int8Weights weights;
+  const at::Tensor y = weights.product(0, w, x.to(GetParam()), {});
+  EXPECT_TRUE(at::equal(y, at::mm(x, w.t()).to(GetParam())));
+}
+
+TEST(Precision, NamesAreReadBack) {
+  for (const char* name : {"fp32", "bf16"}) {
+    EXPECT_STREQ(precision_name(parse_precision(name)), name);
+  }
+  EXPECT_FALSE(parse_precision("auto").int8);
+  EXPECT_THROW(parse_precision("fp8"), UsageError);
+  if (Int8Weights::supported()) {
+    EXPECT_STREQ(precision_name(parse_precision("int8")), "int8");
+  } else {
+    EXPECT_THROW(parse_precision("int8"), UsageError);
+  }
+}
+
+}  // namespace
+}  // namespace pals
