@@ -37,6 +37,7 @@ NOT_RUN = {
     "cmake --build": "run by tests/e2e/test_library.py",
     "/tmp/pals-examples/": "run by tests/e2e/test_library.py",
     "echo 'a moving, funny film' | /tmp/pals-examples/": "run by tests/e2e/test_library.py",
+    "echo 'Ada lives in Rome.": "run by tests/e2e/test_library.py",
     "bench/real_runs.py": "hours of training; tests/e2e/test_real_runs.py runs it small",
 }
 OURS = ("build/", "bench/", "pals ", "scripts/", "cmake ", "ctest ")  # beginnings of commands of this project

@@ -166,6 +166,44 @@ class Library(PalsTest):
                 else:
                     self.assertAlmostEqual(float(value), answer[task]["value"], delta=1e-4)
 
+    def single(self, kind, train, dev, *flags):
+        self.pals("train", "--kind", kind, "--train_file", train, "--dev_file", dev, "--init_checkpoint", self.model,
+                  "--output_dir", self.path("run"), "--train_batch_size", "8", "--precision", "fp32", "--threads", "1",
+                  "--learning_rate", "1e-3", *flags)
+        return self.path("run", "best")
+
+    def test_question_answering(self):
+        train, dev = (support.make_squad(self.path(name + ".json"), count)
+                      for name, count in (("train", 40), ("dev", 6)))
+        # Rows so short that contexts need several.
+        model = self.single("span", train, dev, "--max_seq_length", "24", "--doc_stride", "8", "--num_train_epochs", "1")
+        predictions = support.read_json(self.path("run", "predictions.json"))
+        best = support.read_json(self.path("run", "nbest_predictions.json"))
+        for paragraph in support.read_json(dev)["data"][0]["paragraphs"]:
+            question = paragraph["qas"][0]
+            lines = self.example("question_answering", model, question["question"],
+                                 stdin=paragraph["context"]).splitlines()
+            self.assertEqual(lines[0], predictions[question["id"]])
+            self.assertAlmostEqual(float(lines[1].split("\t")[0]), best[question["id"]][0]["probability"], delta=1e-4)
+
+    def test_multiple_choice(self):
+        rows = []
+        for number in range(20):
+            choices = ["splendid word%d" % number, "dreadful word7", "word8 dreadful"][:2 + number % 2]
+            rows.append({"context": "word%d word9" % number, "choices": choices, "label": number % len(choices)})
+        data = support.write_text(self.path("rows.jsonl"), "".join(json.dumps(row) + "\n" for row in rows))
+        model = self.single("multiple_choice", data, data, "--num_train_epochs", "2")
+        right = 0
+        for row in rows:
+            lines = self.example("multiple_choice", model, row["context"], *row["choices"]).splitlines()
+            right += lines[0] == row["choices"][row["label"]]
+            shown = {choice: float(value) for value, choice in (line.split("\t") for line in lines[1:])}
+            self.assertEqual(list(shown), row["choices"])
+            self.assertEqual(max(shown, key=shown.get), lines[0])
+            self.assertAlmostEqual(sum(shown.values()), 1.0, delta=2e-4)
+        scores = support.read_json(self.path("run", "eval_results.json"))["tasks"]["swag"]
+        self.assertAlmostEqual(right / len(rows), scores["accuracy"], places=6)
+
     def test_errors_are_messages(self):
         message = self.example("sequence_classification", self.run_folder, "cola", "word1", code=1)
         self.assertEqual(message, 'sequence_classification: task: the model has no task "cola"; its tasks: '
