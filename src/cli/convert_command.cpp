@@ -57,6 +57,9 @@ Command add_convert_command(CLI::App& program) {
                     "without one, unless the vocabulary has capital letters");
   app->add_option("--tasks", o.tasks, "the tasks of a file's heads, in their order");
   app->add_option("--task_file", o.task_file, "your own tasks, a JSON file");
+  app->add_option("--kind", o.kind, "instead of them span or multiple_choice, of the only head");
+  app->add_flag("--version_2_with_negative", o.version_2_with_negative,
+                "with --kind span: questions may have no answer");
   app->add_option("--names", o.names,
                   "of a file's tensors: reference, transformers (LayerNorm.weight for gamma) or "
                   "pals (as in a model folder)");
@@ -73,6 +76,7 @@ Command add_convert_command(CLI::App& program) {
       "  pals convert bert_model.ckpt bert_config.json pytorch_model.bin\n"
       "  pals convert runs/three/best three/pytorch_model.bin\n"
       "  pals convert three/pytorch_model.bin three-again --tasks rte,mrpc,sts\n"
+      "  pals convert bert-squad/model.safetensors squad --kind span\n"
       "  pals convert runs/three/best encoder.safetensors --encoder_only --names transformers");
   return {app, [line, lower_case] { return run_convert(*line, lower_case->count() > 0); }};
 }

@@ -13,8 +13,10 @@ struct ConvertOptions {
   std::string bert_config_file;  ///< empty: what lies beside `from`
   std::string vocab_file;        ///< the same
   std::optional<bool> do_lower_case;
-  std::string tasks, task_file;  ///< the tasks of a file's heads, for a model folder
-  std::string to_format;         ///< folder, pytorch or safetensors; empty: by the ending of `to`
+  std::string tasks, task_file;          ///< the tasks of a file's heads, for a model folder
+  std::string kind;                      ///< or span or multiple_choice: of the only head
+  bool version_2_with_negative = false;  ///< questions of kind span may have no answer
+  std::string to_format;  ///< folder, pytorch or safetensors; empty: by the ending of `to`
   std::string names = "reference";
   int max_seq_length = 0;  ///< of a model folder; 0: as before, or the default
   bool encoder_only = false;

@@ -13,6 +13,7 @@
 #include "model/model_folder.h"
 #include "model/sources.h"
 #include "model/weights.h"
+#include "tasks/single_task.h"
 #include "tasks/task_file.h"
 #include "tasks/task_selection.h"
 
@@ -21,11 +22,14 @@ namespace {
 
 // Whether a name is that of the head of one of the reference's single-task classes.
 bool is_single_head(std::string_view name) {
-  constexpr std::string_view kWrapped = "module.", kClassifier = "classifier.";
+  constexpr std::string_view kWrapped = "module.";
   if (name.starts_with(kWrapped)) name.remove_prefix(kWrapped.size());
-  if (name.starts_with("qa_outputs.")) return true;
-  return name.starts_with(kClassifier) && name.size() > kClassifier.size() &&
-         (name[kClassifier.size()] < '0' || name[kClassifier.size()] > '9');
+  for (const std::string_view head : {"classifier.", "qa_outputs."}) {
+    if (!name.starts_with(head) || name.size() == head.size()) continue;
+    const char next = name[head.size()];  // a digit: of the multi-task class
+    return next < '0' || next > '9';
+  }
+  return false;
 }
 
 // Takes the tensors of a file over under other names, together with the file.
@@ -41,8 +45,9 @@ void add_renamed(TensorFile& to, const std::string& path, const std::string& pre
 
 // A folder that `pals train` or this program wrote: shared weights and adapters under our names.
 void read_own_folder(const ConvertOptions& options, ConvertSource& source) {
-  if (!options.tasks.empty() || !options.task_file.empty()) {
-    fail_usage("--tasks and --task_file: the tasks are those of ", options.from, "/tasks.json");
+  if (!options.tasks.empty() || !options.task_file.empty() || !options.kind.empty()) {
+    fail_usage("--tasks, --task_file and --kind: the tasks are those of ", options.from,
+               "/tasks.json");
   }
   source.format = "model folder";
   source.description = read_model_description(options.from);
@@ -115,23 +120,45 @@ std::vector<HeadSpec> heads_in(const TensorFile& file, const std::string& where)
   return heads;
 }
 
+// The tasks that flags name, by whichever of them; none if there is none.
+std::vector<Task> tasks_of_flags(const ConvertOptions& options) {
+  const bool by_name = !options.tasks.empty() || !options.task_file.empty();
+  if (options.kind.empty()) {
+    if (options.version_2_with_negative) fail_usage("--version_2_with_negative is for --kind span");
+    if (!by_name) return {};
+    std::vector<Task> own;
+    if (!options.task_file.empty()) own = read_task_file(options.task_file);
+    return select_tasks(options.tasks, {}, own);
+  }
+  if (by_name) fail_usage("--kind makes no sense beside --tasks and --task_file");
+  SpanOptions span;
+  span.unanswerable = options.version_2_with_negative;
+  return {make_task_of_kind(options.kind, span)};
+}
+
+// Why a task cannot have a head; empty if it can.
+std::string head_problem(const Task& task, const HeadSpec& head) {
+  if ((task.kind == TaskKind::kSpan) != (head.kind == TaskKind::kSpan)) {
+    return concat("is of the kind ", kind_name(task.kind), ", the head is ",
+                  head.kind == TaskKind::kSpan ? "a span's (qa_outputs)" : "a classifier");
+  }
+  if (task.num_outputs() == head.num_outputs) return {};
+  return concat("has ", task.num_outputs(), " outputs, the head ", head.num_outputs);
+}
+
 // The tasks that flags name for a file's heads, which they must fit.
 std::vector<Task> named_tasks(const ConvertOptions& options, const std::vector<HeadSpec>& heads) {
-  if (options.tasks.empty() && options.task_file.empty()) return {};
-  std::vector<Task> own;
-  if (!options.task_file.empty()) own = read_task_file(options.task_file);
-  std::vector<Task> tasks = select_tasks(options.tasks, {}, own);
+  std::vector<Task> tasks = tasks_of_flags(options);
+  if (tasks.empty()) return {};
   if (tasks.size() != heads.size()) {
-    fail_usage("--tasks: ", tasks.size(), " tasks, but ", options.from, " holds the heads of ",
-               heads.size());
+    fail_usage(options.kind.empty() ? "--tasks: " : "--kind: ", tasks.size(), " tasks, but ",
+               options.from, " holds the heads of ", heads.size());
   }
   std::vector<std::string> problems;
   for (size_t i = 0; i < tasks.size(); ++i) {
-    const bool same_place =
-        (tasks[i].kind == TaskKind::kSpan) == (heads[i].kind == TaskKind::kSpan);
-    if (same_place && tasks[i].num_outputs() == heads[i].num_outputs) continue;
-    problems.push_back(concat("task ", i, " (", tasks[i].name, ") has ", tasks[i].num_outputs(),
-                              " outputs, the head ", heads[i].num_outputs));
+    const std::string problem = head_problem(tasks[i], heads[i]);
+    if (problem.empty()) continue;
+    problems.push_back(concat("task ", i, " (", tasks[i].name, ") ", problem));
   }
   if (!problems.empty()) {
     fail_usage("--tasks do not fit the heads of ", options.from, ": ", list_names(problems));

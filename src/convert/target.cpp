@@ -143,8 +143,9 @@ std::vector<std::string> write_folder(const ConvertOptions& options, const Conve
   ModelDescription description = source.description;
   if (source.num_tasks > 0 && description.tasks.empty()) {
     fail_usage("--tasks or --task_file is missing: ", options.from, " holds the heads of ",
-               source.num_tasks, " tasks, which a model folder must know; or leave them out with ",
-               "--encoder_only");
+               source.num_tasks,
+               " tasks, which a model folder must know (of one alone that answers ",
+               "questions or chooses, --kind says enough); or leave them out with --encoder_only");
   }
   if (source.vocabulary.empty()) {
     fail_usage("--vocab_file is missing: a model folder needs a vocabulary, and there is no ",

@@ -74,6 +74,13 @@ void assign(Draft& draft, const ParameterTable& table, ParameterId id, const Ten
 
 bool is_pooler(const std::string& name) { return name.find("pooler.") != std::string::npos; }
 
+// Whether a head reads the pooled outputs: all but those of spans, which transformers saves without
+// a pooler.
+bool needs_pooler(const ParameterTable& table) {
+  return std::ranges::any_of(
+      table.rows(), [](const Parameter& row) { return row.name.ends_with(".classifier.weight"); });
+}
+
 }  // namespace
 
 std::string list_names(const std::vector<std::string>& names) {
@@ -112,13 +119,14 @@ WeightPlan plan_weights(const ParameterTable& table, const TensorFile& file, Loa
     std::erase(report.unused, it->second->name);
   }
 
+  const bool pooler_needed = scope == LoadScope::kAll && needs_pooler(table);
   std::vector<std::string> required;
   for (size_t i = 0; i < table.rows().size(); ++i) {
     const Parameter& row = table.rows()[i];
     if (plan.sources.count(static_cast<ParameterId>(i)) > 0) continue;
     report.missing.push_back(row.name);
     const bool in_scope = scope == LoadScope::kAll || row.owner == kSharedOwner;
-    const bool may_be_missing = scope == LoadScope::kShared && is_pooler(row.name);
+    const bool may_be_missing = !pooler_needed && row.owner == kSharedOwner && is_pooler(row.name);
     const bool named = draft.unfilled.count(static_cast<ParameterId>(i)) > 0;
     if (in_scope && !may_be_missing && !named) {
       required.push_back(concat(row.name, " ", shape_text(row.shape)));

@@ -148,6 +148,15 @@ TEST(LoadWeights, APoolerMayBeMissingFromASharedPart) {
   const LoadReport report = load_weights(*model, without("pooler."), LoadScope::kShared, "test");
   EXPECT_TRUE(std::count(report.missing.begin(), report.missing.end(), "pooler.dense.weight"));
   EXPECT_FALSE(load_error(*model, without("embeddings.LayerNorm"), LoadScope::kShared).empty());
+  // Among all the tensors of a model only where no head reads it.
+  expect_parts(load_error(*model, without("pooler."), LoadScope::kAll), {"pooler.dense.weight"});
+  const std::vector<HeadSpec> span = {{TaskKind::kSpan, 2}};
+  MultiTaskModel answers(tiny_bert(), adapter, span, at::kFloat);
+  const TensorFile file = file_of(answers, [](const Parameter& row) -> std::vector<std::string> {
+    if (row.name.starts_with("pooler.")) return {};
+    return {row.name};
+  });
+  EXPECT_EQ(load_error(answers, file, LoadScope::kAll), "");
 }
 
 TEST(LoadWeights, NamesTensorsThatDoNotFitAndLoadsNothing) {

@@ -14,4 +14,7 @@ Task make_single_task(const std::string& kind, const std::string& name,
                       const std::string& train_file, const std::string& dev_file,
                       const SpanOptions& span);
 
+/// The same task, squad or swag, without files. UsageError for other kinds.
+Task make_task_of_kind(const std::string& kind, const SpanOptions& span);
+
 }  // namespace pals
