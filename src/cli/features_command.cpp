@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "cli/commands.h"
 #include "cli/input_flags.h"
+#include "data/loader.h"
 #include "predict/feature_model.h"
 #include "predict/output.h"
 #include "predict/pooling.h"
@@ -64,13 +65,16 @@ void write_tokens(const FeaturesOptions& options, const FeatureModel& model, Win
                          num_layers);
   TextOutput output(options.output);
   int64_t index = 0;
-  while (const std::optional<FeatureSet> window = reader.next()) {
-    for_each_batch(*window, {model.task}, options.batch_size, [&](const PackedBatch& batch) {
+  while (const std::optional<Window> window = reader.next()) {
+    const EvaluationLoader batches({{model.task, window->features.front()}}, options.batch_size);
+    for (int64_t i = 0; i < batches.num_batches(); ++i) {
+      const PackedBatch batch = batches.batch(i);
       features.add(batch, model.model->forward(batch, true));
-    });
-    features.drain(*window, index, [&](const std::string& line) { output.write(line); });
+    }
+    features.drain(*window->features.front(), index,
+                   [&](const std::string& line) { output.write(line); });
     output.flush();
-    index += window->num_rows();
+    index += window->num_texts;
   }
   output.finish();
 }
@@ -82,9 +86,11 @@ void write_vectors(const FeaturesOptions& options, const FeatureModel& model,
   const auto writer = make_vector_writer(parse_vector_format(options.format, options.output),
                                          options.output, width);
   std::vector<float> rows;
-  while (const std::optional<FeatureSet> window = reader.next()) {
-    rows.resize(static_cast<size_t>(window->num_rows() * width));
-    for_each_batch(*window, {model.task}, options.batch_size, [&](const PackedBatch& batch) {
+  while (const std::optional<Window> window = reader.next()) {
+    rows.resize(static_cast<size_t>(window->num_texts * width));
+    const EvaluationLoader batches({{model.task, window->features.front()}}, options.batch_size);
+    for (int64_t i = 0; i < batches.num_batches(); ++i) {
+      const PackedBatch batch = batches.batch(i);
       const at::Tensor vectors =
           pool(batch, model.model->forward(batch, true), pooling, options.normalize);
       const float* from = vectors.const_data_ptr<float>();
@@ -92,7 +98,7 @@ void write_vectors(const FeaturesOptions& options, const FeatureModel& model,
         std::copy_n(from, width, rows.begin() + row * width);
         from += width;
       }
-    });
+    }
     writer->write(rows);
     writer->flush();
   }

@@ -1,5 +1,8 @@
 #include "cli/input_flags.h"
 
+#include <algorithm>
+#include <cstddef>
+
 #include "base/error.h"
 #include "base/text_util.h"
 
@@ -9,10 +12,11 @@ namespace {
 constexpr const char* kGroup = "Input";
 
 // `auto` goes by the file's ending, and without one by whether columns are named.
-std::string resolve_format(const InputFlags& flags) {
+std::string resolve_format(const InputFlags& flags, const InputNeeds& needs) {
   if (flags.format != "auto") return flags.format;
   if (flags.input.ends_with(".csv")) return "csv";
   if (flags.input.ends_with(".jsonl")) return "jsonl";
+  if (flags.input.ends_with(".json") && !needs.span.empty()) return "squad";
   return flags.text_a.empty() ? "lines" : "tsv";
 }
 
@@ -20,7 +24,103 @@ FileFormat parse_format(const std::string& name) {
   for (const FileFormat format : {FileFormat::kTsv, FileFormat::kCsv, FileFormat::kJsonl}) {
     if (name == format_name(format)) return format;
   }
-  fail_usage("--input_format: ", quote(name), " is unknown, expected lines, tsv, csv or jsonl");
+  fail_usage("--input_format: ", quote(name),
+             " is unknown, expected lines, tsv, csv or jsonl, or squad for span tasks");
+}
+
+bool names_columns(const InputFlags& flags) {
+  return flags.header || !flags.text_a.empty() || !flags.text_b.empty() || !flags.choices.empty() ||
+         !flags.id.empty();
+}
+
+std::unique_ptr<TextInput> open_questions(const InputFlags& flags, const InputNeeds& needs) {
+  if (needs.span.empty()) fail_usage("--input_format squad: none of the tasks is of the kind span");
+  if (!needs.choice.empty()) {
+    fail_usage("--tasks: ", needs.choice, " chooses among texts, which a SQuAD file does not have");
+  }
+  if (names_columns(flags)) {
+    fail_usage("--text_a, --text_b, --id and --header are for tables, not for a SQuAD file");
+  }
+  return open_squad(flags.input);
+}
+
+std::unique_ptr<TextInput> open_plain_lines(const InputFlags& flags, LineRule rule,
+                                            const InputNeeds& needs) {
+  if (names_columns(flags)) {
+    fail_usage("--text_a, --text_b, --choices, --id and --header are for tables; is ",
+               "--input_format missing?");
+  }
+  if (!needs.choice.empty() && !needs.only_choice) {
+    fail_usage("--tasks: ", needs.choice, " chooses among texts and other tasks do not: lines ",
+               "cannot hold both; take a table, with --text_a and --choices");
+  }
+  if (!needs.choice.empty()) rule = LineRule::kChoices;
+  if (!needs.span.empty()) rule = LineRule::kQuestion;
+  return open_lines(flags.input, rule);
+}
+
+bool is_named(const std::optional<Column>& column) { return column && !column->number; }
+
+// Whether a column of the file is given by name.
+bool has_named_column(const DataFile& file) {
+  return is_named(file.text_a) || is_named(file.text_b) || is_named(file.label) ||
+         std::any_of(file.choices.begin(), file.choices.end(), is_named);
+}
+
+// The columns that the flags name, or the usual ones.
+DataFile columns_of(const InputFlags& flags, const std::string& format, const InputNeeds& needs) {
+  DataFile file;
+  if (!flags.text_a.empty()) {
+    file.text_a = parse_column(flags.text_a);
+  } else if (needs.columns) {
+    file = *needs.columns;
+  } else {
+    fail_usage("--text_a is missing: the column that holds the text in this ", format, " input");
+  }
+  if (!flags.text_b.empty()) file.text_b = parse_column(flags.text_b);
+  if (!flags.choices.empty()) {
+    file.choices.clear();
+    for (const std::string_view name : split(flags.choices, ',')) {
+      file.choices.push_back(parse_column(std::string(trim(name))));
+    }
+  }
+  file.split = "input";
+  file.format = parse_format(format);
+  file.label.reset();
+  if (!flags.id.empty()) file.label = parse_column(flags.id);
+  file.header = file.header || flags.header || has_named_column(file);
+  return file;
+}
+
+void check_needs(const DataFile& file, const InputNeeds& needs) {
+  if (!needs.span.empty() && !file.text_b) {
+    fail_usage("--text_b is missing: the column of the context that ", needs.span,
+               " is asked about; --text_a is that of the question");
+  }
+  if (needs.choice.empty()) {
+    if (!file.choices.empty()) fail_usage("--choices: none of the tasks chooses among texts");
+    return;
+  }
+  const bool list = file.format == FileFormat::kJsonl;
+  if (file.choices.size() >= (list ? 1 : 2)) return;
+  fail_usage("--choices is missing: the columns, with commas between, of the texts that ",
+             needs.choice, " chooses among", list ? ", or the key of a list" : "");
+}
+
+// The columns that a multiple-choice task was trained with.
+DataFile choice_columns(const Task& task) {
+  DataFile file;
+  if (task.files.empty()) {
+    file.text_a = {std::nullopt, "context"};
+    file.choices = {{std::nullopt, "choices"}};
+    return file;
+  }
+  const DataFile& own = task.files.front();
+  file.header = own.header;
+  file.text_a = own.text_a;
+  file.text_b = own.text_b;
+  file.choices = own.choices;
+  return file;
 }
 
 }  // namespace
@@ -29,8 +129,8 @@ void add_input_flags(CLI::App& app, InputFlags& flags) {
   app.add_option("--input,--input_file", flags.input, "a file; default: standard input")
       ->group(kGroup);
   app.add_option("--input_format", flags.format,
-                 "lines, tsv, csv or jsonl; auto: .csv and .jsonl by their ending, else tsv with "
-                 "--text_a, lines without")
+                 "lines, tsv, csv or jsonl, squad for span tasks; auto: .csv, .jsonl and, for span "
+                 "tasks, .json by their ending, else tsv with --text_a, lines without")
       ->group(kGroup);
   app.add_option("--text_a", flags.text_a,
                  "column of the text: its name, its number from 0 or, negative, from the end; the "
@@ -42,21 +142,47 @@ void add_input_flags(CLI::App& app, InputFlags& flags) {
       ->group(kGroup);
 }
 
-std::unique_ptr<TextInput> open_input(const InputFlags& flags, LineRule rule) {
-  const std::string format = resolve_format(flags);
-  if (format == "lines") {
-    if (!flags.text_a.empty() || !flags.text_b.empty() || flags.header) {
-      fail_usage("--text_a, --text_b and --header are for tables; is --input_format missing?");
+void add_question_flags(CLI::App& app, InputFlags& flags) {
+  app.add_option("--choices", flags.choices,
+                 "multiple choice: the columns of the choices with commas between, or in jsonl the "
+                 "key of a list")
+      ->group(kGroup);
+  app.add_option("--id", flags.id, "column of a name that each answer is to bear")->group(kGroup);
+}
+
+InputNeeds needs_of(const std::vector<const Task*>& tasks) {
+  InputNeeds needs;
+  size_t spans = 0, choices = 0;
+  std::vector<DataFile> columns;
+  for (const Task* task : tasks) {
+    if (task->kind == TaskKind::kSpan) {
+      ++spans;
+      needs.span = task->name;
+    } else if (task->kind == TaskKind::kMultipleChoice) {
+      ++choices;
+      needs.choice = task->name;
+      columns.push_back(choice_columns(*task));
     }
-    return open_lines(flags.input, rule);
   }
-  DataFile file{.split = "input", .format = parse_format(format)};
-  if (flags.text_a.empty()) {
-    fail_usage("--text_a is missing: the column that holds the text in this ", format, " input");
+  needs.only_choice = choices == tasks.size();
+  if (spans == tasks.size()) {
+    needs.columns.emplace();
+    needs.columns->text_a.name = "question";
+    needs.columns->text_b.emplace().name = "context";
+  } else if (needs.only_choice && std::ranges::count(columns, columns.front()) ==
+                                      static_cast<std::ptrdiff_t>(columns.size())) {
+    needs.columns = columns.front();
   }
-  file.text_a = parse_column(flags.text_a);
-  if (!flags.text_b.empty()) file.text_b = parse_column(flags.text_b);
-  file.header = flags.header || !file.text_a.number || (file.text_b && !file.text_b->number);
+  return needs;
+}
+
+std::unique_ptr<TextInput> open_input(const InputFlags& flags, LineRule rule,
+                                      const InputNeeds& needs) {
+  const std::string format = resolve_format(flags, needs);
+  if (format == "squad") return open_questions(flags, needs);
+  if (format == "lines") return open_plain_lines(flags, rule, needs);
+  const DataFile file = columns_of(flags, format, needs);
+  check_needs(file, needs);
   return open_table(flags.input, file);
 }
 

@@ -3,22 +3,39 @@
 
 #include <CLI/CLI.hpp>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "predict/text_input.h"
 
 namespace pals {
 
 struct InputFlags {
-  std::string input, format = "auto", text_a, text_b;
+  std::string input, format = "auto", text_a, text_b, choices, id;
   bool header = false;
 };
 
 /// Adds --input (also --input_file), --input_format, --text_a, --text_b and --header.
 void add_input_flags(CLI::App& app, InputFlags& flags);
 
-/// Opens what the flags name; lines are cut by `rule`. UsageError for flags that contradict each
-/// other.
-std::unique_ptr<TextInput> open_input(const InputFlags& flags, LineRule rule);
+/// Adds --choices and --id.
+void add_question_flags(CLI::App& app, InputFlags& flags);
+
+/// What the input must hold for the tasks that are asked.
+struct InputNeeds {
+  std::string span, choice;              ///< a task that needs contexts, and one that needs choices
+  bool only_choice = false;              ///< no task is of another kind
+  std::optional<DataFile> columns = {};  ///< of a table whose columns no flag names
+};
+
+/// What tasks need. The usual columns: question and context for span tasks; those of its own files
+/// for multiple choice, or context and choices.
+InputNeeds needs_of(const std::vector<const Task*>& tasks);
+
+/// Opens what the flags name. Lines are cut by `rule`, unless the needs ask for another one.
+/// UsageError for flags that contradict each other, and for needs that the input cannot fulfil.
+std::unique_ptr<TextInput> open_input(const InputFlags& flags, LineRule rule,
+                                      const InputNeeds& needs = {});
 
 }  // namespace pals

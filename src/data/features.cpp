@@ -31,21 +31,6 @@ void append_features(const FeatureSet& part, FeatureSet& all) {
   all.skipped += part.skipped;
 }
 
-/// Adds an example, encoded, as one row or as a row for each choice.
-void encode_example(const Example& example, const Tokenizer& tokenizer, int max_seq_length,
-                    FeatureSet& features) {
-  if (example.choices.empty()) {
-    features.end_row(
-        encode_pair(tokenizer, example.text_a, example.text_b, max_seq_length, features.token_ids));
-  }
-  for (const std::string& choice : example.choices) {
-    // [CLS] context [SEP] start choice [SEP], as the original's run_swag.
-    features.end_row(encode_pair(tokenizer, example.text_a, concat(example.text_b, " ", choice),
-                                 max_seq_length, features.token_ids));
-  }
-  features.end_example({.label = example.label, .value = example.value});
-}
-
 }  // namespace
 
 int32_t encode_pair(const Tokenizer& tokenizer, std::string_view text_a, std::string_view text_b,
@@ -123,6 +108,20 @@ FeatureSet collect_features(int64_t num_items, int64_t items_per_chunk, int thre
     chunk = FeatureSet();  // the copy made, its memory is free for the next
   }
   return features;
+}
+
+void encode_example(const Example& example, const Tokenizer& tokenizer, int max_seq_length,
+                    FeatureSet& features) {
+  if (example.choices.empty()) {
+    features.end_row(
+        encode_pair(tokenizer, example.text_a, example.text_b, max_seq_length, features.token_ids));
+  }
+  for (const std::string& choice : example.choices) {
+    // [CLS] context [SEP] start choice [SEP], as the original's run_swag.
+    features.end_row(encode_pair(tokenizer, example.text_a, concat(example.text_b, " ", choice),
+                                 max_seq_length, features.token_ids));
+  }
+  features.end_example({.label = example.label, .value = example.value});
 }
 
 FeatureSet make_features(const std::vector<Example>& examples, const Tokenizer& tokenizer,

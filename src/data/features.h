@@ -56,6 +56,11 @@ inline constexpr int kMinSeqLength = 3;
 int32_t encode_pair(const Tokenizer& tokenizer, std::string_view text_a, std::string_view text_b,
                     int max_seq_length, std::vector<int32_t>& ids);
 
+/// Adds an example with its target, encoded, as one row or as a row for each choice. Throws
+/// UsageError as encode_pair does.
+void encode_example(const Example& example, const Tokenizer& tokenizer, int max_seq_length,
+                    FeatureSet& features);
+
 /// Adds the item of that number to a set of features.
 using AppendFeatures = std::function<void(int64_t item, FeatureSet& features)>;
 

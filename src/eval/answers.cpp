@@ -133,6 +133,7 @@ void decide(const Candidate& null, const SpanOptions& options, PredictedAnswer& 
   if (chosen == n_best.end()) return;
   answer.text = chosen->text;
   answer.probability = chosen->probability;
+  answer.score = chosen->start_logit + chosen->end_logit;
 }
 
 /// Text without its blanks, and where the characters that are left stand in it.

@@ -23,6 +23,7 @@ struct RankedAnswer {
 struct PredictedAnswer {
   std::string text;                  ///< empty: no answer
   double probability = 0.0;          ///< among the n best; 0 if there is none
+  double score = 0.0;                ///< the sum of its logits; 0 if there is none
   std::vector<RankedAnswer> n_best;  ///< the best first
   double null_odds = 0.0;            ///< score of "no answer" over that of the best span (v2.0)
 };

@@ -25,14 +25,18 @@ const MultiTaskModel& MultiTaskPredictor::model() const { return *loaded_->model
 
 std::vector<std::vector<Prediction>> MultiTaskPredictor::predict(const std::vector<TextPair>& texts,
                                                                  const std::string& tasks) const {
-  const std::vector<int> chosen = find_tasks(this->tasks(), tasks, "tasks");
+  const std::vector<int> chosen = find_text_tasks(this->tasks(), tasks, "tasks");
   std::vector<Example> examples(texts.size());
   for (size_t i = 0; i < texts.size(); ++i) {
     examples[i].text_a = texts[i].a;
     examples[i].text_b = texts[i].b;
   }
-  const FeatureSet rows = make_features(examples, tokenizer(), max_seq_length());
-  std::vector<Prediction> all = predict_window(model(), this->tasks(), chosen, rows, batch_size_);
+  const auto rows =
+      std::make_shared<const FeatureSet>(make_features(examples, tokenizer(), max_seq_length()));
+  Window window;
+  window.num_texts = rows->num_examples();
+  window.features.assign(chosen.size(), rows);
+  std::vector<Prediction> all = Predictor(*loaded_, chosen, batch_size_).predict(window);
 
   std::vector<std::vector<Prediction>> by_text(texts.size());
   for (size_t i = 0; i < all.size(); ++i) {

@@ -8,7 +8,7 @@ SequenceClassifier::SequenceClassifier(const std::string& folder, const std::str
                                        const ModelOptions& options)
     : predictor_(folder, options),
       task_(static_cast<size_t>(find_task(predictor_.tasks(), task, "task"))) {
-  find_tasks(predictor_.tasks(), this->task().name, "task");  // refuses other kinds
+  find_text_tasks(predictor_.tasks(), this->task().name, "task");  // refuses other kinds
 }
 
 std::vector<Prediction> SequenceClassifier::classify(const std::vector<TextPair>& texts) const {

@@ -9,12 +9,12 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "checkpoint/safetensors.h"
+#include "data/loader.h"
 #include "data/test_tokens.h"
 #include "model/test_models.h"
 #include "predict/pooling.h"
 #include "predict/token_features.h"
 #include "predict/vector_writer.h"
-#include "predict/windows.h"
 
 namespace pals {
 namespace {
@@ -63,17 +63,19 @@ TEST(TokenFeatures, Layers) {
 struct TinyRun {
   TinyRun() : tokenizer(letter_tokenizer()) {
     for (const char* text : {"b", "c d \xC3\xBC", "a b c d"}) {
-      window.end_row(encode_pair(tokenizer, text, "", 16, window.token_ids));
-      window.end_example({});
+      rows->end_row(encode_pair(tokenizer, text, "", 16, rows->token_ids));
+      rows->end_example({});
     }
     model = testing::tiny_model(testing::tiny_bert(), testing::tiny_adapter("pals"));
-    for_each_batch(window, {1}, 2, [&](const PackedBatch& batch) {
-      batches.push_back(batch);
-      outputs.push_back(model->forward(batch, true));
-    });
+    const EvaluationLoader loader({{1, rows}}, 2);
+    for (int64_t i = 0; i < loader.num_batches(); ++i) {
+      batches.push_back(loader.batch(i));
+      outputs.push_back(model->forward(batches.back(), true));
+    }
   }
   Tokenizer tokenizer;
-  FeatureSet window;
+  std::shared_ptr<FeatureSet> rows = std::make_shared<FeatureSet>();
+  const FeatureSet& window = *rows;
   std::unique_ptr<MultiTaskModel> model;
   std::vector<PackedBatch> batches;
   std::vector<MultiTaskModel::Output> outputs;

@@ -4,13 +4,16 @@
 #include <cstdint>
 #include <vector>
 
+#include "eval/answers.h"
+
 namespace pals {
 
 /// The head's outputs of one text for one task, as a user reads them.
 struct Prediction {
-  int32_t label = -1;                 ///< the likeliest class; -1 for a regression
-  std::vector<double> probabilities;  ///< of all classes; empty for a regression
+  int32_t label = -1;                 ///< the likeliest class or choice; -1 for other kinds
+  std::vector<double> probabilities;  ///< of all classes or choices; empty for other kinds
   double value = 0.0;                 ///< of a regression, in the units of its data
+  PredictedAnswer answer;             ///< of a span
 };
 
 }  // namespace pals

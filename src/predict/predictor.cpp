@@ -1,12 +1,14 @@
 #include "predict/predictor.h"
 
+#include <ATen/Parallel.h>
+
 #include <algorithm>
 #include <cmath>
 
 #include "base/error.h"
 #include "base/text_util.h"
 #include "eval/scores.h"
-#include "predict/windows.h"
+#include "model/row_outputs.h"
 
 namespace pals {
 namespace {
@@ -17,15 +19,21 @@ std::vector<std::string> names_of(const std::vector<Task>& tasks) {
   return names;
 }
 
-/// A label in a TSV field.
+OrderedJson answer_to_json(const Task& task, const PredictedAnswer& answer) {
+  OrderedJson json = {
+      {"answer", answer.text}, {"probability", answer.probability}, {"score", answer.score}};
+  if (task.span.unanswerable) json["null_odds"] = answer.null_odds;
+  return json;
+}
+
+}  // namespace
+
 std::string tsv_text(std::string text) {
   for (char& c : text) {
     if (c == '\t' || c == '\n' || c == '\r') c = ' ';
   }
   return text;
 }
-
-}  // namespace
 
 Prediction make_prediction(const Task& task, std::span<const float> logits) {
   Prediction prediction;
@@ -46,6 +54,10 @@ Prediction make_prediction(const Task& task, std::span<const float> logits) {
 
 OrderedJson prediction_to_json(const Task& task, const Prediction& prediction) {
   if (task.kind == TaskKind::kRegression) return {{"value", prediction.value}};
+  if (task.kind == TaskKind::kSpan) return answer_to_json(task, prediction.answer);
+  if (task.kind == TaskKind::kMultipleChoice) {
+    return {{"choice", prediction.label}, {"probabilities", prediction.probabilities}};
+  }
   OrderedJson probabilities;
   for (size_t i = 0; i < task.labels.size(); ++i) {
     probabilities[task.labels[i]] = prediction.probabilities[i];
@@ -56,14 +68,30 @@ OrderedJson prediction_to_json(const Task& task, const Prediction& prediction) {
 
 std::string prediction_to_tsv(const Task& task, const Prediction& prediction) {
   if (task.kind == TaskKind::kRegression) return format_double(prediction.value, 4);
+  if (task.kind == TaskKind::kSpan) {
+    const PredictedAnswer& answer = prediction.answer;
+    return concat(tsv_text(answer.text), "\t", format_double(answer.probability, 4), "\t",
+                  format_double(answer.score, 4));
+  }
   const auto label = static_cast<size_t>(prediction.label);
-  return concat(tsv_text(task.labels[label]), "\t",
+  const bool choice = task.kind == TaskKind::kMultipleChoice;
+  return concat(choice ? std::to_string(label) : tsv_text(task.labels[label]), "\t",
                 format_double(prediction.probabilities[label], 4));
 }
 
 std::string tsv_columns(const Task& task) {
-  if (task.kind == TaskKind::kRegression) return task.name + ".value";
-  return concat(task.name, ".label\t", task.name, ".probability");
+  const std::string& name = task.name;
+  switch (task.kind) {
+    case TaskKind::kRegression:
+      return name + ".value";
+    case TaskKind::kSpan:
+      return concat(name, ".answer\t", name, ".probability\t", name, ".score");
+    case TaskKind::kMultipleChoice:
+      return concat(name, ".choice\t", name, ".probability");
+    case TaskKind::kClassification:
+      break;
+  }
+  return concat(name, ".label\t", name, ".probability");
 }
 
 int find_task(const std::vector<Task>& tasks, const std::string& name, const std::string& flag) {
@@ -86,33 +114,57 @@ std::vector<int> find_tasks(const std::vector<Task>& tasks, const std::string& n
     if (std::ranges::find(found, task) != found.end()) {
       fail_usage(flag, ": ", quote(name), " is named twice");
     }
-    const TaskKind kind = tasks[static_cast<size_t>(task)].kind;
-    if (kind != TaskKind::kClassification && kind != TaskKind::kRegression) {
-      fail_usage(flag, ": task ", quote(name), " is of the kind ", kind_name(kind),
-                 ", expected classification or regression");
-    }
     found.push_back(task);
   }
   return found;
 }
 
-std::vector<Prediction> predict_window(const MultiTaskModel& model, const std::vector<Task>& all,
-                                       const std::vector<int>& tasks, const FeatureSet& window,
-                                       int64_t batch_size) {
-  std::vector<Prediction> predictions(static_cast<size_t>(window.num_rows()) * tasks.size());
-  for_each_batch(window, tasks, batch_size, [&](const PackedBatch& batch) {
-    const MultiTaskModel::Output output = model.forward(batch);
-    for (size_t s = 0; s < batch.segments.size(); ++s) {
-      const Segment& segment = batch.segments[s];
-      const Task& task = all[static_cast<size_t>(segment.task)];
-      const auto width = static_cast<size_t>(output.logits[s].size(1));
-      const float* logits = output.logits[s].const_data_ptr<float>();
-      for (int64_t row = segment.first_row; row < segment.last_row; ++row, logits += width) {
-        const auto place = static_cast<size_t>(batch.row_ids[static_cast<size_t>(row)]);
-        predictions[place] = make_prediction(task, {logits, width});
+std::vector<int> find_text_tasks(const std::vector<Task>& tasks, const std::string& names,
+                                 const std::string& flag) {
+  std::vector<int> found = find_tasks(tasks, names, flag);
+  for (const int index : found) {
+    const Task& task = tasks[static_cast<size_t>(index)];
+    if (task.kind == TaskKind::kClassification || task.kind == TaskKind::kRegression) continue;
+    fail_usage(flag, ": task ", quote(task.name), " is of the kind ", kind_name(task.kind),
+               ", expected classification or regression");
+  }
+  return found;
+}
+
+std::vector<RowForm> Predictor::forms() const {
+  std::vector<RowForm> forms;
+  for (size_t place = 0; place < tasks_.size(); ++place) forms.push_back(row_form(task(place)));
+  return forms;
+}
+
+std::vector<Prediction> Predictor::predict(const Window& window) const {
+  std::vector<EvaluationSource> sources;
+  for (size_t place = 0; place < tasks_.size(); ++place) {
+    sources.push_back({tasks_[place], window.features[place]});
+  }
+  const auto outputs = run_rows(*loaded_.model, std::move(sources), batch_size_);
+  std::vector<Prediction> predictions(static_cast<size_t>(window.num_texts) * tasks_.size());
+  for (size_t place = 0; place < tasks_.size(); ++place) {
+    const Task& asked = task(place);
+    const FeatureSet& features = *window.features[place];
+    const std::span<const float> logits = outputs[place];
+    Prediction* to = predictions.data() + place;
+    if (asked.kind == TaskKind::kSpan) {
+      for (PredictedAnswer& answer :
+           choose_answers(window.questions, features, logits, *loaded_.tokenizer, asked.span,
+                          loaded_.description.max_seq_length, at::get_num_threads())) {
+        to->answer = std::move(answer);
+        to += tasks_.size();
       }
+      continue;
     }
-  });
+    const auto width = static_cast<size_t>(asked.num_outputs());
+    for (int64_t e = 0; e < features.num_examples(); ++e, to += tasks_.size()) {
+      const auto first = static_cast<size_t>(features.first_row(e)) * width;
+      const auto last = static_cast<size_t>(features.first_row(e + 1)) * width;
+      *to = make_prediction(asked, logits.subspan(first, last - first));
+    }
+  }
   return predictions;
 }
 

@@ -72,15 +72,14 @@ std::string predicted_text(const Task& task, const Prediction& prediction) {
 
 void predict_file(const LoadedModel& loaded, int task, const std::string& path,
                   const SubmissionFile& file, int64_t batch_size, SubmissionText& text) {
-  const std::vector<Task>& tasks = loaded.description.tasks;
+  const Predictor predictor(loaded, {task}, batch_size);
   WindowReader reader(open_table(path, test_file(file)), *loaded.tokenizer,
                       loaded.description.max_seq_length, kWindowBatches * batch_size);
   Progress progress(
       {.label = file.name, .unit = "rows", .total = static_cast<uint64_t>(file.rows)});
-  while (const std::optional<FeatureSet> window = reader.next()) {
-    for (const Prediction& prediction :
-         predict_window(*loaded.model, tasks, {task}, *window, batch_size)) {
-      text.add(predicted_text(tasks[static_cast<size_t>(task)], prediction));
+  while (const std::optional<Window> window = reader.next()) {
+    for (const Prediction& prediction : predictor.predict(*window)) {
+      text.add(predicted_text(loaded.description.tasks[static_cast<size_t>(task)], prediction));
     }
     progress.update(static_cast<uint64_t>(text.rows()));
   }
@@ -88,9 +87,9 @@ void predict_file(const LoadedModel& loaded, int task, const std::string& path,
 
 int64_t count_rows(const std::string& path, const SubmissionFile& file) {
   const std::unique_ptr<TextInput> rows = open_table(path, test_file(file));
-  TextPair texts;
+  InputRow row;
   int64_t count = 0;
-  while (rows->next(texts)) ++count;
+  while (rows->next(row)) ++count;
   return count;
 }
 

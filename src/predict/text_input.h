@@ -1,4 +1,4 @@
-// Texts to work on, one after another, out of lines or tables of any length.
+// Texts to work on, one after another, out of lines, tables or SQuAD's files.
 #pragma once
 
 #include <memory>
@@ -15,35 +15,48 @@ struct TextPair {
   std::string_view b;  ///< empty: a single text
 };
 
-/// Yields texts in order, in bounded memory. One thread uses it.
+/// What one row of the input asks. For a span task text_a is the question and text_b its context.
+struct InputRow {
+  std::string id;  ///< as the input has it; empty if it has none
+  Example texts;   ///< choices only where the input is said to hold them
+};
+
+/// Yields rows in order, in bounded memory except for SQuAD's files. One thread uses it.
 class TextInput {
  public:
   virtual ~TextInput() = default;
 
-  /// The next texts; false at the end. The views last until the next call of next() or at_hand().
-  /// Throws Error "where:line: ...".
-  virtual bool next(TextPair& texts) = 0;
+  /// The next row; false at the end. Throws Error "where:line: ...".
+  virtual bool next(InputRow& row) = 0;
 
   /// Whether next() would not wait for whoever writes the input; looks for at most `milliseconds`.
   virtual bool at_hand(int milliseconds) = 0;
+
+  virtual bool has_ids() const { return false; }
 };
 
-/// How a line holds a pair.
+/// What a line holds.
 enum class LineRule {
-  kTab,  ///< `a`, or `a<tab>b` (further tabs belong to b)
-  kBars  ///< `a`, or `a ||| b`, cut at the last bars, without white space around the line: the
-         ///< reference's rule
+  kTab,       ///< `a`, or `a<tab>b` (further tabs belong to b)
+  kBars,      ///< `a`, or `a ||| b`, cut at the last bars, without white space around the line: the
+              ///< reference's rule
+  kQuestion,  ///< `question<tab>context`; a line without a tab is an error
+  kChoices    ///< `context<tab>choice<tab>choice...`
 };
 
-/// The texts of one line.
+/// The texts of one line that holds no choices.
 TextPair split_line(std::string_view line, LineRule rule);
 
-/// Every line of a file is a text or a pair; "" and "-" are standard input.
+/// Every line of a file is a row; "" and "-" are standard input.
 std::unique_ptr<TextInput> open_lines(const std::string& path, LineRule rule);
 
-/// The columns file.text_a and file.text_b of a table; file.path is not looked at.
-/// Throws Error as TextRowReader does.
+/// The columns file.text_a, file.text_b and file.choices of a table, and ids out of file.label;
+/// file.path is not looked at. Throws Error as TextRowReader does and for unusable choices.
 std::unique_ptr<TextInput> open_table(const std::string& path, const DataFile& file);
+
+/// The questions of a SQuAD file, which is read as a whole when the first one is asked for.
+/// next() throws Error as parse_squad does; answers need not be there.
+std::unique_ptr<TextInput> open_squad(const std::string& path);
 
 /// "3" and "-1" are a column by number, everything else one by name.
 Column parse_column(const std::string& text);

@@ -16,6 +16,16 @@ std::pair<std::string, std::string> cut(std::string_view line, LineRule rule) {
 
 using Pair = std::pair<std::string, std::string>;
 
+std::string next_error(TextInput& input) {
+  InputRow row;
+  try {
+    input.next(row);
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
 TEST(TextInput, TabsCutOnce) {
   EXPECT_EQ(cut("a b", LineRule::kTab), Pair("a b", ""));
   EXPECT_EQ(cut("a\tb\tc", LineRule::kTab), Pair("a", "b\tc"));
@@ -44,8 +54,8 @@ TEST(TextInput, EveryLineCountsEmptyOnesToo) {
   std::ofstream(folder / "lines") << "a\tb\n\nc\n\n";
   const auto input = open_lines(folder / "lines", LineRule::kTab);
   std::vector<Pair> found;
-  TextPair texts;
-  while (input->next(texts)) found.emplace_back(texts.a, texts.b);
+  InputRow row;
+  while (input->next(row)) found.emplace_back(row.texts.text_a, row.texts.text_b);
   EXPECT_EQ(found, (std::vector<Pair>{{"a", "b"}, {"", ""}, {"c", ""}, {"", ""}}));
   EXPECT_TRUE(input->at_hand(0));
 }
@@ -57,16 +67,64 @@ TEST(TextInput, Tables) {
   file.text_a = parse_column("s");
   file.text_b = parse_column("q");
   const auto input = open_table(folder / "table.jsonl", file);
-  TextPair texts;
-  ASSERT_TRUE(input->next(texts));
-  EXPECT_EQ(texts.a, "7");
-  EXPECT_EQ(texts.b, "why");
-  try {
-    input->next(texts);
-    FAIL() << "a missing key was taken";
-  } catch (const Error& error) {
-    EXPECT_NE(std::string(error.what()).find("table.jsonl:2"), std::string::npos) << error.what();
+  InputRow row;
+  EXPECT_FALSE(input->has_ids());
+  ASSERT_TRUE(input->next(row));
+  EXPECT_EQ(row.texts.text_a, "7");
+  EXPECT_EQ(row.texts.text_b, "why");
+  EXPECT_NE(next_error(*input).find("table.jsonl:2"), std::string::npos);
+}
+
+TEST(TextInput, QuestionsNeedATab) {
+  const TestFolder folder;
+  std::ofstream(folder / "lines") << "why?\tbecause\nwhy?\n";
+  const auto input = open_lines(folder / "lines", LineRule::kQuestion);
+  InputRow row;
+  ASSERT_TRUE(input->next(row));
+  EXPECT_EQ(row.texts.text_b, "because");
+  EXPECT_NE(next_error(*input).find("lines:2: no tab"), std::string::npos);
+}
+
+TEST(TextInput, ChoicesInLinesAndTables) {
+  const TestFolder folder;
+  std::ofstream(folder / "lines") << "c\tone\ttwo\nc\tone\n";
+  const auto lines = open_lines(folder / "lines", LineRule::kChoices);
+  InputRow row;
+  ASSERT_TRUE(lines->next(row));
+  EXPECT_EQ(row.texts.text_a, "c");
+  EXPECT_EQ(row.texts.choices, (std::vector<std::string>{"one", "two"}));
+  EXPECT_NE(next_error(*lines).find("lines:2: 1 choice, want 2 to 256"), std::string::npos);
+
+  std::ofstream(folder / "table.csv") << "n,c,x,y,z\n k ,why,one,two,\nl,why,one,,three\n";
+  DataFile file{.split = "input", .format = FileFormat::kCsv, .header = true};
+  file.text_a = parse_column("c");
+  file.label = parse_column("n");
+  for (const char* name : {"x", "y", "z"}) file.choices.push_back(parse_column(name));
+  const auto table = open_table(folder / "table.csv", file);
+  EXPECT_TRUE(table->has_ids());
+  ASSERT_TRUE(table->next(row));
+  EXPECT_EQ(row.id, "k");
+  EXPECT_EQ(row.texts.choices, (std::vector<std::string>{"one", "two"}));
+  EXPECT_NE(next_error(*table).find("table.csv:3: choice 2 is empty"), std::string::npos);
+}
+
+TEST(TextInput, SquadFiles) {
+  const TestFolder folder;
+  std::ofstream(folder / "dev.json")
+      << R"({"data": [{"paragraphs": [{"context": "It rains.", "qas": [{"id": "a", "question": "?"},)"
+      << R"({"id": "b", "question": "!", "is_impossible": true, "answers": []}]}]}]})";
+  const auto input = open_squad(folder / "dev.json");
+  EXPECT_TRUE(input->has_ids());
+  InputRow row;
+  for (const char* id : {"a", "b"}) {
+    ASSERT_TRUE(input->next(row));
+    EXPECT_EQ(row.id, id);
+    EXPECT_EQ(row.texts.text_b, "It rains.");
   }
+  EXPECT_EQ(row.texts.text_a, "!");
+  EXPECT_FALSE(input->next(row));
+  std::ofstream(folder / "bad.json") << "{}";
+  EXPECT_NE(next_error(*open_squad(folder / "bad.json")).find("bad.json"), std::string::npos);
 }
 
 }  // namespace

@@ -1,38 +1,112 @@
 #include "predict/windows.h"
 
 #include <algorithm>
-#include <numeric>
 #include <utility>
 
 #include "base/error.h"
 #include "base/signal.h"
+#include "data/span_features.h"
 
 namespace pals {
 namespace {
 
 constexpr int kIdleMilliseconds = 50;   // between looks at the stop flag
-constexpr int kGatherMilliseconds = 2;  // waited for more rows while the caller computes
-
-void append_encoded(const Tokenizer& tokenizer, const TextPair& texts, int max_seq_length,
-                    FeatureSet& window) {
-  window.end_row(encode_pair(tokenizer, texts.a, texts.b, max_seq_length, window.token_ids));
-  window.end_example({});
-}
+constexpr int kGatherMilliseconds = 2;  // waited for more texts while the caller computes
+constexpr size_t kContextBytes = size_t{4} << 20;  // of a window's questions together
 
 }  // namespace
 
+RowForm row_form(const Task& task) {
+  const bool text = task.kind == TaskKind::kRegression;
+  return {text ? TaskKind::kClassification : task.kind, task.span};
+}
+
+// A window in the making.
+class WindowReader::Builder {
+ public:
+  explicit Builder(const WindowReader& reader) : reader_(reader) {
+    const std::vector<RowForm>& forms = reader.forms_;
+    for (auto form = forms.begin(); form != forms.end(); ++form) {
+      const auto same = std::find(forms.begin(), form, *form) - forms.begin();
+      const auto place = static_cast<size_t>(same);
+      features_.push_back(place < features_.size() ? features_[place]
+                                                   : std::make_shared<FeatureSet>());
+      if (place + 1 == features_.size()) distinct_.emplace_back(*form, features_.back());
+    }
+  }
+
+  bool empty() const { return num_texts_ == 0; }
+
+  bool full() const {
+    return num_texts_ >= reader_.rows_ || context_bytes_ >= kContextBytes ||
+           std::ranges::any_of(features_, [this](const auto& features) {
+             return features->num_rows() >= reader_.rows_;
+           });
+  }
+
+  void add(const InputRow& row) {
+    bool spans = false;
+    for (auto& [form, features] : distinct_) {
+      if (form.kind == TaskKind::kSpan) {
+        spans = true;
+      } else if (form.kind == TaskKind::kMultipleChoice) {
+        encode_example(row.texts, reader_.tokenizer_, reader_.max_seq_length_, *features);
+      } else {
+        features->end_row(encode_pair(reader_.tokenizer_, row.texts.text_a, row.texts.text_b,
+                                      reader_.max_seq_length_, features->token_ids));
+        features->end_example({});
+      }
+    }
+    if (spans) add_question(row);
+    if (reader_.input_->has_ids()) ids_.push_back(row.id);
+    ++num_texts_;
+  }
+
+  // To be called once.
+  Window finish() {
+    for (auto& [form, features] : distinct_) {
+      if (form.kind != TaskKind::kSpan) continue;
+      *features = make_span_features(questions_, form.span, false, reader_.tokenizer_,
+                                     reader_.max_seq_length_, 1);
+    }
+    return {
+        num_texts_, {features_.begin(), features_.end()}, std::move(questions_), std::move(ids_)};
+  }
+
+ private:
+  void add_question(const InputRow& row) {
+    const std::string& context = row.texts.text_b;
+    context_bytes_ += context.size();
+    // Questions about one context tend to follow one another.
+    if (questions_.contexts.empty() || questions_.contexts.back() != context) {
+      questions_.contexts.push_back(context);
+    }
+    const auto place = static_cast<int32_t>(questions_.contexts.size()) - 1;
+    questions_.questions.push_back({row.id, row.texts.text_a, place, {}});
+  }
+
+  const WindowReader& reader_;
+  std::vector<std::shared_ptr<FeatureSet>> features_;
+  std::vector<std::pair<RowForm, std::shared_ptr<FeatureSet>>> distinct_;
+  QuestionSet questions_;
+  std::vector<std::string> ids_;
+  int64_t num_texts_ = 0;
+  size_t context_bytes_ = 0;
+};
+
 WindowReader::WindowReader(std::unique_ptr<TextInput> input, const Tokenizer& tokenizer,
-                           int max_seq_length, int64_t rows)
+                           int max_seq_length, int64_t rows, std::vector<RowForm> forms)
     : input_(std::move(input)),
       tokenizer_(tokenizer),
       max_seq_length_(max_seq_length),
       rows_(rows),
+      forms_(std::move(forms)),
       thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
 WindowReader::~WindowReader() = default;  // the thread is asked to stop, and joined
 
 // Whether next() of the input can be called without waiting; false to give the window as it is.
-bool WindowReader::wait_for_row(bool window_empty, const std::stop_token& stop) {
+bool WindowReader::wait_for_text(bool window_empty, const std::stop_token& stop) {
   while (!input_->at_hand(window_empty ? kIdleMilliseconds : kGatherMilliseconds)) {
     if (stop.stop_requested()) return false;
     if (stop_requested()) fail("stopped");
@@ -43,15 +117,15 @@ bool WindowReader::wait_for_row(bool window_empty, const std::stop_token& stop) 
   return true;
 }
 
-// Adds rows to an empty window; false if the input is over.
-bool WindowReader::fill(FeatureSet& window, const std::stop_token& stop) {
-  while (window.num_rows() < rows_) {
-    if (!wait_for_row(window.num_rows() == 0, stop)) return true;
+// Adds texts to an empty window; false if the input is over.
+bool WindowReader::fill(Builder& window, const std::stop_token& stop) {
+  InputRow row;
+  while (!window.full()) {
+    if (!wait_for_text(window.empty(), stop)) return true;
     if (stop.stop_requested()) return false;
     if (stop_requested()) fail("stopped");
-    TextPair texts;
-    if (!input_->next(texts)) return false;
-    append_encoded(tokenizer_, texts, max_seq_length_, window);
+    if (!input_->next(row)) return false;
+    window.add(row);
   }
   return true;
 }
@@ -59,17 +133,22 @@ bool WindowReader::fill(FeatureSet& window, const std::stop_token& stop) {
 void WindowReader::run(const std::stop_token& stop) {
   bool more = true;
   std::exception_ptr error;
-  while (more && !stop.stop_requested()) {
-    FeatureSet window;
+  const auto guard = [&](const auto& action) {
     try {
-      more = fill(window, stop);
+      action();
     } catch (...) {
-      error = std::current_exception();
+      if (!error) error = std::current_exception();
       more = false;
     }
+  };
+  while (more && !stop.stop_requested()) {
+    Builder builder(*this);
+    Window window;
+    guard([&] { more = fill(builder, stop); });
+    guard([&] { window = builder.finish(); });
     std::unique_lock lock(mutex_);
     if (!changed_.wait(lock, stop, [this] { return !ready_; })) return;
-    if (window.num_rows() > 0) ready_ = std::move(window);
+    if (window.num_texts > 0) ready_ = std::move(window);
     if (!more) {
       error_ = error;
       done_ = true;
@@ -78,36 +157,15 @@ void WindowReader::run(const std::stop_token& stop) {
   }
 }
 
-std::optional<FeatureSet> WindowReader::next() {
+std::optional<Window> WindowReader::next() {
   std::unique_lock lock(mutex_);
   waiting_ = true;
   changed_.wait(lock, [this] { return ready_ || done_; });
   waiting_ = false;
-  std::optional<FeatureSet> window = std::exchange(ready_, std::nullopt);
+  std::optional<Window> window = std::exchange(ready_, std::nullopt);
   changed_.notify_all();
   if (!window && error_) std::rethrow_exception(error_);
   return window;
-}
-
-void for_each_batch(const FeatureSet& window, const std::vector<int>& tasks, int64_t batch_size,
-                    const std::function<void(const PackedBatch&)>& run) {
-  const auto num_tasks = static_cast<int64_t>(tasks.size());
-  std::vector<int64_t> order(static_cast<size_t>(window.num_rows() * num_tasks));
-  std::iota(order.begin(), order.end(), 0);
-  std::ranges::stable_sort(order, std::ranges::greater(),
-                           [&](int64_t item) { return window.row_length(item / num_tasks); });
-  const auto task_of = [&](int64_t item) { return tasks[static_cast<size_t>(item % num_tasks)]; };
-  for (size_t first = 0; first < order.size(); first += static_cast<size_t>(batch_size)) {
-    const size_t last = std::min(order.size(), first + static_cast<size_t>(batch_size));
-    const auto begin = order.begin() + static_cast<int64_t>(first);
-    const auto end = order.begin() + static_cast<int64_t>(last);
-    std::stable_sort(begin, end, [&](int64_t a, int64_t b) { return task_of(a) < task_of(b); });
-    PackedBatch batch;
-    for (auto item = begin; item != end; ++item) {
-      append_example(window, *item / num_tasks, task_of(*item), *item, batch);
-    }
-    run(batch);
-  }
 }
 
 }  // namespace pals

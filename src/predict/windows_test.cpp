@@ -4,9 +4,9 @@
 
 #include <atomic>
 #include <chrono>
-#include <set>
 
 #include "base/error.h"
+#include "data/span_features.h"
 #include "data/test_tokens.h"
 
 namespace pals {
@@ -18,14 +18,13 @@ class FakeInput : public TextInput {
  public:
   explicit FakeInput(int count, std::string error = "") : count_(count), error_(std::move(error)) {}
 
-  bool next(TextPair& texts) override {
+  bool next(InputRow& row) override {
     if (given_ == count_) {
       if (!error_.empty()) fail(error_);
       return false;
     }
-    text_ = letters(1 + given_ * 5 % 7, 'a');
+    row.texts.text_a = letters(1 + given_ * 5 % 7, 'a');
     ++given_;
-    texts = {text_, {}};
     return true;
   }
 
@@ -42,18 +41,21 @@ class FakeInput : public TextInput {
   int count_;
   int given_ = 0;
   std::atomic<int> held_from_ = 1 << 30;
-  std::string text_, error_;
+  std::string error_;
 };
 
 TEST(WindowReader, GivesAllRowsInOrder) {
   const Tokenizer tokenizer = letter_tokenizer();
   WindowReader reader(std::make_unique<FakeInput>(25), tokenizer, 6, 10);
   std::vector<int64_t> sizes, lengths;
-  while (const std::optional<FeatureSet> window = reader.next()) {
-    sizes.push_back(window->num_rows());
-    for (int64_t row = 0; row < window->num_rows(); ++row) {
-      lengths.push_back(window->row_length(row));
-      EXPECT_EQ(window->first_lengths[static_cast<size_t>(row)], window->row_length(row));
+  while (const std::optional<Window> window = reader.next()) {
+    sizes.push_back(window->num_texts);
+    EXPECT_TRUE(window->ids.empty());
+    const FeatureSet& rows = *window->features.front();
+    ASSERT_EQ(rows.num_rows(), window->num_texts);
+    for (int64_t row = 0; row < rows.num_rows(); ++row) {
+      lengths.push_back(rows.row_length(row));
+      EXPECT_EQ(rows.first_lengths[static_cast<size_t>(row)], rows.row_length(row));
     }
   }
   EXPECT_EQ(sizes, (std::vector<int64_t>{10, 10, 5}));
@@ -67,9 +69,9 @@ TEST(WindowReader, GivesAllRowsInOrder) {
 TEST(WindowReader, GivesTheRowsBeforeAnError) {
   const Tokenizer tokenizer = letter_tokenizer();
   WindowReader reader(std::make_unique<FakeInput>(3, "file:4: bad"), tokenizer, 16, 10);
-  const std::optional<FeatureSet> window = reader.next();
+  const std::optional<Window> window = reader.next();
   ASSERT_TRUE(window);
-  EXPECT_EQ(window->num_rows(), 3);
+  EXPECT_EQ(window->num_texts, 3);
   EXPECT_THROW(reader.next(), Error);
 }
 
@@ -81,13 +83,13 @@ TEST(WindowReader, GivesWhatThereIsWhenTheInputPauses) {
   WindowReader reader(std::move(input), tokenizer, 16, 100);
   int64_t rows = 0;
   while (rows < 2) {
-    const std::optional<FeatureSet> window = reader.next();
+    const std::optional<Window> window = reader.next();
     ASSERT_TRUE(window);
-    rows += window->num_rows();
+    rows += window->num_texts;
   }
   EXPECT_EQ(rows, 2);
   source.release();
-  while (const std::optional<FeatureSet> window = reader.next()) rows += window->num_rows();
+  while (const std::optional<Window> window = reader.next()) rows += window->num_texts;
   EXPECT_EQ(rows, 5);
 }
 
@@ -99,30 +101,59 @@ TEST(WindowReader, CanBeLeftAtAnyTime) {
   { const WindowReader waiting(std::move(input), tokenizer, 16, 10); }
 }
 
-TEST(ForEachBatch, HoldsEveryRowOfEveryTaskOnceSortedByTask) {
+/// Rows that any kind of task can be asked about; two questions for each context.
+class RowInput : public TextInput {
+ public:
+  RowInput(int count, std::string context) : count_(count), context_(std::move(context)) {}
+
+  bool next(InputRow& row) override {
+    if (given_ == count_) return false;
+    row.id = std::to_string(given_);
+    row.texts.text_a = "q";
+    row.texts.text_b = context_ + letters(given_ / 2, 'c');
+    row.texts.choices.assign(static_cast<size_t>(2 + given_ % 2), "x y");
+    ++given_;
+    return true;
+  }
+  bool at_hand(int /*milliseconds*/) override { return true; }
+  bool has_ids() const override { return true; }
+
+ private:
+  int count_, given_ = 0;
+  std::string context_;
+};
+
+TEST(WindowReader, MakesRowsOfEachForm) {
   const Tokenizer tokenizer = letter_tokenizer();
-  WindowReader reader(std::make_unique<FakeInput>(23), tokenizer, 16, 100);
-  const FeatureSet window = *reader.next();
-  const std::vector<int> tasks = {3, 0, 2};
-  std::set<int64_t> seen;
-  int64_t shortest_before = 100;
-  for_each_batch(window, tasks, 8, [&](const PackedBatch& batch) {
-    EXPECT_LE(batch.num_rows(), 8);
-    EXPECT_LE(batch.max_seqlen, shortest_before);  // like lengths share a batch
-    for (const Segment& segment : batch.segments) {
-      for (int64_t row = segment.first_row; row < segment.last_row; ++row) {
-        const auto r = static_cast<size_t>(row);
-        const int64_t item = batch.row_ids[r];
-        EXPECT_TRUE(seen.insert(item).second);
-        EXPECT_EQ(tasks[static_cast<size_t>(item % 3)], segment.task);
-        const int64_t length = batch.cu_seqlens[r + 1] - batch.cu_seqlens[r];
-        EXPECT_EQ(length, window.row_length(item / 3));
-        shortest_before = std::min(shortest_before, length);
-      }
-    }
-  });
-  EXPECT_EQ(seen.size(), 69U);
-  EXPECT_EQ(*seen.rbegin(), 68);
+  const RowForm text, span{TaskKind::kSpan, {.doc_stride = 2}};
+  const RowForm other{TaskKind::kSpan, {.doc_stride = 3}}, choice{TaskKind::kMultipleChoice, {}};
+  WindowReader reader(std::make_unique<RowInput>(4, "a b d e f g "), tokenizer, 8, 100,
+                      {span, text, choice, span, other});
+  const Window window = *reader.next();
+  EXPECT_EQ(window.num_texts, 4);
+  EXPECT_EQ(window.ids, (std::vector<std::string>{"0", "1", "2", "3"}));
+  EXPECT_EQ(window.questions.contexts.size(), 2U);
+  ASSERT_EQ(window.questions.questions.size(), 4U);
+  EXPECT_EQ(window.questions.questions[3].context, 1);
+  ASSERT_EQ(window.features.size(), 5U);
+  EXPECT_EQ(window.features[0], window.features[3]);
+  EXPECT_EQ(*window.features[0],
+            make_span_features(window.questions, span.span, false, tokenizer, 8));
+  EXPECT_GT(window.features[0]->num_rows(), window.features[4]->num_rows());
+  EXPECT_EQ(window.features[1]->num_rows(), 4);
+  EXPECT_EQ(window.features[2]->num_examples(), 4);
+  EXPECT_EQ(window.features[2]->num_rows(), 2 + 3 + 2 + 3);
+  EXPECT_FALSE(reader.next());
+}
+
+TEST(WindowReader, LongContextsAndManyChoicesMakeSmallWindows) {
+  const Tokenizer tokenizer = letter_tokenizer();
+  WindowReader spans(std::make_unique<RowInput>(6, std::string(3 << 20, ' ')), tokenizer, 8, 100,
+                     {{TaskKind::kSpan, {}}});
+  EXPECT_EQ(spans.next()->num_texts, 2);
+  WindowReader choices(std::make_unique<RowInput>(6, ""), tokenizer, 8, 5,
+                       {{TaskKind::kMultipleChoice, {}}});
+  EXPECT_EQ(choices.next()->num_texts, 2);
 }
 
 }  // namespace

@@ -51,7 +51,7 @@ bool ExampleReader::next(Example& example) {
   example.choices.assign(row.choices.begin(), row.choices.end());
   example.label = -1;
   example.value = 0.0F;
-  if (task_.kind == TaskKind::kMultipleChoice) check_choices(row.choices);
+  if (task_.kind == TaskKind::kMultipleChoice) check_choices(row.choices, rows_.position());
   if (!has_labels_) return true;
   if (task_.kind == TaskKind::kRegression) {
     example.value = value_of(row.label);
@@ -61,16 +61,6 @@ bool ExampleReader::next(Example& example) {
     example.label = class_of(row.label);
   }
   return true;
-}
-
-void ExampleReader::check_choices(const std::vector<std::string_view>& choices) const {
-  if (choices.size() < 2 || choices.size() > kMostChoices) {
-    fail(rows_.position(), ": ", choices.size(), choices.size() == 1 ? " choice" : " choices",
-         ", want 2 to ", kMostChoices);
-  }
-  for (size_t i = 0; i < choices.size(); ++i) {
-    if (trim(choices[i]).empty()) fail(rows_.position(), ": choice ", i + 1, " is empty");
-  }
 }
 
 int32_t ExampleReader::choice_of(std::string_view label, size_t num_choices) const {

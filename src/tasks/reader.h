@@ -12,9 +12,6 @@
 
 namespace pals {
 
-/// The choices that a question may have.
-inline constexpr size_t kMostChoices = 256;
-
 /// Yields the examples of a file of rows one at a time, out of bytes that the caller holds.
 class ExampleReader {
  public:
@@ -34,7 +31,6 @@ class ExampleReader {
   int32_t class_of(std::string_view label) const;
   float value_of(std::string_view label) const;
   int32_t choice_of(std::string_view label, size_t num_choices) const;
-  void check_choices(const std::vector<std::string_view>& choices) const;
   std::string header_hint() const;
 
   const Task& task_;

@@ -16,7 +16,6 @@ namespace {
 constexpr size_t kMaxContextBytes = kMaxRowBytes;
 constexpr size_t kMaxQuestionBytes = size_t{64} << 10;
 constexpr size_t kMostAnswers = 1000;
-constexpr size_t kMaxFileBytes = size_t{1} << 30;
 
 /// The member `key` of an object, which must be there.
 const Json& member(const Json& object, const char* key, const std::string& where) {
@@ -142,8 +141,8 @@ class SquadParser {
 }  // namespace
 
 QuestionSet parse_squad(std::string_view bytes, const std::string& where, const SquadRules& rules) {
-  if (bytes.size() > kMaxFileBytes) {
-    fail(where, ": ", bytes.size(), " bytes, at most ", kMaxFileBytes, " are read");
+  if (bytes.size() > kMaxSquadBytes) {
+    fail(where, ": ", bytes.size(), " bytes, at most ", kMaxSquadBytes, " are read");
   }
   return SquadParser(where, rules).parse(parse_json(text_of_file(bytes, where), where));
 }

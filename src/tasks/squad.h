@@ -1,6 +1,7 @@
 // Questions about contexts, answered by a span of the context: SQuAD's JSON, v1.1 and v2.0.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -44,6 +45,9 @@ struct SquadRules {
   bool unanswerable = false;   ///< questions without answers are allowed
   bool needs_answers = false;  ///< other questions must have answers (train and dev files)
 };
+
+/// A file may not be larger.
+inline constexpr size_t kMaxSquadBytes = size_t{1} << 30;
 
 /// Reads a SQuAD file. Throws Error "where: question "id": ..." for missing or wrong parts, answers
 /// that begin outside of their context, ids that come twice; "where: article 3, paragraph 2: ..."

@@ -65,6 +65,16 @@ JsonlKeys text_keys(const DataFile& file, const std::string& where) {
   return keys;
 }
 
+void check_choices(const std::vector<std::string_view>& choices, const std::string& position) {
+  if (choices.size() < 2 || choices.size() > kMostChoices) {
+    fail(position, ": ", choices.size(), choices.size() == 1 ? " choice" : " choices",
+         ", want 2 to ", kMostChoices);
+  }
+  for (size_t i = 0; i < choices.size(); ++i) {
+    if (trim(choices[i]).empty()) fail(position, ": choice ", i + 1, " is empty");
+  }
+}
+
 std::string quote_list(const std::vector<std::string>& names) {
   constexpr size_t kMostShown = 20;
   std::vector<std::string> shown;

@@ -13,6 +13,9 @@
 
 namespace pals {
 
+/// The choices that a question may have.
+inline constexpr size_t kMostChoices = 256;
+
 /// The texts and the label of one row, as they stand in the file.
 struct TextRow {
   std::string_view text_a;
@@ -71,6 +74,9 @@ class TextRowReader {
 /// The keys of a JSONL file's objects that a TextRowReader wants, in its order; none for other
 /// formats. Throws Error for columns given by number.
 JsonlKeys text_keys(const DataFile& file, const std::string& where);
+
+/// Throws Error "position: ..." unless there are 2 to kMostChoices choices, none of them empty.
+void check_choices(const std::vector<std::string_view>& choices, const std::string& position);
 
 /// Quoted names for an error message; the first of many.
 std::string quote_list(const std::vector<std::string>& names);

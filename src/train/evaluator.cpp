@@ -5,35 +5,12 @@
 
 #include "base/error.h"
 #include "base/progress.h"
-#include "base/signal.h"
-#include "data/loader.h"
 #include "eval/answer_files.h"
+#include "model/row_outputs.h"
 #include "tasks/reader.h"
 
 namespace pals {
 namespace {
-
-/// How many outputs the head gives for rows [0, row) of a set.
-size_t outputs_before(const Head& head, const FeatureSet& features, int64_t row) {
-  const int64_t places = head.reads_tokens() ? features.row_offsets[static_cast<size_t>(row)] : row;
-  return static_cast<size_t>(places * head.num_outputs());
-}
-
-/// Copies the outputs of a segment's rows to where they belong.
-void scatter(const EvaluationLoader& loader, const PackedBatch& batch, const Segment& segment,
-             const Head& head, const at::Tensor& logits, const std::vector<EvaluationSet>& sets,
-             RowOutputs& outputs) {
-  const float* from = logits.const_data_ptr<float>();
-  for (int64_t row = segment.first_row; row < segment.last_row; ++row) {
-    const auto place = loader.row(batch.row_ids[static_cast<size_t>(row)]);
-    const auto set = static_cast<size_t>(place.source);
-    const FeatureSet& features = *sets[set].features;
-    const size_t first = outputs_before(head, features, place.row);
-    const size_t count = outputs_before(head, features, place.row + 1) - first;
-    std::copy(from, from + count, outputs.logits[set].begin() + static_cast<std::ptrdiff_t>(first));
-    from += count;
-  }
-}
 
 int32_t argmax(std::span<const float> values) {
   return static_cast<int32_t>(std::max_element(values.begin(), values.end()) - values.begin());
@@ -68,6 +45,40 @@ void compare_answers(const Task& task, const SetAnswers& set, SplitPredictions& 
   }
 }
 
+/// The head's outputs for each row of the sets, and each set's loss, the mean over its examples.
+struct SetOutputs {
+  std::vector<std::vector<float>> logits;  ///< as model/row_outputs.h lays them
+  std::vector<double> losses;
+};
+
+SetOutputs run_sets(const MultiTaskModel& model, const std::vector<EvaluationSet>& sets,
+                    int64_t batch_size) {
+  std::vector<EvaluationSource> sources;
+  int64_t rows = 0;
+  for (const EvaluationSet& set : sets) {
+    sources.push_back({set.task, set.features});
+    rows += set.features->num_rows();
+  }
+  SetOutputs outputs;
+  outputs.losses.resize(sets.size());
+  Progress progress({.label = "evaluate", .unit = "rows", .total = static_cast<uint64_t>(rows)});
+  const auto add_losses = [&](const EvaluationLoader& loader, const PackedBatch& batch,
+                              const MultiTaskModel::Output& output) {
+    const std::vector<double> losses = model.example_losses(batch, output);
+    for (size_t g = 0; g < losses.size(); ++g) {
+      const auto first_row = static_cast<size_t>(batch.group_offsets[g]);
+      outputs.losses[static_cast<size_t>(loader.row(batch.row_ids[first_row]).source)] += losses[g];
+    }
+    progress.advance(static_cast<uint64_t>(batch.num_rows()));
+  };
+  outputs.logits = run_rows(model, std::move(sources), batch_size, add_losses);
+  for (size_t s = 0; s < sets.size(); ++s) {
+    outputs.losses[s] /=
+        static_cast<double>(std::max<int64_t>(1, sets[s].features->num_examples()));
+  }
+  return outputs;
+}
+
 }  // namespace
 
 EvaluationSet make_evaluation_set(const std::vector<Task>& tasks, int task, const DataFile& file,
@@ -81,45 +92,10 @@ EvaluationSet make_evaluation_set(const std::vector<Task>& tasks, int task, cons
   return set;
 }
 
-RowOutputs run_rows(const MultiTaskModel& model, const std::vector<EvaluationSet>& sets,
-                    int64_t batch_size, const std::string& label) {
-  std::vector<EvaluationSource> sources;
-  RowOutputs outputs;
-  for (const EvaluationSet& set : sets) {
-    sources.push_back({set.task, set.features});
-    outputs.logits.emplace_back(
-        outputs_before(model.head(set.task), *set.features, set.features->num_rows()));
-    outputs.losses.push_back(0.0);
-  }
-  const EvaluationLoader loader(std::move(sources), batch_size);
-  Progress progress(
-      {.label = label, .unit = "rows", .total = static_cast<uint64_t>(loader.num_rows())});
-  for (int64_t i = 0; i < loader.num_batches(); ++i) {
-    if (stop_requested()) fail("stopped");
-    const PackedBatch batch = loader.batch(i);
-    const auto output = model.forward(batch);
-    const std::vector<double> losses = model.example_losses(batch, output);
-    for (size_t s = 0; s < batch.segments.size(); ++s) {
-      const Segment& segment = batch.segments[s];
-      scatter(loader, batch, segment, model.head(segment.task), output.logits[s], sets, outputs);
-    }
-    for (size_t g = 0; g < losses.size(); ++g) {
-      const auto first_row = static_cast<size_t>(batch.group_offsets[g]);
-      outputs.losses[static_cast<size_t>(loader.row(batch.row_ids[first_row]).source)] += losses[g];
-    }
-    progress.advance(static_cast<uint64_t>(batch.num_rows()));
-  }
-  for (size_t s = 0; s < sets.size(); ++s) {
-    outputs.losses[s] /=
-        static_cast<double>(std::max<int64_t>(1, sets[s].features->num_examples()));
-  }
-  return outputs;
-}
-
 Evaluation evaluate(const MultiTaskModel& model, const ModelDescription& description,
                     const Tokenizer& tokenizer, const std::vector<EvaluationSet>& sets,
                     int64_t batch_size) {
-  const RowOutputs outputs = run_rows(model, sets, batch_size, "evaluate");
+  const SetOutputs outputs = run_sets(model, sets, batch_size);
   Evaluation evaluation;
   for (size_t number = 0; number < description.tasks.size(); ++number) {
     const Task& task = description.tasks[number];

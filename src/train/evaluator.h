@@ -24,17 +24,6 @@ struct EvaluationSet {
 EvaluationSet make_evaluation_set(const std::vector<Task>& tasks, int task, const DataFile& file,
                                   const std::string& data_dir, FeaturesPtr features);
 
-/// The head's outputs for each row of the sets, in order.
-struct RowOutputs {
-  std::vector<std::vector<float>> logits;  ///< a set each: rows x outputs of the task; of a span
-                                           ///< task: tokens of all rows x 2
-  std::vector<double> losses;              ///< a set each: mean over its examples
-};
-
-/// Runs all rows. `label` is shown with the progress.
-RowOutputs run_rows(const MultiTaskModel& model, const std::vector<EvaluationSet>& sets,
-                    int64_t batch_size, const std::string& label);
-
 /// The answers to the questions of one evaluated set.
 struct SetAnswers {
   int task = 0;

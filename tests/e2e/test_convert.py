@@ -15,7 +15,7 @@ from support import PalsTest, read_json
 
 KINDS = ["none", "pals", "low_rank", "houlsby", "houlsby_pals", "top_attention", "top_bert_layer", "lhuc",
          "pals_lhuc"]
-TASKS = "sst,sts,mnli"
+TASKS = "sst,where,sts,which"  # every kind of task
 TEXTS = "word1 splendid word2\tword3\nword7 dreadful\tword8 word9\nword100 word101, word102?\n"
 
 
@@ -23,9 +23,22 @@ class Convert(PalsTest):
     def convert(self, *arguments, code=0):
         return self.pals("convert", *arguments, code=code)
 
-    def predictions(self, model, task="mnli"):
-        return self.pals("predict", "--model", model, "--task", task, "--precision", "fp32", "--threads", 1, "--json",
-                         stdin=TEXTS).stdout
+    def task_file(self):
+        """A span task and one of multiple choice, to be trained beside GLUE's."""
+        squad, swag = support.make_squad(self.path("squad.json"), 30), support.make_swag(self.path("swag.csv"), 20)
+        return support.write_json(self.path("tasks.json"), {"tasks": [
+            {"name": "where", "kind": "span", "doc_stride": 8, "train": squad, "dev": squad},
+            {"name": "which", "kind": "multiple_choice", "context": "sent1", "start": "sent2", "label": "label",
+             "choices": ["ending0", "ending1", "ending2", "ending3"], "train": swag, "dev": swag}]})
+
+    def predictions(self, model):
+        """What all tasks say: of pairs, questions, choices."""
+        def predict(tasks, *flags):
+            return self.pals("predict", "--model", model, "--tasks", tasks, "--precision", "fp32", "--threads", 1,
+                             "--json", *flags, stdin=TEXTS).stdout
+
+        return predict("sst,where,sts"), predict("where", "--input", self.path("squad.json")), predict(
+            "which", "--input", self.path("swag.csv"))
 
     def same_files(self, one, two):
         for folder, _, names in os.walk(one):
@@ -35,20 +48,46 @@ class Convert(PalsTest):
                     self.assertEqual(a.read(), b.read(), path)
 
     def test_every_adapter_goes_out_and_comes_back(self):
+        tasks = ["--tasks", TASKS, "--task_file", self.task_file(), "--max_seq_length", 32]
+        names = self.error("train", "--adapter", "all", "--init_checkpoint", self.model, "--output_dir", "x", code=2)
+        for kind in KINDS:
+            self.assertIn(kind, names)
         for kind in KINDS:
             with self.subTest(kind):
-                run = self.train(kind, "--adapter", kind, "--max_steps", "6", "--learning_rate", "1e-2",
-                                 "--num_train_epochs", "1", tasks=TASKS)
+                run = self.train(kind, "--adapter", kind, "--max_steps", "8", "--learning_rate", "1e-2", "--sample",
+                                 "rr", "--num_train_epochs", "1", "--task_file", self.path("tasks.json"), tasks=TASKS)
                 model, out, back = run + "/final", self.path(kind + "-out"), self.path(kind + "-back")
                 expected = self.predictions(model)
                 self.convert(model, out + "/pytorch_model.bin")
-                self.convert(out + "/pytorch_model.bin", back, "--tasks", TASKS, "--max_seq_length", 32)
+                self.convert(out + "/pytorch_model.bin", back, *tasks)
                 self.same_files(model, back)
                 self.assertEqual(self.predictions(back), expected)
         # Once more through safetensors.
         self.convert(out + "/pytorch_model.bin", out + "/model.safetensors")
-        self.convert(out + "/model.safetensors", self.path("again"), "--tasks", TASKS, "--max_seq_length", 32)
+        self.convert(out + "/model.safetensors", self.path("again"), *tasks)
         self.same_files(model, self.path("again"))
+
+    def test_a_single_span_or_choice_goes_out_and_comes_back(self):
+        squad, swag = support.make_squad(self.path("squad.json"), 30), support.make_swag(self.path("swag.csv"), 20)
+        for kind, data, head in ("span", squad, "qa_outputs.weight"), ("multiple_choice", swag, "classifier.weight"):
+            for adapter in "none", "pals":
+                name = kind + "-" + adapter
+                model = self.path(name, "final")
+                self.pals("train", "--kind", kind, "--train_file", data, "--dev_file", data, "--init_checkpoint",
+                          self.model, "--output_dir", self.path(name), "--max_steps", "4", "--adapter", adapter,
+                          "--precision", "fp32", "--threads", "1", "--max_seq_length", "64")
+                tasks = ["--kind", kind] if adapter == "none" else ["--task_file", model + "/tasks.json"]
+                columns = ["--text_a", "sent1", "--text_b", "sent2", "--choices", "ending0,ending1,ending2,ending3"]
+                asked = ["--input", data, "--json", "--threads", 1, *(columns if data == swag else [])]
+                expected = self.pals("predict", "--model", model, *asked).stdout
+                for names in "reference", "transformers":
+                    out, back = self.path(name, names, "model.safetensors"), self.path(name, names + "-back")
+                    self.convert(model, out, "--names", names)
+                    found = support.read_safetensors(out)
+                    self.assertIn(head if adapter == "none" else head.replace(".", ".0."), found)
+                    self.assertIn("bert.embeddings.LayerNorm." + ("gamma" if names == "reference" else "weight"), found)
+                    self.convert(out, back, *tasks, "--max_seq_length", 64)
+                    self.assertEqual(self.pals("predict", "--model", back, *asked).stdout, expected)
 
     def test_training_goes_on_from_each_format(self):
         run = self.train("first", "--adapter", "pals", "--max_steps", "3", tasks=TASKS)
