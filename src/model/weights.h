@@ -30,8 +30,9 @@ struct WeightPlan {
 
 /// Finds the parameters of a file's tensors through the name map. Error, naming each tensor with
 /// what was found and expected, for a wrong shape, values that are not floating point, a tied
-/// matrix whose copies differ, or a missing parameter in `scope` (under kShared, and where all heads
-/// are spans, a pooler may be missing: some checkpoints have none). A per-task pooler starts from the shared one.
+/// matrix whose copies differ, or a missing parameter in `scope` (under kShared, and where all
+/// heads are spans, a pooler may be missing: some checkpoints have none). A per-task pooler starts
+/// from the shared one.
 WeightPlan plan_weights(const ParameterTable& table, const TensorFile& file, LoadScope scope,
                         const std::string& where);
 
