@@ -3,6 +3,7 @@
 
 #include "nn/blocks_cpu.h"
 #include "nn/blocks_plain.h"
+#include "nn/profile.h"
 
 namespace pals {
 namespace {
@@ -92,6 +93,7 @@ bool on_kernels(const at::Tensor& act) {
 
 void bias_activation_forward(Activation activation, at::Tensor& x, const at::Tensor& bias,
                              at::Tensor& y) {
+  const BlockTimer timer(Block::kActivation);
   check_act(x, "x");
   check_vector(bias, x.size(1), "bias", false);
   provide(y, x);
@@ -104,6 +106,7 @@ void bias_activation_forward(Activation activation, at::Tensor& x, const at::Ten
 
 void bias_activation_backward(Activation activation, const at::Tensor& dy, const at::Tensor& u,
                               at::Tensor& du, at::Tensor bias_grad) {
+  const BlockTimer timer(Block::kActivation);
   check_act(u, "u");
   check_like(dy, u, "dy");
   provide(du, u);
@@ -117,6 +120,7 @@ void bias_activation_backward(Activation activation, const at::Tensor& dy, const
 
 void bias_dropout_forward(at::Tensor& x, const at::Tensor& bias, const Dropout& dropout,
                           const at::Tensor& token_keys) {
+  const BlockTimer timer(Block::kDropout);
   check_act(x, "x");
   check_vector(bias, x.size(1), "bias", true);
   check_dropout(dropout, token_keys, x.size(0));
@@ -128,6 +132,7 @@ void bias_dropout_forward(at::Tensor& x, const at::Tensor& bias, const Dropout& 
 
 void bias_dropout_backward(const at::Tensor& dy, const Dropout& dropout,
                            const at::Tensor& token_keys, at::Tensor& dx, at::Tensor bias_grad) {
+  const BlockTimer timer(Block::kDropout);
   check_act(dy, "dy");
   provide(dx, dy);
   check_like(dx, dy, "dx");
@@ -144,6 +149,7 @@ void dropout_add_layer_norm_forward(at::Tensor& x, const at::Tensor& bias,
                                     const at::Tensor& gamma, const at::Tensor& beta, double epsilon,
                                     const Dropout& dropout, const at::Tensor& token_keys,
                                     at::Tensor& y, at::Tensor& mean, at::Tensor& rstd) {
+  const BlockTimer timer(Block::kNormalisation);
   check_act(x, "x");
   check_vector(bias, x.size(1), "bias", true);
   check_like_if_defined(residual, x, "residual");
@@ -171,6 +177,7 @@ void dropout_add_layer_norm_backward(const at::Tensor& dy, const at::Tensor& z,
                                      const at::Tensor& token_keys, at::Tensor& dz, at::Tensor& dx,
                                      at::Tensor gamma_grad, at::Tensor beta_grad,
                                      at::Tensor bias_grad) {
+  const BlockTimer timer(Block::kNormalisation);
   check_act(z, "z");
   check_like(dy, z, "dy");
   check_vector(mean, z.size(0), "mean", false);
@@ -197,6 +204,7 @@ void dropout_add_layer_norm_backward(const at::Tensor& dy, const at::Tensor& z,
 void attention_forward(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                        const AttentionRows& rows, int64_t num_heads, double scale,
                        const Dropout& dropout, at::Tensor& context, at::Tensor& logsumexp) {
+  const BlockTimer timer(Block::kAttention);
   check_attention(q, k, v, rows, num_heads, dropout);
   provide(context, q);
   provide_fp32(logsumexp, {q.size(0), num_heads}, q);
@@ -212,6 +220,7 @@ void attention_backward(const at::Tensor& d_context, const at::Tensor& q, const 
                         const at::Tensor& v, const at::Tensor& context, const at::Tensor& logsumexp,
                         const AttentionRows& rows, int64_t num_heads, double scale,
                         const Dropout& dropout, at::Tensor& dq, at::Tensor& dk, at::Tensor& dv) {
+  const BlockTimer timer(Block::kAttention);
   check_attention(q, k, v, rows, num_heads, dropout);
   check_like(d_context, q, "d_context");
   check_vector(logsumexp, q.size(0) * num_heads, "logsumexp", false);
@@ -232,6 +241,7 @@ void attention_backward(const at::Tensor& d_context, const at::Tensor& q, const 
 void embedding_forward(const at::Tensor& token_ids, const at::Tensor& position_ids,
                        const at::Tensor& token_type_ids, const at::Tensor& word,
                        const at::Tensor& position, const at::Tensor& token_type, at::Tensor& out) {
+  const BlockTimer timer(Block::kEmbeddings);
   check_act(out, "out");
   check_ids(token_ids, out.size(0), "token_ids");
   check_ids(position_ids, out.size(0), "position_ids");
@@ -251,6 +261,7 @@ void embedding_backward(const at::Tensor& d_out, const at::Tensor& token_ids,
                         const at::Tensor& position_ids, const at::Tensor& token_type_ids,
                         at::Tensor word_grad, at::Tensor position_grad,
                         at::Tensor token_type_grad) {
+  const BlockTimer timer(Block::kEmbeddings);
   check_act(d_out, "d_out");
   check_ids(token_ids, d_out.size(0), "token_ids");
   check_ids(position_ids, d_out.size(0), "position_ids");
@@ -269,6 +280,7 @@ void embedding_backward(const at::Tensor& d_out, const at::Tensor& token_ids,
 }
 
 void add_column_sums(const at::Tensor& x, at::Tensor sum) {
+  const BlockTimer timer(Block::kGradientSums);
   check_act(x, "x");
   check_vector(sum, x.size(1), "sum", false);
   if (on_kernels(x)) {
@@ -278,6 +290,7 @@ void add_column_sums(const at::Tensor& x, at::Tensor sum) {
 }
 
 void accumulate(const at::Tensor& x, at::Tensor target) {
+  const BlockTimer timer(Block::kGradientSums);
   check_act(x, "x");
   check_act(target, "target");
   TORCH_CHECK(x.sizes() == target.sizes(), "accumulate: ", x.sizes(), " into ", target.sizes());
@@ -315,6 +328,7 @@ void scale_rows(at::Tensor& x, const at::Tensor& scales, const at::Tensor& bias)
 void bert_adam_step(const std::vector<AdamRange>& ranges, const BertAdamOptions& options,
                     at::Tensor weights, const at::Tensor& gradients, at::Tensor first_moment,
                     at::Tensor second_moment, at::Tensor shadow) {
+  const BlockTimer timer(Block::kOptimizer);
   const int64_t size = weights.numel();
   check_vector(weights, size, "weights", false);
   check_vector(gradients, size, "gradients", false);

@@ -42,6 +42,10 @@ at::Tensor Linear::weight_for(const Pass& pass, const at::Tensor& x) const {
   return pass.arena.fused_weight(weight_, {out_features_, in_features_}, x.scalar_type());
 }
 
+Product Linear::shape_of(ProductKind kind, const at::Tensor& x) const {
+  return {kind, x.size(0), in_features_, out_features_, x.scalar_type() == at::kBFloat16};
+}
+
 at::Tensor Linear::int8_product(const Pass& pass, const at::Tensor& x,
                                 const at::Tensor& bias) const {
   return pass.int8->product(
@@ -50,11 +54,13 @@ at::Tensor Linear::int8_product(const Pass& pass, const at::Tensor& x,
 }
 
 at::Tensor Linear::product(const Pass& pass, const at::Tensor& x) const {
+  const BlockTimer timer(shape_of(ProductKind::kForward, x));
   if (int8_ && pass.int8 != nullptr) return int8_product(pass, x, {});
   return at::mm(x, weight_for(pass, x).t());
 }
 
 at::Tensor Linear::forward(const Pass& pass, const at::Tensor& x) const {
+  const BlockTimer timer(shape_of(ProductKind::kForward, x));
   if (int8_ && pass.int8 != nullptr) return int8_product(pass, x, bias(pass));
   return at::addmm(pass.arena.fused_weight(bias_, {out_features_}, x.scalar_type()), x,
                    weight_for(pass, x).t());
@@ -75,6 +81,7 @@ at::Tensor Linear::kept(const Pass& pass, const at::Tensor& x) const {
 void Linear::backward_weight(const Pass& pass, const at::Tensor& dy, const at::Tensor& x) const {
   at::Tensor gradient = pass.arena.fused_gradient(weight_, {out_features_, in_features_});
   if (!gradient.defined()) return;
+  const BlockTimer timer(shape_of(ProductKind::kWeightGradient, x));
   if (dy.scalar_type() == at::kFloat) {
     gradient.addmm_(dy.t(), x);
   } else {
@@ -88,10 +95,12 @@ void Linear::backward_bias(const Pass& pass, const at::Tensor& dy) const {
 }
 
 at::Tensor Linear::backward_input(const Pass& pass, const at::Tensor& dy) const {
+  const BlockTimer timer(shape_of(ProductKind::kInputGradient, dy));
   return at::mm(dy, weight_for(pass, dy));
 }
 
 void Linear::backward_input_add(const Pass& pass, const at::Tensor& dy, at::Tensor& dx) const {
+  const BlockTimer timer(shape_of(ProductKind::kInputGradient, dy));
   dx.addmm_(dy, weight_for(pass, dy));
 }
 

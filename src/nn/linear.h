@@ -5,6 +5,7 @@
 #include <string>
 
 #include "nn/pass.h"
+#include "nn/profile.h"
 
 namespace pals {
 
@@ -57,6 +58,8 @@ class Linear {
   at::Tensor int8_product(const Pass& pass, const at::Tensor& x, const at::Tensor& bias) const;
   /// The weight in x's type.
   at::Tensor weight_for(const Pass& pass, const at::Tensor& x) const;
+  /// The product with x (or a gradient) of as many rows, for the profile.
+  Product shape_of(ProductKind kind, const at::Tensor& x) const;
 
   ParameterId weight_ = -1, bias_ = -1;
   int64_t in_features_ = 0, out_features_ = 0, num_parts_ = 1;
