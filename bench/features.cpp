@@ -16,13 +16,13 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/host.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/table.h"
 #include "base/text_util.h"
-#include "batch_list.h"
-#include "host.h"
-#include "model/multi_task_model.h"
+#include "measure/batch_list.h"
+#include "measure/training_side.h"
 #include "nn/blocks.h"
 #include "peer_batches.h"
 #include "step_report.h"
@@ -99,16 +99,12 @@ EagerPeer make_peer(const BatchList& list, const Options& options) {
 }
 
 MultiTaskModel make_model(const BatchList& list, const Options& options, at::ScalarType type) {
-  BertConfig bert;
-  bert.vocab_size = list.vocab_size;
-  bert.num_hidden_layers = options.layers;
-  std::vector<HeadSpec> heads;
-  for (const int64_t outputs : list.task_outputs) {
-    heads.push_back({outputs == 1 ? TaskKind::kRegression : TaskKind::kClassification, outputs});
-  }
-  MultiTaskModel model(bert, resolve_adapter({}, bert, "features"), heads, type);
-  model.arena().initialize(bert.initializer_range, kSeed);
-  return model;
+  MeasuredModel model;
+  model.bert.vocab_size = list.vocab_size;
+  model.bert.num_hidden_layers = options.layers;
+  model.adapter = resolve_adapter({}, model.bert, "features");
+  model.heads = heads_of(list.rows);
+  return make_measured_model(model, type);
 }
 
 /// The three on every batch, the order rotating; each first does one batch untimed.
@@ -195,7 +191,7 @@ int main(int argc, char** argv) {
   try {
     const pals::bench::Options options = pals::bench::parse_options(argc, argv);
     at::set_num_threads(options.threads);
-    pals::bench::BatchList list = pals::bench::make_batch_list(options.list);
+    pals::BatchList list = pals::make_batch_list(options.list);
     if (options.quick) pals::bench::put_typical_batches_first(list);
     pals::bench::report(pals::bench::run_batches(list, options), options);
     return 0;

@@ -1,2 +1,2 @@
 add_executable(bench_tokenizer tokenizer.cpp)
-target_link_libraries(bench_tokenizer PRIVATE pals_step_report pals_text)
+target_link_libraries(bench_tokenizer PRIVATE pals_text)

@@ -11,10 +11,10 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/host.h"
 #include "base/json.h"
 #include "base/table.h"
 #include "base/text_util.h"
-#include "host.h"
 
 namespace pals::bench {
 namespace {

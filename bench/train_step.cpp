@@ -16,24 +16,20 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/host.h"
 #include "base/log.h"
 #include "base/text_util.h"
-#include "batch_list.h"
 #include "eager_peer.h"
-#include "host.h"
-#include "model/multi_task_model.h"
+#include "measure/batch_list.h"
+#include "measure/training_side.h"
 #include "peer_batches.h"
 #include "step_report.h"
-#include "train/optimizer.h"
 
 namespace pals::bench {
 namespace {
 
 constexpr int64_t kAdapterSize = 204;
 constexpr uint64_t kSeed = 42;
-/// The paper's recipe, in the middle of its schedule.
-constexpr double kLearningRate = 2e-5;
-constexpr int64_t kScheduleSteps = 60000, kFirstStep = 30000;
 
 /// --quick takes no further batch that would probably end later than this after the start.
 constexpr double kQuickSeconds = 50.0;
@@ -80,12 +76,6 @@ Options parse_options(int argc, char** argv) {
   return options;
 }
 
-Optimizer optimizer() {
-  OptimizerOptions options;
-  options.learning_rate = options.attention_learning_rate = kLearningRate;
-  return Optimizer(options);
-}
-
 /// The eager peer with its optimizer.
 class EagerSide {
  public:
@@ -98,8 +88,7 @@ class EagerSide {
   }
 
   double step(size_t index, int64_t step) {
-    return eager_train_step(model_, optimizer_, batches_[index],
-                            optimizer().learning_rate(step, kScheduleSteps));
+    return eager_train_step(model_, optimizer_, batches_[index], TrainingSide::learning_rate(step));
   }
 
  private:
@@ -117,42 +106,17 @@ class EagerSide {
   std::vector<PaddedBatch> batches_;
 };
 
-/// Our model with its optimizer, in one precision.
-class OurSide {
- public:
-  OurSide(const BatchList& list, const Options& options, at::ScalarType type)
-      : batches_(list.batches), model_(make_model(list, options.layers, type)) {
-    model_.arena().initialize(model_.bert_config().initializer_range, kSeed);
-    model_.arena().prepare_training();
-  }
-
-  double step(size_t index, int64_t step) {
-    const PackedBatch& batch = batches_[index];
-    const int task = batch.segments.front().task;
-    model_.arena().zero_gradients(task);
-    const double loss = model_.train(batch, {kSeed, static_cast<uint64_t>(step), batch.num_rows()});
-    optimizer().step(model_.arena(), task, {step, kScheduleSteps});
-    return loss;
-  }
-
- private:
-  static MultiTaskModel make_model(const BatchList& list, int64_t layers, at::ScalarType type) {
-    BertConfig bert;
-    bert.vocab_size = list.vocab_size;
-    bert.num_hidden_layers = layers;
-    AdapterConfig adapter;
-    adapter.kind = "pals";
-    adapter.size = kAdapterSize;
-    std::vector<HeadSpec> heads;
-    for (const int64_t outputs : list.task_outputs) {
-      heads.push_back({outputs == 1 ? TaskKind::kRegression : TaskKind::kClassification, outputs});
-    }
-    return {bert, resolve_adapter(adapter, bert, "train_step"), heads, type};
-  }
-
-  const std::vector<PackedBatch>& batches_;
-  MultiTaskModel model_;
-};
+/// BERT-base with PALs, of as many layers as asked for.
+MeasuredModel our_model(const BatchList& list, int64_t layers) {
+  MeasuredModel model;
+  model.bert.vocab_size = list.vocab_size;
+  model.bert.num_hidden_layers = layers;
+  model.adapter.kind = "pals";
+  model.adapter.size = kAdapterSize;
+  model.adapter = resolve_adapter(model.adapter, model.bert, "train_step");
+  model.heads = heads_of(list.rows);
+  return model;
+}
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
@@ -171,13 +135,14 @@ double timed(Step&& step, double& loss) {
 std::vector<StepTiming> run_steps(const BatchList& list, const Options& options,
                                   Clock::time_point start) {
   EagerSide eager(list, options);
-  OurSide fp32(list, options, at::kFloat);
-  OurSide bf16(list, options, at::kBFloat16);
+  const MeasuredModel model = our_model(list, options.layers);
+  TrainingSide fp32(model, at::kFloat);
+  TrainingSide bf16(model, at::kBFloat16);
   std::array<int64_t, kContestants> steps{};
   const auto run = [&](size_t contestant, size_t batch) {
-    const int64_t step = kFirstStep + steps.at(contestant)++;
+    const int64_t step = TrainingSide::kFirstStep + steps.at(contestant)++;
     if (contestant == kEager) return eager.step(batch, step);
-    return (contestant == kOursFp32 ? fp32 : bf16).step(batch, step);
+    return (contestant == kOursFp32 ? fp32 : bf16).step(list.batches[batch], step);
   };
 
   const auto longest = std::max_element(

@@ -38,6 +38,10 @@ NOT_RUN = {
     "/tmp/pals-examples/": "run by tests/e2e/test_library.py",
     "echo 'a moving, funny film' | /tmp/pals-examples/": "run by tests/e2e/test_library.py",
     "echo 'Ada lives in Rome.": "run by tests/e2e/test_library.py",
+    "build/pals bench --precision": "BERT-base, minutes; tests/e2e/test_bench.py runs a tiny model",
+    "bench/compare.py": "timings against other programs, on real data",
+    "python3 -m venv ~/.cache/pals/venv-bench": "7 GB of other programs",
+    "~/.cache/pals/venv-bench/bin/pip": "as above",
     "bench/real_runs.py": "hours of training; tests/e2e/test_real_runs.py runs it small",
 }
 OURS = ("build/", "bench/", "pals ", "scripts/", "cmake ", "ctest ")  # beginnings of commands of this project
@@ -288,10 +292,11 @@ class Pages(unittest.TestCase):
 
     def test_flags_exist(self):
         known = set(HIDDEN_FLAGS) | OTHER_FLAGS
-        for command in ("train", "eval", "predict", "features", "submit", "convert", "info"):
+        for command in ("train", "eval", "predict", "features", "submit", "convert", "bench", "info"):
             known |= flags_in(help_of(support.PALS, command))
         for script in ("setup.sh", "test.sh"):
             known |= flags_in(help_of(REPOSITORY / "scripts" / script))
+        known |= flags_in(help_of(sys.executable, REPOSITORY / "bench/compare.py"))
         known |= {"--help", "--flag"}
         for page in PAGES:
             text = re.sub(r"iconv .*", "", text_of(page))

@@ -1,5 +1,6 @@
-#include "host.h"
+#include "base/host.h"
 
+#include <malloc.h>
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -12,7 +13,7 @@
 #include "base/cpu.h"
 #include "base/text_util.h"
 
-namespace pals::bench {
+namespace pals {
 namespace {
 
 constexpr std::array<const char*, 5> kLevels = {"generic", "avx2", "avx512", "avx512_bf16",
@@ -39,6 +40,18 @@ size_t allowed_level() {
   return begins_with("avx") ? 1 : kLevels.size() - 1;
 }
 
+/// A line of /proc/self/status such as "VmHWM:  320596 kB", in bytes; 0 if there is none.
+int64_t status_bytes(std::string_view key) {
+  std::ifstream status("/proc/self/status");
+  std::string line;
+  while (std::getline(status, line)) {
+    if (line.rfind(key, 0) != 0) continue;
+    const std::string_view value = trim(std::string_view(line).substr(key.size()));
+    return parse_int(value.substr(0, value.find(' '))).value_or(0) * 1024;
+  }
+  return 0;
+}
+
 }  // namespace
 
 std::string matrix_isa() { return kLevels.at(std::min(hardware_level(), allowed_level())); }
@@ -61,4 +74,17 @@ int64_t peak_rss_bytes() {
   return static_cast<int64_t>(usage.ru_maxrss) * 1024;
 }
 
-}  // namespace pals::bench
+MemoryProbe::MemoryProbe() {
+  malloc_trim(0);
+  std::ofstream clear("/proc/self/clear_refs");
+  clear << "5";  // sets VmHWM to the present size (Linux 4.0)
+  clear.close();
+  start_ = status_bytes("VmRSS:");
+  works_ = clear.good() && start_ > 0;
+}
+
+int64_t MemoryProbe::peak_bytes() const {
+  return works_ ? std::max<int64_t>(0, status_bytes("VmHWM:") - start_) : 0;
+}
+
+}  // namespace pals

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string>
 
-namespace pals::bench {
+namespace pals {
 
 /// The widest of "amx_bf16", "avx512_bf16", "avx512", "avx2" that the matrix products can use here,
 /// or "generic". ONEDNN_MAX_CPU_ISA lowers it as it lowers oneDNN.
@@ -16,4 +16,18 @@ std::string cpu_name();
 /// The largest resident size of this process so far, in bytes.
 int64_t peak_rss_bytes();
 
-}  // namespace pals::bench
+/// How much memory a piece of work takes at its peak, beyond what the process had when the probe
+/// was made. Making it gives freed memory back to the system and sets the process's own peak to
+/// its present size.
+class MemoryProbe {
+ public:
+  MemoryProbe();
+  /// Bytes; 0 where the system does not let a peak be set back.
+  int64_t peak_bytes() const;
+
+ private:
+  int64_t start_ = 0;
+  bool works_ = false;
+};
+
+}  // namespace pals

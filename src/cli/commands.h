@@ -20,6 +20,7 @@ Command add_predict_command(CLI::App& program);
 Command add_convert_command(CLI::App& program);
 Command add_features_command(CLI::App& program);
 Command add_submit_command(CLI::App& program);
+Command add_bench_command(CLI::App& program);
 Command add_info_command(CLI::App& program);
 
 /// Rewrites arguments before parsing: `--train-batch-size` to `--train_batch_size`, and

@@ -1,4 +1,4 @@
-#include "batch_list.h"
+#include "measure/batch_list.h"
 
 #include <algorithm>
 #include <array>
@@ -8,13 +8,11 @@
 
 #include "base/error.h"
 #include "base/random.h"
-#include "data/features.h"
 #include "data/sampler.h"
 #include "tasks/glue.h"
-#include "tasks/reader.h"
 #include "text/tokenizer.h"
 
-namespace pals::bench {
+namespace pals {
 namespace {
 
 /// Rows of GLUE's training sets; the files at hand may hold only a part of them.
@@ -23,33 +21,42 @@ constexpr std::array<int64_t, kReferenceTasks> kFullSizes = {8551, 3668,  392702
 constexpr int64_t kEpochs = 25;
 constexpr int64_t kStepsPerTask = 300;
 constexpr uint64_t kSeed = 42;
-/// Streams of kSeed: the order of the list, and a task's rows (kRowStream + task).
-constexpr uint64_t kOrderStream = 1, kRowStream = 2;
+/// Streams of kSeed: the order of the list, and of prediction's stream.
+constexpr uint64_t kOrderStream = 1, kPredictionStream = 50;
 /// Rows of a task that its mean length is estimated from.
 constexpr int64_t kSampleRows = 1024;
 
-/// A task's training examples in a fixed shuffled order, cut to `limit` rows.
-std::vector<Example> sample_examples(const Task& task, size_t index, const std::string& data_dir,
-                                     int64_t limit) {
-  const DataFile* file = find_file(task, "train");
-  std::vector<Example> examples = read_examples(task, *file, data_dir).examples;
-  Random random(kSeed, kRowStream + index);
-  shuffle(examples, random);
-  if (static_cast<int64_t>(examples.size()) > limit) examples.resize(static_cast<size_t>(limit));
-  return examples;
+std::vector<double> mean_lengths(const std::vector<TaskRows>& rows) {
+  std::vector<double> lengths;
+  for (const TaskRows& task : rows) lengths.push_back(task.mean_length());
+  return lengths;
 }
 
-PackedBatch next_batch(const FeatureSet& features, int task, int64_t batch_size,
-                       int64_t& next_row) {
-  PackedBatch batch;
-  for (int64_t row = 0; row < batch_size; ++row) {
-    append_example(features, next_row, task, row, batch);
-    next_row = (next_row + 1) % features.num_rows();
+/// Tokens of an example's longest row: multiple choice has several.
+int64_t longest_row(const FeatureSet& features, int64_t example) {
+  int64_t longest = 0;
+  for (int64_t row = features.first_row(example); row < features.first_row(example + 1); ++row) {
+    longest = std::max(longest, features.row_length(row));
   }
-  return batch;
+  return longest;
+}
+
+void check_counts(int64_t batches, int64_t batch_size) {
+  if (batches < 1 || batch_size < 1) {
+    fail_usage("a list of ", batches, " batches of ", batch_size, " rows: both must be at least 1");
+  }
 }
 
 }  // namespace
+
+PackedBatch pack(const std::vector<TaskRows>& rows, const BatchPlan& plan) {
+  PackedBatch batch;
+  for (const BatchItem& item : plan) {
+    append_example(rows[static_cast<size_t>(item.source)].features, item.example, item.task,
+                   batch.num_rows(), batch);
+  }
+  return batch;
+}
 
 std::vector<int64_t> schedule_draws() {
   constexpr int64_t kSteps = kEpochs * kStepsPerTask * static_cast<int64_t>(kReferenceTasks);
@@ -84,33 +91,81 @@ std::vector<int> representative_tasks(const std::vector<int64_t>& draws,
   return tasks;
 }
 
-BatchList make_batch_list(const BatchListOptions& options) {
-  if (options.batches < 1 || options.batch_size < 1) {
-    fail_usage("a list of ", options.batches, " batches of ", options.batch_size,
-               " rows: both must be at least 1");
+std::vector<int64_t> usual_draws(const std::vector<TaskRows>& rows) {
+  bool is_glue = rows.size() == kReferenceTasks;
+  for (size_t i = 0; is_glue && i < rows.size(); ++i) {
+    is_glue = rows[i].task.name == glue_tasks()[i].name;
   }
+  return is_glue ? schedule_draws() : std::vector<int64_t>(rows.size(), 1);
+}
+
+std::vector<BatchPlan> training_plans(const std::vector<TaskRows>& rows,
+                                      const std::vector<int64_t>& draws, int64_t batches,
+                                      int64_t batch_size) {
+  check_counts(batches, batch_size);
+  std::vector<BatchPlan> plans;
+  std::vector<int64_t> next(rows.size(), 0);
+  for (const int task : representative_tasks(draws, mean_lengths(rows), batches)) {
+    const auto index = static_cast<size_t>(task);
+    BatchPlan plan;
+    for (int64_t i = 0; i < batch_size; ++i) {
+      plan.push_back({task, next[index], task});
+      next[index] = (next[index] + 1) % rows[index].features.num_examples();
+    }
+    plans.push_back(std::move(plan));
+  }
+  return plans;
+}
+
+std::vector<BatchPlan> stream_plans(const std::vector<TaskRows>& rows,
+                                    const std::vector<BatchPlan>& plans,
+                                    const StreamOptions& options) {
+  check_counts(static_cast<int64_t>(plans.size()), options.batch_size);
+  BatchPlan stream;
+  for (const BatchPlan& plan : plans) stream.insert(stream.end(), plan.begin(), plan.end());
+  Random random(kSeed, kPredictionStream);
+  shuffle(stream, random);
+  for (size_t i = 0; i < stream.size(); ++i) {
+    stream[i].task = static_cast<int>(i) % options.num_tasks;
+  }
+  if (options.sorted) {
+    const auto length = [&](const BatchItem& item) {
+      return longest_row(rows[static_cast<size_t>(item.source)].features, item.example);
+    };
+    std::ranges::stable_sort(stream, std::ranges::greater(), length);
+  }
+  std::vector<BatchPlan> batches;
+  const auto size = static_cast<size_t>(options.batch_size);
+  for (size_t first = 0; first < stream.size(); first += size) {
+    const size_t last = std::min(stream.size(), first + size);
+    BatchPlan batch(stream.begin() + static_cast<int64_t>(first),
+                    stream.begin() + static_cast<int64_t>(last));
+    std::ranges::stable_sort(batch, {}, &BatchItem::task);
+    batches.push_back(std::move(batch));
+  }
+  return batches;
+}
+
+BatchList make_batch_list(const BatchListOptions& options) {
+  check_counts(options.batches, options.batch_size);
   const Tokenizer tokenizer(Vocabulary::load(options.vocab_file), true);
-  const int64_t limit = std::max(kSampleRows, options.batches * options.batch_size);
+  const std::vector<Task> tasks(glue_tasks().begin(), glue_tasks().begin() + kReferenceTasks);
   BatchList list;
   list.vocab_size = tokenizer.vocabulary().size();
-  std::vector<FeatureSet> features;
-  std::vector<double> mean_lengths;
-  for (size_t index = 0; index < kReferenceTasks; ++index) {
-    const Task& task = glue_tasks()[index];
-    features.push_back(make_features(sample_examples(task, index, options.data_dir, limit),
-                                     tokenizer, options.max_seq_length, options.threads));
-    mean_lengths.push_back(static_cast<double>(features.back().num_tokens()) /
-                           static_cast<double>(features.back().num_rows()));
+  list.rows = read_task_rows(
+      tasks, options.data_dir, tokenizer,
+      {options.max_seq_length, std::max(kSampleRows, options.batches * options.batch_size)},
+      options.threads);
+  for (const Task& task : tasks) {
     list.task_names.push_back(task.name);
     list.task_outputs.push_back(task.num_outputs());
   }
 
   const std::vector<int64_t> draws = schedule_draws();
-  std::vector<int64_t> next_rows(kReferenceTasks, 0);
+  list.plans = training_plans(list.rows, draws, options.batches, options.batch_size);
   int64_t tokens = 0;
-  for (const int task : representative_tasks(draws, mean_lengths, options.batches)) {
-    const auto index = static_cast<size_t>(task);
-    list.batches.push_back(next_batch(features[index], task, options.batch_size, next_rows[index]));
+  for (const BatchPlan& plan : list.plans) {
+    list.batches.push_back(pack(list.rows, plan));
     tokens += list.batches.back().num_tokens();
   }
   list.tokens_per_batch = static_cast<double>(tokens) / static_cast<double>(options.batches);
@@ -118,7 +173,7 @@ BatchList make_batch_list(const BatchListOptions& options) {
   for (size_t index = 0; index < draws.size(); ++index) {
     const auto drawn = static_cast<double>(draws[index]);
     steps += drawn;
-    schedule_tokens += drawn * mean_lengths[index];
+    schedule_tokens += drawn * list.rows[index].mean_length();
   }
   list.schedule_tokens_per_batch =
       schedule_tokens / steps * static_cast<double>(options.batch_size);
@@ -126,12 +181,21 @@ BatchList make_batch_list(const BatchListOptions& options) {
 }
 
 void put_typical_batches_first(BatchList& list) {
-  const auto distance = [&](const PackedBatch& batch) {
-    return std::abs(static_cast<double>(batch.num_tokens()) - list.schedule_tokens_per_batch);
+  const auto distance = [&](size_t i) {
+    return std::abs(static_cast<double>(list.batches[i].num_tokens()) -
+                    list.schedule_tokens_per_batch);
   };
-  std::stable_sort(
-      list.batches.begin(), list.batches.end(),
-      [&](const PackedBatch& a, const PackedBatch& b) { return distance(a) < distance(b); });
+  std::vector<size_t> order(list.batches.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::ranges::stable_sort(order, {}, distance);
+  std::vector<BatchPlan> plans;
+  std::vector<PackedBatch> batches;
+  for (const size_t i : order) {
+    plans.push_back(std::move(list.plans[i]));
+    batches.push_back(std::move(list.batches[i]));
+  }
+  list.plans = std::move(plans);
+  list.batches = std::move(batches);
 }
 
-}  // namespace pals::bench
+}  // namespace pals

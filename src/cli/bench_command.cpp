@@ -1,0 +1,233 @@
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <iostream>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/text_util.h"
+#include "cli/commands.h"
+#include "measure/bench.h"
+#include "measure/bench_report.h"
+#include "base/host.h"
+#include "model/model_folder.h"
+#include "model/sources.h"
+#include "nn/blocks.h"
+#include "train/setup.h"
+
+namespace pals {
+namespace {
+
+constexpr int kMaxSeqLength = 128;
+constexpr int64_t kQuickBatches = 3;
+
+struct BenchFlags {
+  std::string model, adapter, tasks, task_file, data_dir, vocab_file, precision = "fp32,bf16";
+  int64_t adapter_size = 0;
+  int max_seq_length = 0;
+  BenchOptions run;
+  int threads = 0;
+  bool profile = false, json = false, quick = false;
+};
+
+/// The model that is measured and what came with it.
+struct Chosen {
+  BertConfig bert;
+  AdapterConfig adapter;
+  std::vector<Task> tasks;  ///< of a model folder; else none
+  std::string name, vocabulary;
+  bool lower_case = true;
+  int max_seq_length = kMaxSeqLength;
+};
+
+Chosen choose_model(const BenchFlags& flags) {
+  Chosen chosen;
+  chosen.adapter.kind = "pals";
+  if (flags.model.empty()) {
+    chosen.name = "BERT-base (random weights)";
+    return chosen;
+  }
+  const CheckpointSources sources =
+      find_checkpoint_sources(flags.model, "", flags.vocab_file, "--model");
+  if (sources.config.empty()) fail_usage("--model ", flags.model, ": no config.json there");
+  const Json config = read_json(sources.config);
+  chosen.name = flags.model;
+  chosen.vocabulary = sources.vocabulary;
+  chosen.lower_case = read_lower_case(sources.tokenizer_config);
+  if (has_pals_object(config)) {
+    const ModelDescription description = read_model_description(flags.model);
+    chosen.bert = description.bert;
+    chosen.adapter = description.adapter;
+    chosen.tasks = description.tasks;
+    chosen.max_seq_length = description.max_seq_length;
+  } else {
+    chosen.bert = parse_bert_config(config, sources.config, reference_adapter_keys());
+  }
+  return chosen;
+}
+
+AdapterConfig choose_adapter(const BenchFlags& flags, const Chosen& chosen) {
+  AdapterConfig adapter = chosen.adapter;
+  if (!flags.adapter.empty() && flags.adapter != adapter.kind) {
+    adapter = {};
+    adapter.kind = flags.adapter;
+  }
+  if (flags.adapter_size > 0) adapter.size = flags.adapter_size;
+  return resolve_adapter(adapter, chosen.bert, "--adapter " + adapter.kind);
+}
+
+int choose_length(const BenchFlags& flags, const Chosen& chosen) {
+  const int64_t positions = chosen.bert.max_position_embeddings;
+  if (flags.max_seq_length > positions) {
+    fail_usage("--max_seq_length ", flags.max_seq_length, " is more than the ", positions,
+               " positions of ", chosen.name);
+  }
+  if (flags.max_seq_length > 0) return flags.max_seq_length;
+  return static_cast<int>(std::min<int64_t>(chosen.max_seq_length, positions));
+}
+
+/// Real rows if a data folder or a task file is named.
+std::vector<TaskRows> choose_rows(const BenchFlags& flags, const Chosen& chosen) {
+  RowLimits limits;
+  limits.max_seq_length = choose_length(flags, chosen);
+  limits.rows_per_task = std::max(limits.rows_per_task, flags.run.batches * flags.run.batch_size);
+  TrainOptions selection;
+  selection.tasks = flags.tasks;
+  selection.task_file = flags.task_file;
+  if (flags.data_dir.empty() && flags.task_file.empty()) {
+    const bool own = flags.tasks.empty() && !chosen.tasks.empty();
+    return generate_task_rows(own ? chosen.tasks : choose_tasks(selection), chosen.bert.vocab_size,
+                              limits);
+  }
+  const std::string vocabulary = flags.vocab_file.empty() ? chosen.vocabulary : flags.vocab_file;
+  if (vocabulary.empty()) {
+    fail_usage(
+        "--vocab_file is missing: real rows need a vocabulary, which a --model brings along");
+  }
+  const Tokenizer tokenizer(Vocabulary::load(vocabulary), chosen.lower_case);
+  if (tokenizer.vocabulary().size() > chosen.bert.vocab_size) {
+    fail_usage(vocabulary, " has ", tokenizer.vocabulary().size(), " tokens, but ", chosen.name,
+               " knows ", chosen.bert.vocab_size);
+  }
+  return read_task_rows(choose_tasks(selection), flags.data_dir, tokenizer, limits, flags.threads);
+}
+
+/// A model without a second type of token is measured on the same rows.
+void use_one_type(std::vector<TaskRows>& rows) {
+  for (TaskRows& task : rows) {
+    FeatureSet& features = task.features;
+    for (int64_t row = 0; row < features.num_rows(); ++row) {
+      features.first_lengths[static_cast<size_t>(row)] =
+          static_cast<int32_t>(features.row_length(row));
+    }
+  }
+}
+
+std::vector<at::ScalarType> choose_precisions(const std::string& names) {
+  std::vector<at::ScalarType> types;
+  for (const std::string_view name : split(names, ',')) {
+    const at::ScalarType type = parse_precision(std::string(trim(name)));
+    if (std::ranges::find(types, type) == types.end()) types.push_back(type);
+  }
+  return types;
+}
+
+double tokens_per_row(const std::vector<BenchResult>& results, int64_t batch_size) {
+  const BenchResult& first = results.front();
+  return static_cast<double>(first.tokens) / static_cast<double>(first.batches * batch_size);
+}
+
+int run_bench_command(const BenchFlags& flags) {
+  if (flags.threads > 0) at::set_num_threads(flags.threads);
+  const Chosen chosen = choose_model(flags);
+  BenchWork work;
+  work.model.bert = chosen.bert;
+  work.model.adapter = choose_adapter(flags, chosen);
+  BenchOptions options = flags.run;
+  options.precisions = choose_precisions(flags.precision);
+  work.rows = choose_rows(flags, chosen);
+  if (chosen.bert.type_vocab_size < 2) use_one_type(work.rows);
+  work.model.heads = heads_of(work.rows);
+
+  const std::vector<BenchResult> results = run_bench(work, options);
+
+  const bool real = !flags.data_dir.empty() || !flags.task_file.empty();
+  const AdapterConfig& adapter = work.model.adapter;
+  const double row_tokens = tokens_per_row(results, options.batch_size);
+  if (!flags.json) {
+    std::cout << chosen.name << ", adapter " << adapter.kind;
+    if (adapter.size > 0) std::cout << "(" << adapter.size << ")";
+    std::cout << ", " << work.rows.size() << (work.rows.size() == 1 ? " task" : " tasks") << "\n"
+              << cpu_name() << ", " << matrix_isa() << " (kernels: " << cpu_isa() << "), "
+              << at::get_num_threads() << (at::get_num_threads() == 1 ? " thread\n" : " threads\n")
+              << (real ? "real" : "generated") << " rows of " << format_double(row_tokens, 1)
+              << " tokens, " << options.batch_size << " a batch, " << options.batches
+              << " batches, " << options.rounds << (options.rounds == 1 ? " round" : " rounds")
+              << "\n\n"
+              << bench_table(results) << "\n";
+    if (flags.profile) std::cout << profile_tables(results) << "\n";
+  }
+  const OrderedJson json = {{"model", chosen.name},
+                            {"adapter", adapter.kind},
+                            {"adapter_size", adapter.size},
+                            {"tasks", work.rows.size()},
+                            {"cpu", cpu_name()},
+                            {"isa", matrix_isa()},
+                            {"kernels", cpu_isa()},
+                            {"threads", at::get_num_threads()},
+                            {"rows", real ? "real" : "generated"},
+                            {"tokens_per_row", row_tokens},
+                            {"batch_size", options.batch_size},
+                            {"batches", options.batches},
+                            {"rounds", options.rounds},
+                            {"results", bench_json(results, flags.profile)}};
+  std::cout << json_text(json, -1) << "\n";
+  return 0;
+}
+
+}  // namespace
+
+Command add_bench_command(CLI::App& program) {
+  auto flags = std::make_shared<BenchFlags>();
+  CLI::App* app = program.add_subcommand("bench", "how fast training and prediction are here");
+  app->add_option("--model", flags->model,
+                  "a folder with a config.json: its sizes count, the weights are random; default: "
+                  "BERT-base");
+  app->add_option("--adapter", flags->adapter,
+                  "task-specific parts; default: the model's own, else pals");
+  app->add_option("--adapter_size", flags->adapter_size, "their size; default: as `pals train`")
+      ->check(CLI::Range(0, 1 << 20));
+  app->add_option("--tasks", flags->tasks,
+                  "tasks of the model, as of `pals train`; default: its own, else GLUE's eight");
+  app->add_option("--task_file", flags->task_file, "take rows from the data of your own tasks");
+  app->add_option("--data_dir", flags->data_dir,
+                  "take rows from GLUE's files there; default: random ones of about 34 tokens");
+  app->add_option("--vocab_file", flags->vocab_file, "for real rows, if not the model's");
+  app->add_option("--max_seq_length", flags->max_seq_length,
+                  "tokens of a row; default: the model's, or 128")
+      ->check(CLI::Range(kMinSeqLength, 1 << 20));
+  app->add_option("--batch_size", flags->run.batch_size, "rows of a batch")
+      ->check(CLI::Range(1, 1 << 16));
+  app->add_option("--batches", flags->run.batches, "batches of a round; --quick: 3")
+      ->check(CLI::Range(1, 10000));
+  app->add_option("--rounds", flags->run.rounds, "times that all is done; --quick: 1")
+      ->check(CLI::Range(1, 1000));
+  app->add_option("--precision", flags->precision, "fp32, bf16 or auto, several with commas");
+  app->add_option("--threads", flags->threads, "0: all cores")->check(CLI::Range(0, 1024));
+  app->add_flag("--profile", flags->profile, "also where the time goes, block by block");
+  app->add_flag("--quick", flags->quick, "3 batches, 1 round: about a minute for BERT-base");
+  app->add_flag("--json", flags->json, "print the line of JSON alone");
+  app->footer(
+      "Works take turns batch by batch, so that their ratios hold on a busy machine. The table's "
+      "columns are explained in docs/performance.md.\n\nExamples:\n"
+      "  pals bench --quick\n"
+      "  pals bench --model runs/glue/best --precision auto --profile\n"
+      "  pals bench --model minilm --adapter houlsby --data_dir glue --threads 2 --json");
+  return {app, [flags, app] {
+            if (flags->quick && app->count("--batches") == 0) flags->run.batches = kQuickBatches;
+            if (flags->quick && app->count("--rounds") == 0) flags->run.rounds = 1;
+            return run_bench_command(*flags);
+          }};
+}
+
+}  // namespace pals

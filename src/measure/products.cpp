@@ -1,0 +1,59 @@
+#include "measure/products.h"
+
+#include <c10/core/InferenceMode.h>
+
+#include <chrono>
+#include <map>
+#include <tuple>
+
+namespace pals {
+namespace {
+
+/// A matrix of each shape, made when it is first asked for. Factors and results are apart.
+class Matrices {
+ public:
+  at::Tensor get(int64_t rows, int64_t columns, bool bf16, bool result) {
+    at::Tensor& matrix = matrices_[{rows, columns, bf16, result}];
+    if (!matrix.defined()) {
+      matrix = at::randn({rows, columns}).to(bf16 ? at::kBFloat16 : at::kFloat);
+    }
+    return matrix;
+  }
+
+ private:
+  std::map<std::tuple<int64_t, int64_t, bool, bool>, at::Tensor> matrices_;
+};
+
+}  // namespace
+
+ProductReplay::ProductReplay(const std::vector<Product>& products) {
+  const c10::InferenceMode inference_mode;
+  Matrices matrices;
+  for (const Product& product : products) {
+    const auto get = [&](int64_t rows, int64_t columns, bool result = false) {
+      return matrices.get(rows, columns, product.bf16, result);
+    };
+    const auto& [kind, tokens, in, out, bf16] = product;
+    switch (kind) {
+      case ProductKind::kForward:
+        calls_.push_back({get(tokens, in), get(out, in).t(), get(tokens, out, true)});
+        break;
+      case ProductKind::kInputGradient:
+        calls_.push_back({get(tokens, out), get(out, in), get(tokens, in, true)});
+        break;
+      case ProductKind::kWeightGradient:
+        calls_.push_back({get(tokens, out).t(), get(tokens, in), get(out, in, true)});
+        break;
+    }
+    flops_ += product.flops();
+  }
+}
+
+double ProductReplay::run() {
+  const c10::InferenceMode inference_mode;
+  const auto start = std::chrono::steady_clock::now();
+  for (Call& call : calls_) at::mm_out(call.result, call.a, call.b);
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+}  // namespace pals

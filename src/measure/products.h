@@ -1,0 +1,32 @@
+// The matrix products of a step done again by themselves: what the host can do on the same shapes.
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <vector>
+
+#include "nn/profile.h"
+
+namespace pals {
+
+/// Operands and results for a list of products, one of each distinct shape, so that they lie as
+/// near to the processor as they can.
+class ProductReplay {
+ public:
+  explicit ProductReplay(const std::vector<Product>& products);
+
+  /// All products one after the other by at::mm; returns the seconds.
+  double run();
+
+  double flops() const { return flops_; }
+
+ private:
+  struct Call {
+    at::Tensor a, b, result;
+  };
+
+  std::vector<Call> calls_;
+  double flops_ = 0.0;
+};
+
+}  // namespace pals

@@ -1,0 +1,125 @@
+#include "measure/task_rows.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <utility>
+
+#include "base/error.h"
+#include "base/random.h"
+#include "data/task_features.h"
+#include "tasks/reader.h"
+
+namespace pals {
+namespace {
+
+constexpr uint64_t kSeed = 42;
+/// Streams of kSeed: a task's rows, and the generated ones.
+constexpr uint64_t kRowStream = 2, kGeneratedStream = 100;
+
+/// Tokens of a row with [CLS] and [SEP], uncased BERT vocabulary, cut at 128.
+constexpr std::array<std::pair<const char*, double>, 8> kMeanLengths = {{{"cola", 11.3},
+                                                                         {"mrpc", 53.7},
+                                                                         {"mnli", 39.0},
+                                                                         {"rte", 66.1},
+                                                                         {"sts", 27.2},
+                                                                         {"sst", 12.9},
+                                                                         {"qqp", 30.0},
+                                                                         {"qnli", 49.5}}};
+constexpr double kOtherMeanLength = 34.0;
+/// Lengths are log-normal: of their logarithm, the standard deviation.
+constexpr double kLengthSpread = 0.45;
+constexpr int64_t kChoices = 4;
+
+double usual_length(const std::string& task) {
+  for (const auto& [name, length] : kMeanLengths) {
+    if (task == name) return length;
+  }
+  return kOtherMeanLength;
+}
+
+void append_row(double mean_length, int64_t vocab_size, int max_seq_length, Random& random,
+                FeatureSet& features) {
+  const double shrink = std::exp(-kLengthSpread * kLengthSpread / 2.0);  // mean over median
+  const double drawn = mean_length * shrink * std::exp(kLengthSpread * random.normal());
+  const int64_t length = std::clamp<int64_t>(std::llround(drawn), kMinSeqLength, max_seq_length);
+  for (int64_t token = 0; token < length; ++token) {
+    features.token_ids.push_back(
+        static_cast<int32_t>(random.below(static_cast<uint64_t>(vocab_size))));
+  }
+  features.end_row(static_cast<int32_t>((length + 1) / 2));
+}
+
+Target random_target(const Task& task, int64_t last_row_length, Random& random) {
+  const auto below = [&](int64_t count) {
+    return static_cast<int32_t>(random.below(static_cast<uint64_t>(std::max<int64_t>(1, count))));
+  };
+  Target target;
+  switch (task.kind) {
+    case TaskKind::kRegression:
+      target.value = static_cast<float>(random.uniform());
+      break;
+    case TaskKind::kSpan:
+      target.start = target.end = below(last_row_length);
+      break;
+    case TaskKind::kMultipleChoice:
+      target.label = below(kChoices);
+      break;
+    case TaskKind::kClassification:
+      target.label = below(task.num_outputs());
+      break;
+  }
+  return target;
+}
+
+FeatureSet read_features(const Task& task, size_t index, const std::string& data_dir,
+                         const Tokenizer& tokenizer, const RowLimits& limits, int threads) {
+  const auto files = files_of(task, "train");
+  if (files.empty()) fail_usage("task ", task.name, " has no training file to take rows from");
+  ExampleSet set = read_examples(task, *files.front(), data_dir);
+  Random random(kSeed, kRowStream + index);
+  shuffle(set.examples, random);
+  if (static_cast<int64_t>(set.examples.size()) > limits.rows_per_task) {
+    set.examples.resize(static_cast<size_t>(limits.rows_per_task));
+  }
+  return make_task_features(task, *files.front(), set, tokenizer, limits.max_seq_length, threads);
+}
+
+}  // namespace
+
+double TaskRows::mean_length() const {
+  return static_cast<double>(features.num_tokens()) / static_cast<double>(features.num_rows());
+}
+
+std::vector<TaskRows> read_task_rows(const std::vector<Task>& tasks, const std::string& data_dir,
+                                     const Tokenizer& tokenizer, const RowLimits& limits,
+                                     int threads) {
+  std::vector<TaskRows> all;
+  for (size_t index = 0; index < tasks.size(); ++index) {
+    all.push_back(
+        {tasks[index], read_features(tasks[index], index, data_dir, tokenizer, limits, threads)});
+  }
+  return all;
+}
+
+std::vector<TaskRows> generate_task_rows(const std::vector<Task>& tasks, int64_t vocab_size,
+                                         const RowLimits& limits) {
+  std::vector<TaskRows> all;
+  for (size_t index = 0; index < tasks.size(); ++index) {
+    TaskRows rows{tasks[index], {}};
+    Random random(kSeed, kGeneratedStream + index);
+    const int64_t rows_of_one = rows.task.kind == TaskKind::kMultipleChoice ? kChoices : int64_t{1};
+    for (int64_t example = 0; example < limits.rows_per_task; ++example) {
+      for (int64_t row = 0; row < rows_of_one; ++row) {
+        append_row(usual_length(rows.task.name), vocab_size, limits.max_seq_length, random,
+                   rows.features);
+      }
+      rows.features.end_example(
+          random_target(rows.task, rows.features.row_length(rows.features.num_rows() - 1), random));
+    }
+    all.push_back(std::move(rows));
+  }
+  return all;
+}
+
+}  // namespace pals

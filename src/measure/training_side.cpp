@@ -1,0 +1,55 @@
+#include "measure/training_side.h"
+
+#include "nn/profile.h"
+#include "train/optimizer.h"
+
+namespace pals {
+namespace {
+
+constexpr uint64_t kSeed = 42;
+/// The paper's recipe.
+constexpr double kLearningRate = 2e-5;
+constexpr int64_t kScheduleSteps = 60000;
+
+Optimizer optimizer() {
+  OptimizerOptions options;
+  options.learning_rate = options.attention_learning_rate = kLearningRate;
+  return Optimizer(options);
+}
+
+}  // namespace
+
+std::vector<HeadSpec> heads_of(const std::vector<TaskRows>& rows) {
+  std::vector<Task> tasks;
+  for (const TaskRows& task : rows) tasks.push_back(task.task);
+  return head_specs(tasks);
+}
+
+MultiTaskModel make_measured_model(const MeasuredModel& model, at::ScalarType type, bool freeze) {
+  MultiTaskModel made(model.bert, model.adapter, model.heads, type, freeze);
+  made.arena().initialize(model.bert.initializer_range, kSeed);
+  return made;
+}
+
+TrainingSide::TrainingSide(const MeasuredModel& model, at::ScalarType type, bool freeze)
+    : model_(make_measured_model(model, type, freeze)) {
+  model_.arena().prepare_training();
+}
+
+double TrainingSide::step(const PackedBatch& batch, int64_t step) {
+  const int task = batch.segments.front().task;
+  {
+    const BlockTimer timer(Block::kOptimizer);
+    model_.arena().zero_gradients(task);
+  }
+  const double loss =
+      model_.train(batch, {kSeed, static_cast<uint64_t>(step), batch.num_examples()});
+  optimizer().step(model_.arena(), task, {step, kScheduleSteps});
+  return loss;
+}
+
+double TrainingSide::learning_rate(int64_t step) {
+  return optimizer().learning_rate(step, kScheduleSteps);
+}
+
+}  // namespace pals

@@ -1,0 +1,41 @@
+// A model that takes training steps, for timings.
+#pragma once
+
+#include "measure/batch_list.h"
+#include "model/multi_task_model.h"
+
+namespace pals {
+
+/// What a model for timings is. Its weights are random: they do not change the time.
+struct MeasuredModel {
+  BertConfig bert;
+  AdapterConfig adapter;  ///< resolved
+  std::vector<HeadSpec> heads;
+};
+
+/// The heads of the rows' tasks.
+std::vector<HeadSpec> heads_of(const std::vector<TaskRows>& rows);
+
+/// A model with random weights that do not depend on anything but the sizes.
+MultiTaskModel make_measured_model(const MeasuredModel& model, at::ScalarType type,
+                                   bool freeze = false);
+
+/// Our side of a comparison of training steps.
+class TrainingSide {
+ public:
+  TrainingSide(const MeasuredModel& model, at::ScalarType type, bool freeze = false);
+
+  /// A whole step on the batch's first task: gradients zeroed, forward, backward, clipping,
+  /// optimizer. Its number in the schedule is `step`. Returns the loss.
+  double step(const PackedBatch& batch, int64_t step);
+
+  /// The base learning rate of that step.
+  static double learning_rate(int64_t step);
+  /// A step in the middle of the schedule, to count from.
+  static constexpr int64_t kFirstStep = 30000;
+
+ private:
+  MultiTaskModel model_;
+};
+
+}  // namespace pals

@@ -1,0 +1,84 @@
+"""`pals bench` on a tiny model: its works, its table and its line of JSON."""
+
+import json
+import os
+import subprocess
+import sys
+import unittest
+
+import support
+from support import PalsTest
+
+BUILD = os.path.dirname(os.path.abspath(support.PALS))
+COMPARE = os.path.join(os.path.dirname(__file__), "..", "..", "bench", "compare.py")
+
+WORKS = ["train", "train --freeze", "predict, as it comes", "predict, sorted", "predict, sorted, 8 tasks mixed",
+         "predict, as it comes, no adapters", "predict, sorted, no adapters"]
+
+
+class Bench(PalsTest):
+    def bench(self, *flags):
+        result = self.pals("bench", "--model", self.model, "--quick", "--batch_size", 4, "--threads", 1, *flags)
+        table, _, line = result.stdout.rstrip("\n").rpartition("\n")
+        return table, json.loads(line), result.stderr
+
+    def test_generated_rows(self):
+        table, shown, progress = self.bench("--profile")
+        self.assertEqual([(item["work"], item["precision"]) for item in shown["results"]],
+                         [(work, precision) for precision in ("fp32", "bf16") for work in WORKS])
+        self.check_words(table, "generated rows", "4 a batch", "1 thread", "adapter pals", "ms a batch", *WORKS)
+        self.check_words(table, "matrix products", "attention", "normalisation", "activation", "gradient sums",
+                         "embeddings", "optimizer", "data", "other", "at::mm on the products' shapes")
+        self.check_words(progress, "train, fp32", "predict, bf16")
+        self.assertEqual((shown["threads"], shown["batches"], shown["rounds"], shown["rows"], shown["tasks"]),
+                         (1, 3, 1, "generated", 8))
+        self.assertTrue(20 < shown["tokens_per_row"] < 50, shown["tokens_per_row"])
+        for item in shown["results"]:
+            self.assertGreater(item["tokens_per_second"], 0)
+            self.assertEqual("ratio" in item, "against" in item)
+            blocks = item["blocks"]
+            self.assertAlmostEqual(sum(blocks.values()), item["batch_seconds"], delta=1e-6)
+            self.assertGreaterEqual(min(blocks.values()), 0)
+        self.assertGreater(shown["results"][0]["product_share"], 0)
+
+    def test_real_rows_and_a_trained_model(self):
+        run = self.train("run", "--max_steps", "2", "--adapter", "low_rank")
+        result = self.pals("bench", "--model", run + "/best", "--quick", "--json", "--precision", "fp32", "--threads", 1)
+        shown = json.loads(result.stdout)
+        self.assertEqual((shown["adapter"], shown["tasks"], shown["rows"]), ("low_rank", 2, "generated"))
+        table, shown, _ = self.bench("--data_dir", self.glue, "--tasks", "rte,sst", "--precision", "fp32",
+                                     "--adapter", "none")
+        self.assertEqual((shown["adapter"], shown["tasks"], shown["rows"]), ("none", 2, "real"))
+        self.assertEqual(len(shown["results"]), 5)
+        self.check_words(table, "real rows", "2 tasks mixed")
+
+    def test_errors(self):
+        self.check_words(self.error("bench", "--model", self.path("nothing"), code=1), self.path("nothing"))
+        self.check_words(self.error("bench", "--model", self.model, "--adapter", "palls", code=2), "pals")
+        self.check_words(self.error("bench", "--model", self.model, "--precision", "fp8", code=2), "--precision", "fp8")
+        self.check_words(self.error("bench", "--model", self.model, "--max_seq_length", 4096, code=2), "4096",
+                         str(support.POSITIONS))
+        self.check_words(self.error("bench", "--data_dir", self.glue, code=2), "--vocab_file")
+
+
+@unittest.skipUnless(os.path.exists(os.path.join(BUILD, "bench", "contestant")), "bench/contestant is not built")
+class Compare(PalsTest):
+    """bench/compare.py, as far as it needs nothing but our own programs."""
+
+    def test_data(self):
+        result = subprocess.run(
+            [sys.executable, COMPARE, "data", "--build", BUILD, "--data_dir", self.glue, "--vocab_file",
+             self.model + "/vocab.txt", "--share", "0.001", "--rounds", "2", "--threads", "1"],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=support.environment(), check=False)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        table, _, line = result.stdout.rstrip("\n").rpartition("\n")
+        shown = json.loads(line)
+        self.assertEqual(shown["rows"], 950)
+        for time_of in ("first", "again"):
+            self.check_words(table, time_of)
+            self.assertEqual([run["rows"] for run in shown["results"][time_of]], [950, 950])
+            self.assertGreater(shown["results"][time_of][0]["peak_rss_bytes"], 1 << 20)
+
+
+if __name__ == "__main__":
+    unittest.main()
