@@ -184,6 +184,37 @@ TEST_P(EveryAdapter, MicroBatchesAddUp) {
   }
 }
 
+// What other ranks are sent of a range must not change afterwards.
+TEST_P(EveryAdapter, RangesAreToldOnceAndWhenComplete) {
+  const auto model = this->model();
+  ParameterArena& arena = model->arena();
+  arena.gradients().zero_();
+  const PackedBatch batch = pack(rows_of(rows_, 1));
+  std::vector<std::pair<ArenaRange, at::Tensor>> told;
+  model->train(batch, {.seed = 42, .step = 5, .examples = 4}, [&](ArenaRange range) {
+    told.emplace_back(range, arena.gradients().slice(0, range.begin, range.end).clone());
+  });
+  at::Tensor times = at::zeros({arena.table().total()}, at::kInt);
+  const std::vector<ArenaRange> expected = model->gradient_ranges(1);
+  ASSERT_EQ(told.size(), expected.size());
+  for (size_t i = 0; i < told.size(); ++i) {
+    const auto& [range, gradients] = told[i];
+    EXPECT_EQ(range.begin, expected[i].begin);
+    EXPECT_EQ(range.end, expected[i].end);
+    EXPECT_TRUE(at::equal(gradients, arena.gradients().slice(0, range.begin, range.end))) << i;
+    times.slice(0, range.begin, range.end) += 1;
+  }
+  for (const Parameter& row : arena.table().rows()) {
+    const int count = row.owner == kSharedOwner || row.owner == 1 ? 1 : 0;
+    const at::Tensor part = times.narrow(0, row.offset, row.numel);
+    EXPECT_TRUE(at::equal(part, at::full_like(part, count))) << row.name;
+  }
+  // Only the tokens of the batch have gradients in the word embeddings.
+  const at::Tensor words = arena.gradient(model->word_embeddings()).clone();
+  for (const int32_t id : batch.token_ids) words.select(0, id).zero_();
+  EXPECT_EQ(largest(words), 0.0);
+}
+
 TEST_P(EveryAdapter, EqualStepsAreBitIdentical) {
   const auto model = this->model();
   const Trained first = train(*model, {pack(rows_)}, num_examples_);

@@ -94,12 +94,13 @@ at::Tensor BertEncoder::forward(const Pass& pass, const BatchTensors& batch, Enc
 }
 
 void BertEncoder::backward(const Pass& pass, const BatchTensors& batch, at::Tensor dy,
-                           EncoderHooks* hooks) const {
+                           EncoderHooks* hooks, const LayerDone& done) const {
   const Pass all = pass.of_all_tokens();
   if (hooks != nullptr && hooks->has_after_encoder()) dy = hooks->after_encoder_backward(pass, dy);
   for (int i = num_layers() - 1; i >= 0; --i) {
     dy = layers_[static_cast<size_t>(i)].backward(narrows_layer(i, hooks) ? pass : all, i, dy,
                                                   hooks);
+    if (done) done(i);
   }
   embeddings_.backward(all, batch, dy);
 }

@@ -49,9 +49,12 @@ class BertEncoder {
   /// The last hidden states of the pass's queries, [Q, H]. `hooks` may be null.
   at::Tensor forward(const Pass& pass, const BatchTensors& batch, EncoderHooks* hooks,
                      const LayerObserver& observer = nullptr) const;
+  /// Hears of each layer, from the last to the first, once its gradients are complete.
+  using LayerDone = std::function<void(int layer)>;
+
   /// Accumulates all gradients, from that of the last hidden states.
-  void backward(const Pass& pass, const BatchTensors& batch, at::Tensor dy,
-                EncoderHooks* hooks) const;
+  void backward(const Pass& pass, const BatchTensors& batch, at::Tensor dy, EncoderHooks* hooks,
+                const LayerDone& done = nullptr) const;
 
   int num_layers() const { return static_cast<int>(layers_.size()); }
 

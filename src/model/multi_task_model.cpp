@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "base/error.h"
+
 namespace pals {
 namespace {
 
@@ -115,7 +117,8 @@ std::vector<double> MultiTaskModel::example_losses(const PackedBatch& batch,
   return losses;
 }
 
-double MultiTaskModel::train(const PackedBatch& batch, const TrainingStep& step) {
+double MultiTaskModel::train(const PackedBatch& batch, const TrainingStep& step,
+                             const RangeComplete& complete) {
   TORCH_CHECK(int8_ == nullptr, "a model in int8 cannot be trained");
   const c10::InferenceMode inference_mode;  // no autograd: backward is written out
   const BatchTensors tensors(batch);
@@ -152,8 +155,34 @@ double MultiTaskModel::train(const PackedBatch& batch, const TrainingStep& step)
       dh.index_copy_(0, rows_of(positions, segment), segment_pooler->backward(pass, dx));
     }
   }
-  encoder_.backward(pass, tensors, dh, &hooks);
+  const std::vector<ArenaRange> ranges =
+      complete ? gradient_ranges(batch.segments.back().task) : std::vector<ArenaRange>();
+  auto range = ranges.begin();
+  if (complete) complete(*range++);
+  encoder_.backward(pass, tensors, dh, &hooks, [&](int) {
+    if (complete) complete(*range++);
+  });
+  for (; range != ranges.end(); ++range) complete(*range);
   return loss_sum * scale;
+}
+
+std::vector<ArenaRange> MultiTaskModel::gradient_ranges(int task) const {
+  const ParameterTable& table = arena_->table();
+  const ArenaRange shared = table.range(kSharedOwner);
+  std::vector<ArenaRange> layers;
+  for (int i = 0; i < encoder_.num_layers(); ++i) {
+    layers.push_back(table.range(concat("encoder.layer.", i, ".")));
+  }
+  // The shared part lies as the encoder runs: embeddings, layers, pooler.
+  std::vector<ArenaRange> ranges = {{layers.back().end, shared.end}};
+  ranges.insert(ranges.end(), layers.rbegin(), layers.rend());
+  ranges.push_back({shared.begin, layers.front().begin});
+  ranges.push_back(table.range(task));
+  return ranges;
+}
+
+ParameterId MultiTaskModel::word_embeddings() const {
+  return arena_->table().find("embeddings.word_embeddings.weight");
 }
 
 }  // namespace pals

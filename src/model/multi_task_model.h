@@ -1,6 +1,7 @@
 // One shared BERT with the adapters and heads of K tasks.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -47,7 +48,17 @@ class MultiTaskModel {
 
   /// Forward and backward in training mode: adds to the gradients and returns the summed loss of
   /// the batch's examples divided by step.examples. Dropout as the configuration says.
-  double train(const PackedBatch& batch, const TrainingStep& step);
+  /// `complete` hears of each of gradient_ranges() as soon as it changes no more.
+  using RangeComplete = std::function<void(ArenaRange)>;
+  double train(const PackedBatch& batch, const TrainingStep& step,
+               const RangeComplete& complete = nullptr);
+
+  /// What train() on one task's batch adds to, in the order in which it is completed: the shared
+  /// pooler, the layers from the last to the first, the embeddings, the task's own part.
+  std::vector<ArenaRange> gradient_ranges(int task) const;
+
+  /// The table [V, H] of which a batch touches the rows of its tokens only.
+  ParameterId word_embeddings() const;
 
   /// The loss of each example [G] of a batch in evaluation mode.
   std::vector<double> example_losses(const PackedBatch& batch, const Output& output) const;

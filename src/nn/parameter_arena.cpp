@@ -101,6 +101,23 @@ void ParameterArena::refresh_shadow() {
   if (shadow_.defined()) shadow_.copy_(weights_);
 }
 
+void ParameterArena::refresh_shadow(ArenaRange range) {
+  if (!shadow_.defined()) return;
+  shadow_.slice(0, range.begin, range.end).copy_(weights_.slice(0, range.begin, range.end));
+}
+
+void ParameterArena::release_moments(ArenaRange range) {
+  constexpr uintptr_t kPage = 4096;
+  for (const at::Tensor& buffer : {first_moment_, second_moment_}) {
+    const auto base = reinterpret_cast<uintptr_t>(buffer.data_ptr());
+    const uintptr_t first =
+        (base + static_cast<uintptr_t>(range.begin) * 4 + kPage - 1) & ~(kPage - 1);
+    const uintptr_t last = (base + static_cast<uintptr_t>(range.end) * 4) & ~(kPage - 1);
+    // Of private memory without a file, such pages read as zeros afterwards.
+    if (first < last) madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
+  }
+}
+
 void ParameterArena::zero_gradients(int task) {
   // Whole runs of parameters that train: pages that nothing is ever added to stay untouched.
   int64_t begin = 0, end = 0;

@@ -46,6 +46,9 @@ class ParameterArena {
   void initialize(double initializer_range, uint64_t seed);
   /// Rewrites the bf16 shadow after the weights were changed by other means than the optimizer.
   void refresh_shadow();
+  void refresh_shadow(ArenaRange range);
+  /// Zeroes the moments in a range (but for the edges of its pages) and gives their memory back.
+  void release_moments(ArenaRange range);
   /// Zeroes the gradients of the shared part and of one task.
   void zero_gradients(int task);
 

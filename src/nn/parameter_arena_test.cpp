@@ -109,6 +109,31 @@ TEST(ParameterArena, ShadowFollowsTheWeights) {
   arena.weights().fill_(3.0);
   arena.refresh_shadow();
   EXPECT_TRUE(at::equal(arena.shadow(), arena.weights().to(at::kBFloat16)));
+  arena.weights().fill_(5.0);
+  arena.refresh_shadow({16, 20});
+  EXPECT_TRUE(at::equal(arena.shadow().slice(0, 16, 20), at::full({4}, 5.0, at::kBFloat16)));
+  EXPECT_EQ(arena.shadow()[15].item<float>(), 3.0F);
+  EXPECT_EQ(arena.shadow()[20].item<float>(), 3.0F);
+}
+
+TEST(ParameterArena, ReleasedMomentsAreZeroAndTheOthersStay) {
+  constexpr int64_t kPage = 1024;  // in elements
+  ParameterTable table;
+  table.add({.name = "a", .shape = {8 * kPage}});
+  table.lay_out();
+  ParameterArena arena(std::move(table), at::kFloat);
+  arena.prepare_training();
+  arena.first_moment().fill_(1.0);
+  arena.second_moment().fill_(2.0);
+  arena.release_moments({kPage + 100, 4 * kPage + 100});
+  for (const auto& [moment, value] :
+       {std::pair{arena.first_moment(), 1.0}, std::pair{arena.second_moment(), 2.0}}) {
+    EXPECT_EQ(moment.slice(0, 2 * kPage, 4 * kPage).abs().max().item<float>(), 0.0F);
+    EXPECT_EQ(moment.slice(0, 0, kPage + 100).min().item<double>(), value);
+    EXPECT_EQ(moment.slice(0, 4 * kPage + 100).min().item<double>(), value);
+  }
+  arena.release_moments({5, 6});  // less than a page
+  EXPECT_EQ(arena.first_moment()[5].item<float>(), 1.0F);
 }
 
 }  // namespace

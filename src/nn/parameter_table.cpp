@@ -51,6 +51,16 @@ ArenaRange ParameterTable::range(int owner) const {
   return it == ranges_.end() ? ArenaRange{} : it->second;
 }
 
+ArenaRange ParameterTable::range(std::string_view prefix) const {
+  ArenaRange range{total_, 0};
+  for (const Parameter& row : rows_) {
+    if (!row.name.starts_with(prefix)) continue;
+    range.begin = std::min(range.begin, row.offset);
+    range.end = std::max(range.end, row.offset + row.numel);
+  }
+  return range.begin < range.end ? range : ArenaRange{};
+}
+
 int64_t ParameterTable::count(int owner) const {
   int64_t sum = 0;
   for (const Parameter& row : rows_) sum += row.owner == owner ? row.numel : 0;

@@ -55,6 +55,7 @@ class ParameterTable {
   ParameterId find(std::string_view name) const;  ///< -1: none of that name
   int64_t total() const { return total_; }        ///< elements of the arena, padding included
   ArenaRange range(int owner) const;              ///< of the shared part or of a task
+  ArenaRange range(std::string_view prefix) const;  ///< of the rows whose names begin with it
   int64_t count(int owner) const;                 ///< parameters of one owner, without padding
 
   /// Marks what trains when the shared part is frozen: task parts and LayerNorms (reference:

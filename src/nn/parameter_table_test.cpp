@@ -88,6 +88,15 @@ TEST(ParameterTable, EachOwnerIsOneRange) {
   EXPECT_EQ(table.range(2).end - table.range(2).begin, 0);
 }
 
+TEST(ParameterTable, RowsOfAPrefixAreOneRange) {
+  const ParameterTable table = mixed_table();
+  const ArenaRange task = table.range("tasks.0.");
+  EXPECT_EQ(task.begin, table[table.find("tasks.0.a")].offset);
+  EXPECT_EQ(task.end, table[table.find("tasks.0.b")].offset + 16);
+  const ArenaRange none = table.range("pooler.");
+  EXPECT_EQ(none.begin, none.end);
+}
+
 TEST(ParameterTable, CountsWithoutPadding) {
   const ParameterTable table = mixed_table();
   EXPECT_EQ(table.count(kSharedOwner), 3 * 35 + 2);
