@@ -5,7 +5,9 @@
 
 #include "base/cpu.h"
 #include "base/json.h"
+#include "base/version.h"
 #include "cli/commands.h"
+#include "dist/mpi_backend.h"
 #include "nn/blocks.h"
 #include "nn/precision.h"
 
@@ -24,12 +26,13 @@ OrderedJson collect() {
   add("avx512_bf16", cpu.avx512_bf16);
   add("amx_bf16", cpu.amx_bf16);
   add("amx_int8", cpu.amx_int8);
-  return {{"version", PALS_VERSION},
+  return {{"version", version()},
           {"libtorch", TORCH_VERSION},
           {"devices", {"cpu"}},
           {"instruction_sets", isa},
           {"kernels", cpu_isa()},
           {"threads", at::get_num_threads()},
+          {"mpi", mpi_library().empty() ? "none" : mpi_library()},
           {"precision", precision_name(parse_precision("auto"))}};
 }
 

@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/signal.h"
 #include "base/text_util.h"
+#include "base/version.h"
 #include "cli/commands.h"
 
 namespace pals {
@@ -106,7 +107,7 @@ int run_program(int argc, char** argv) {
       "Train one BERT for many text tasks, and use it.\n\nFirst steps: scripts/demo.sh; "
       "`pals COMMAND --help` shows examples.",
       "pals");
-  program.set_version_flag("--version", "pals " PALS_VERSION);
+  program.set_version_flag("--version", concat("pals ", version()));
   program.require_subcommand(1);
   program.option_defaults()->always_capture_default()->multi_option_policy(
       CLI::MultiOptionPolicy::TakeLast);

@@ -1,0 +1,7 @@
+#include "base/version.h"
+
+namespace pals {
+
+const char* version() { return PALS_VERSION; }
+
+}  // namespace pals
