@@ -43,6 +43,9 @@ NOT_RUN = {
     "python3 -m venv ~/.cache/pals/venv-bench": "7 GB of other programs",
     "~/.cache/pals/venv-bench/bin/pip": "as above",
     "bench/real_runs.py": "hours of training; tests/e2e/test_real_runs.py runs it small",
+    "bench/scaling.py": "timings; tests/e2e/test_scaling.py runs it small",
+    "srun": "needs Slurm",
+    "torchrun": "needs GPUs",
 }
 OURS = ("build/", "bench/", "pals ", "scripts/", "cmake ", "ctest ")  # beginnings of commands of this project
 
@@ -51,10 +54,13 @@ PATHS = {"/path/to/": "path/", "/tmp/": "tmp/"}
 MODEL_FOLDER = "home/.cache/pals/models/all-MiniLM-L6-v2"
 BERT_FOLDER = "path/uncased_L-12_H-768_A-12"
 MAX_STEPS = 4
+WITHOUT_MPI = '"mpi": "none"' in subprocess.run([support.PALS, "info", "--json"], stdout=subprocess.PIPE, text=True,
+                                                check=True).stdout
 
 # Flags of other programs that the pages speak of; those of our scripts are asked of them.
 OTHER_FLAGS = {"--preset", "--build", "--parallel", "--test-dir", "--output-on-failure", "--quick", "--install",
-               "--prefix"}
+               "--prefix", "--bind-to", "--map-by", "--mca", "--hostfile", "--mpi", "--no-python", "--nproc-per-node",
+               "--ntasks-per-node", "--nodes", "--link", "--gtest_filter"}
 # Flags that --help leaves out: one that is read before the others, and two without effect.
 HIDDEN_FLAGS = {"--config", "--no_cuda", "--local_rank"}
 UNSET_DEFAULTS = {None, "0", "-1"}
@@ -122,7 +128,8 @@ def commands(lines):
 
 
 def is_run(command):
-    return not command.startswith(tuple(NOT_RUN))
+    needs_mpi = command.startswith("mpirun") or "--nproc" in command
+    return not command.startswith(tuple(NOT_RUN)) and not (needs_mpi and WITHOUT_MPI)
 
 
 def flags_in(text):
@@ -196,7 +203,9 @@ class Commands(unittest.TestCase):
         text = re.sub("|".join(map(re.escape, PATHS)), lambda match: f"{cls.root}/{PATHS[match[0]]}", text)
         environment = {key: value for key, value in os.environ.items()
                        if not key.startswith(("PALS_", "XDG_"))}
-        environment.update(HOME=str(cls.root / "home"), OMP_NUM_THREADS="1")
+        # mpirun wants to be told that root may start it, and more ranks than there are cores.
+        environment.update(HOME=str(cls.root / "home"), OMP_NUM_THREADS="1", OMPI_ALLOW_RUN_AS_ROOT="1",
+                           OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1", OMPI_MCA_rmaps_base_oversubscribe="1")
         result = subprocess.run(["bash", "-c", text], cwd=cls.root, env=environment, text=True, timeout=300,
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
         where = f"{page.name}:{line}"
@@ -232,10 +241,12 @@ class Commands(unittest.TestCase):
     def test_examples_of_results_have_the_real_keys(self):
         examples = ["\n".join(lines) for _, language, lines in blocks(REPOSITORY / "docs/training.md")
                     if language == "json"]
-        step, evaluation = (json.loads(line) for line in examples[0].splitlines())
+        step, evaluation, speed = (json.loads(line) for line in examples[0].splitlines())
         steps, evaluations = support.metrics(self.root / "runs/three")
         self.assertEqual(list(step), list(steps[0]))
         self.assertEqual(list(evaluation), list(evaluations[0]))
+        last = (self.root / "runs/three/metrics.jsonl").read_text(encoding="utf-8").splitlines()[-1]
+        self.assertEqual(list(speed), list(json.loads(last)))
         results, example = support.read_json(self.root / "runs/three/eval_results.json"), json.loads(examples[1])
         self.assertEqual(list(example), list(results))
         for task, scores in example["tasks"].items():

@@ -1,11 +1,20 @@
 # The program from end to end, by Python's standard library alone.
 find_package(Python3 3.9 REQUIRED COMPONENTS Interpreter)
-foreach(part train span errors predict predict_answers features submit resume convert real_runs bench)
+foreach(part train scaling span errors predict predict_answers features submit resume convert real_runs bench)
   add_test(NAME e2e_${part}
     COMMAND ${Python3_EXECUTABLE} -B -m unittest -v test_${part}
     WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR}/e2e)
   set_tests_properties(e2e_${part} PROPERTIES
     LABELS slow TIMEOUT 600 ENVIRONMENT "PALS_BINARY=$<TARGET_FILE:pals>")
+endforeach()
+
+# Many ranks, each class of tests by itself: every run starts several programs.
+foreach(class EqualResults Launchers Refusals Ends)
+  add_test(NAME e2e_distributed_${class}
+    COMMAND ${Python3_EXECUTABLE} -B -m unittest -v test_distributed.${class}
+    WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR}/e2e)
+  set_tests_properties(e2e_distributed_${class} PROPERTIES
+    LABELS slow TIMEOUT 1200 ENVIRONMENT "PALS_BINARY=$<TARGET_FILE:pals>")
 endforeach()
 
 # The package that `cmake --install` makes, and the programs of examples/ against it.

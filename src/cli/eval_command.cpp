@@ -1,5 +1,3 @@
-#include <ATen/Parallel.h>
-
 #include <iostream>
 
 #include "base/error.h"
@@ -7,8 +5,10 @@
 #include "base/json.h"
 #include "cli/commands.h"
 #include "data/feature_cache.h"
+#include "dist/world.h"
 #include "model/model_folder.h"
 #include "tasks/task_file.h"
+#include "train/data_parallel.h"
 #include "train/evaluator.h"
 #include "train/setup.h"
 
@@ -38,9 +38,9 @@ void replace_files(std::vector<Task>& tasks, const std::string& task_file) {
   }
 }
 
-int run_eval(const EvalOptions& options) {
+void run_eval(const EvalOptions& options, const World& world) {
   if (options.model.empty()) fail_usage("--model is missing");
-  if (options.threads > 0) at::set_num_threads(options.threads);
+  set_threads(options.threads, world);
   LoadedModel loaded = load_model_folder(options.model, parse_precision(options.precision));
   std::vector<Task>& tasks = loaded.description.tasks;
   replace_files(tasks, options.task_file);
@@ -56,15 +56,15 @@ int run_eval(const EvalOptions& options) {
     }
   }
   if (sets.empty()) fail(options.model, ": none of its tasks has a dev file");
-  const Evaluation evaluation =
-      evaluate(*loaded.model, loaded.description, *loaded.tokenizer, sets, options.eval_batch_size);
+  const Evaluation evaluation = evaluate(*loaded.model, loaded.description, *loaded.tokenizer, sets,
+                                         options.eval_batch_size, world);
+  if (!world.first()) return;
   if (!options.output_dir.empty()) {
     make_directories(options.output_dir);
     write_answers(options.output_dir, tasks, evaluation.answers);
   }
   std::cout << (options.json ? json_text(scores_to_json(evaluation.scores))
                              : scores_table(evaluation.scores));
-  return 0;
 }
 
 }  // namespace
@@ -85,7 +85,11 @@ Command add_eval_command(CLI::App& program) {
   app->add_option("--threads", options->threads, "0: all cores")->check(CLI::Range(0, 1024));
   app->add_flag("--json", options->json, "print JSON");
   app->footer("Example:\n  pals eval --model runs/three/best --data_dir glue");
-  return {app, [options] { return run_eval(*options); }};
+  return {app, [options] {
+            const World world(read_launch());
+            run_as_rank(world, [&] { run_eval(*options, world); });
+            return 0;
+          }};
 }
 
 }  // namespace pals

@@ -1,13 +1,18 @@
 #include <iostream>
 
+#include "base/error.h"
 #include "base/json.h"
 #include "base/table.h"
 #include "base/text_util.h"
 #include "cli/commands.h"
+#include "dist/launch.h"
+#include "dist/mpi_backend.h"
 #include "train/trainer.h"
 
 namespace pals {
 namespace {
+
+constexpr int kMostProcesses = 1024;
 
 void add_data_options(CLI::App& app, TrainOptions& o) {
   app.add_option("--data_dir", o.data_dir, "folder of GLUE's tasks (CoLA/, MRPC/, ...)")
@@ -124,6 +129,14 @@ void add_run_options(CLI::App& app, TrainOptions& o) {
                "remove an earlier run instead of going on with it")
       ->group(group);
   app.add_flag("--json", o.json, "print the results as JSON")->group(group);
+  app.add_option("--nproc", o.nproc, "processes on this machine that train together (MPI)")
+      ->group(group);
+  app.add_option("--gradient_type", o.gradient_type,
+                 "how gradients travel between processes: fp32 or bf16")
+      ->group(group);
+  app.add_flag("--shard_optimizer", o.shard_optimizer,
+               "each process keeps its part of the optimizer's state (ZeRO-1)")
+      ->group(group);
   app.add_flag("--no_cuda", o.no_cuda, "for the reference's sake: training runs on the CPU")
       ->group("");
   app.add_option("--local_rank", o.local_rank, "for the reference's sake")->group("");
@@ -150,7 +163,14 @@ Command add_train_command(CLI::App& program) {
       "      --max_seq_length 384 --init_checkpoint minilm --output_dir runs/squad\n"
       "  pals train --config runs/three/run_config.json --seed 7 --output_dir runs/again");
   return {app, [options] {
+            if (options->nproc < 1 || options->nproc > kMostProcesses) {
+              fail_usage("--nproc is ", options->nproc, ", expected 1 to ", kMostProcesses);
+            }
+            if (options->nproc > 1 && read_launch().launcher.empty()) {
+              restart_under_mpirun(options->nproc);
+            }
             const TrainResult result = train(*options);
+            if (result.scores.is_null()) return 0;  // rank 0 reports
             if (options->json) {
               std::cout << json_text(result.scores);
             } else if (!result.table.empty()) {

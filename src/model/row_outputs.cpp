@@ -19,14 +19,14 @@ size_t outputs_before(const Head& head, const FeatureSet& features, int64_t row)
 
 std::vector<std::vector<float>> run_rows(const MultiTaskModel& model,
                                          std::vector<EvaluationSource> sources, int64_t batch_size,
-                                         const AfterBatch& after_batch) {
+                                         const AfterBatch& after_batch, const BatchShare& share) {
   std::vector<std::vector<float>> outputs;
   for (const EvaluationSource& source : sources) {
     outputs.emplace_back(
         outputs_before(model.head(source.task), *source.features, source.features->num_rows()));
   }
   const EvaluationLoader loader(sources, batch_size);
-  for (int64_t i = 0; i < loader.num_batches(); ++i) {
+  for (int64_t i = share.first; i < loader.num_batches(); i += share.stride) {
     if (stop_requested()) fail("stopped");
     const PackedBatch batch = loader.batch(i);
     const MultiTaskModel::Output output = model.forward(batch);

@@ -52,13 +52,16 @@ struct SetOutputs {
 };
 
 SetOutputs run_sets(const MultiTaskModel& model, const std::vector<EvaluationSet>& sets,
-                    int64_t batch_size) {
+                    int64_t batch_size, const World& world) {
   std::vector<EvaluationSource> sources;
-  int64_t rows = 0;
+  std::string sizes = concat("batches of ", batch_size, ":");
+  int64_t rows = 0, done = 0;
   for (const EvaluationSet& set : sets) {
     sources.push_back({set.task, set.features});
     rows += set.features->num_rows();
+    sizes += concat(" ", set.features->num_rows());
   }
+  world.check_same("number of rows to evaluate", sizes);
   SetOutputs outputs;
   outputs.losses.resize(sets.size());
   Progress progress({.label = "evaluate", .unit = "rows", .total = static_cast<uint64_t>(rows)});
@@ -69,9 +72,17 @@ SetOutputs run_sets(const MultiTaskModel& model, const std::vector<EvaluationSet
       const auto first_row = static_cast<size_t>(batch.group_offsets[g]);
       outputs.losses[static_cast<size_t>(loader.row(batch.row_ids[first_row]).source)] += losses[g];
     }
-    progress.advance(static_cast<uint64_t>(batch.num_rows()));
+    done = std::min(rows, done + batch.num_rows() * world.size());
+    progress.update(static_cast<uint64_t>(done));
   };
-  outputs.logits = run_rows(model, std::move(sources), batch_size, add_losses);
+  outputs.logits = run_rows(model, std::move(sources), batch_size, add_losses,
+                            {.first = world.rank(), .stride = world.size()});
+  // What a rank did not run is zero there.
+  for (std::vector<float>& logits : outputs.logits) {
+    world.sum(at::from_blob(logits.data(), {static_cast<int64_t>(logits.size())}, at::kFloat));
+  }
+  world.sum(at::from_blob(outputs.losses.data(), {static_cast<int64_t>(outputs.losses.size())},
+                          at::kDouble));
   for (size_t s = 0; s < sets.size(); ++s) {
     outputs.losses[s] /=
         static_cast<double>(std::max<int64_t>(1, sets[s].features->num_examples()));
@@ -94,8 +105,8 @@ EvaluationSet make_evaluation_set(const std::vector<Task>& tasks, int task, cons
 
 Evaluation evaluate(const MultiTaskModel& model, const ModelDescription& description,
                     const Tokenizer& tokenizer, const std::vector<EvaluationSet>& sets,
-                    int64_t batch_size) {
-  const SetOutputs outputs = run_sets(model, sets, batch_size);
+                    int64_t batch_size, const World& world) {
+  const SetOutputs outputs = run_sets(model, sets, batch_size, world);
   Evaluation evaluation;
   for (size_t number = 0; number < description.tasks.size(); ++number) {
     const Task& task = description.tasks[number];

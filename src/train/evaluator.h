@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "data/feature_store.h"
+#include "dist/world.h"
 #include "eval/answers.h"
 #include "eval/scores.h"
 #include "model/model_folder.h"
@@ -38,9 +39,10 @@ struct Evaluation {
   std::vector<SetAnswers> answers;  ///< of the sets of span tasks
 };
 
+/// Runs the sets, each rank its share of the batches; all ranks have the whole result.
 Evaluation evaluate(const MultiTaskModel& model, const ModelDescription& description,
                     const Tokenizer& tokenizer, const std::vector<EvaluationSet>& sets,
-                    int64_t batch_size);
+                    int64_t batch_size, const World& world = {});
 
 /// Writes the answers' files (eval/answer_files.h) into a folder. Their names begin with the task's
 /// and the split's if there are several sets.

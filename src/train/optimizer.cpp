@@ -1,5 +1,6 @@
 #include "train/optimizer.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "nn/blocks.h"
@@ -23,6 +24,11 @@ double Optimizer::learning_rate(int64_t step, int64_t total_steps) const {
 }
 
 void Optimizer::step(ParameterArena& arena, int task, const StepPosition& position) const {
+  step(arena, task, position, {{0, arena.table().total()}});
+}
+
+void Optimizer::step(ParameterArena& arena, int task, const StepPosition& position,
+                     const std::vector<ArenaRange>& within) const {
   const double factor = schedule_factor(options_.schedule, position.step, position.total_steps,
                                         options_.warmup_proportion);
   const bool corrects = options_.bias_correction;
@@ -31,6 +37,10 @@ void Optimizer::step(ParameterArena& arena, int task, const StepPosition& positi
   std::vector<AdamRange> ranges;
   for (const Parameter& row : arena.table().rows()) {
     if (!row.trainable || (row.owner != kSharedOwner && row.owner != task)) continue;
+    const bool mine = std::any_of(within.begin(), within.end(), [&](const ArenaRange& range) {
+      return row.offset >= range.begin && row.offset < range.end;
+    });
+    if (!mine) continue;
     const double rate = row.group == LearningRateGroup::kAttentionAdapter
                             ? options_.attention_learning_rate
                             : options_.learning_rate;

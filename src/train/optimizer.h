@@ -37,6 +37,10 @@ class Optimizer {
   /// One step on the gradients in the arena.
   void step(ParameterArena& arena, int task, const StepPosition& position) const;
 
+  /// The same, of the parameters in these ranges only.
+  void step(ParameterArena& arena, int task, const StepPosition& position,
+            const std::vector<ArenaRange>& within) const;
+
   /// The base rate in that step.
   double learning_rate(int64_t step, int64_t total_steps) const;
 

@@ -66,6 +66,21 @@ TEST(Optimizer, MovesTheSharedPartAndTheDrawnTask) {
   }
 }
 
+TEST(Optimizer, MovesNothingOutsideTheGivenRanges) {
+  ParameterArena arena = make_arena(), whole = make_arena();
+  const Optimizer optimizer({.learning_rate = 0.01, .attention_learning_rate = 0.01});
+  const ArenaRange own = arena.table().range(1);
+  const int64_t bias = arena.table()[arena.table().find("dense.bias")].offset;
+  optimizer.step(arena, 1, {50, 100}, {{bias, bias + kSize}, own});
+  optimizer.step(whole, 1, {50, 100});
+  for (const char* name : {"dense.bias", "tasks.1.query.weight", "tasks.1.up.weight"}) {
+    EXPECT_EQ(moved(arena, name), moved(whole, name)) << name;
+    EXPECT_NE(moved(arena, name), 0.0) << name;
+  }
+  EXPECT_EQ(moved(arena, "dense.weight"), 0.0);
+  EXPECT_EQ(moved(arena, "norm.weight"), 0.0);
+}
+
 TEST(Optimizer, DoesNotDecayBiasesAndLayerNorms) {
   ParameterArena arena = make_arena();
   arena.gradients().zero_();

@@ -17,7 +17,31 @@ constexpr std::array kFree = {"save_checkpoints_steps",
                               "json",
                               "no_cuda",
                               "local_rank",
+                              "nproc",
+                              "shard_optimizer",
                               "save_best_tasks"};
+
+// What each rank of a run may have to itself.
+constexpr std::array kOfEachRank = {"cache_dir", "data_dir", "output_dir", "threads",
+                                    "json",      "no_cuda",  "local_rank", "nproc"};
+
+template <size_t kCount>
+std::vector<std::string> differences(const Json& saved, const Json& current,
+                                     const std::array<const char*, kCount>& free_names) {
+  std::vector<std::string> names;
+  const auto add_differences = [&](const Json& from, const Json& to) {
+    for (const auto& item : from.items()) {
+      const bool free =
+          std::find(free_names.begin(), free_names.end(), item.key()) != free_names.end();
+      const bool known = std::find(names.begin(), names.end(), item.key()) != names.end();
+      const auto it = to.find(item.key());
+      if (!free && !known && (it == to.end() || *it != item.value())) names.push_back(item.key());
+    }
+  };
+  add_differences(current, saved);
+  add_differences(saved, current);  // an option that was given, and is left out now
+  return names;
+}
 
 }  // namespace
 
@@ -70,6 +94,9 @@ Json options_to_json(const TrainOptions& o) {
                {"save_checkpoints_steps", o.save_checkpoints_steps},
                {"keep_checkpoints", o.keep_checkpoints},
                {"save_best_tasks", o.save_best_tasks},
+               {"nproc", o.nproc},
+               {"gradient_type", o.gradient_type},
+               {"shard_optimizer", o.shard_optimizer},
                {"no_cuda", o.no_cuda},
                {"local_rank", o.local_rank},
                {"json", o.json}};
@@ -78,18 +105,11 @@ Json options_to_json(const TrainOptions& o) {
 }
 
 std::vector<std::string> differing_options(const Json& saved, const Json& current) {
-  std::vector<std::string> names;
-  const auto add_differences = [&](const Json& from, const Json& to) {
-    for (const auto& item : from.items()) {
-      const bool free = std::find(kFree.begin(), kFree.end(), item.key()) != kFree.end();
-      const bool known = std::find(names.begin(), names.end(), item.key()) != names.end();
-      const auto it = to.find(item.key());
-      if (!free && !known && (it == to.end() || *it != item.value())) names.push_back(item.key());
-    }
-  };
-  add_differences(current, saved);
-  add_differences(saved, current);  // an option that was given, and is left out now
-  return names;
+  return differences(saved, current, kFree);
+}
+
+std::vector<std::string> differing_among_ranks(const Json& first, const Json& other) {
+  return differences(first, other, kOfEachRank);
 }
 
 }  // namespace pals

@@ -60,6 +60,11 @@ struct TrainOptions {
   bool save_best_tasks = true;
   bool overwrite_output_dir = false;
 
+  // Many processes
+  int nproc = 1;
+  std::string gradient_type = "fp32";  ///< how gradients travel between ranks: fp32 or bf16
+  bool shard_optimizer = false;        ///< ZeRO-1
+
   // Accepted for the reference's sake
   bool no_cuda = false;
   int local_rank = -1;
@@ -73,5 +78,8 @@ Json options_to_json(const TrainOptions& options);
 
 /// Names of the options in which two saved configurations differ in a way that changes the result.
 std::vector<std::string> differing_options(const Json& saved, const Json& current);
+
+/// Names of the options that two ranks of one run must not have different.
+std::vector<std::string> differing_among_ranks(const Json& first, const Json& other);
 
 }  // namespace pals

@@ -21,15 +21,6 @@ namespace {
 
 constexpr std::string_view kEnding = ".safetensors";
 
-// Tells checkpoints of different models apart: every name, shape and offset.
-std::string layout_hash(const ParameterTable& table) {
-  std::string text;
-  for (const Parameter& row : table.rows()) {
-    text += concat(row.name, ' ', shape_text(row.shape), ' ', row.offset, '\n');
-  }
-  return content_hash_hex(text);
-}
-
 void copy_into(const TensorFile& file, const char* name, const at::Tensor& target,
                const std::string& path) {
   const TensorEntry* entry = file.find(name);
@@ -39,6 +30,14 @@ void copy_into(const TensorFile& file, const char* name, const at::Tensor& targe
 }
 
 }  // namespace
+
+std::string layout_hash(const ParameterTable& table) {
+  std::string text;
+  for (const Parameter& row : table.rows()) {
+    text += concat(row.name, ' ', shape_text(row.shape), ' ', row.offset, '\n');
+  }
+  return content_hash_hex(text);
+}
 
 RunLock::RunLock(const std::string& folder) {
   const std::string path = folder + "/.lock";
@@ -127,7 +126,8 @@ MetricsLog::MetricsLog(const std::string& path, int64_t first_step) : path_(path
       const Json json = Json::parse(line, nullptr, false);
       if (!json.is_object()) continue;
       const int64_t step = json.value("step", int64_t{-1});
-      const int64_t after = json.value("after_step", int64_t{-1});
+      const int64_t after =
+          std::max(json.value("after_step", int64_t{-1}), json.value("until_step", int64_t{-1}));
       if (step < first_step && after <= first_step) kept.append(line).push_back('\n');
     }
   }

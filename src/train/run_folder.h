@@ -24,6 +24,9 @@ class RunLock {
   int descriptor_;
 };
 
+/// Tells arenas of different models apart: a hash of every name, shape and offset.
+std::string layout_hash(const ParameterTable& table);
+
 /// Whole training states, one file each: checkpoints/step-<n>.safetensors with weights and moments
 /// as they lie in the arena, and the trainer's state as JSON in the metadata.
 class CheckpointStore {

@@ -16,6 +16,7 @@
 #include "base/text_util.h"
 #include "data/feature_cache.h"
 #include "data/loader.h"
+#include "train/data_parallel.h"
 #include "train/evaluator.h"
 #include "train/optimizer.h"
 #include "train/run_folder.h"
@@ -58,6 +59,7 @@ void check_options(const TrainOptions& o) {
   }
   parse_sampling(o.sample);
   parse_schedule(o.schedule);
+  parse_reduction_type(o.gradient_type);
   if (o.optim != "normal" && o.optim != "split") {
     fail_usage("--optim: \"", o.optim, "\" is unknown, expected normal or split");
   }
@@ -124,33 +126,48 @@ std::unique_ptr<RunLock> open_run_folder(const TrainOptions& options) {
 
 class Trainer {
  public:
-  explicit Trainer(const TrainOptions& options)
-      : setup_(set_up_run(options)),
+  Trainer(const TrainOptions& options, const World& world)
+      : world_(world),
+        setup_(set_up_run(options)),
         options_(resolved_options(options, setup_)),
         model_(*setup_.model),
         optimizer_(optimizer_options(options)),
+        parallel_(world, model_, optimizer_, parse_reduction_type(options.gradient_type),
+                  options.shard_optimizer),
         store_(make_jobs(), *setup_.tokenizer, options.max_seq_length,
                options.cache_dir == "auto" ? default_feature_cache_dir() : options.cache_dir,
                options.threads) {}
 
   TrainResult run() {
-    check_run_folder(options_);
-    const auto lock = open_run_folder(options_);  // now that the options have proved to make sense
+    check_ranks(world_, options_, model_.arena().table(), data_keys_);
+    std::unique_ptr<RunLock> lock;
+    if (world_.first()) {
+      check_run_folder(options_);
+      lock = open_run_folder(options_);  // now that the options have proved to make sense
+    }
     describe();
     if (options_.do_train) {
       train_steps();
-      save_model_folder(options_.output_dir + "/final", model_, setup_.description,
-                        *setup_.tokenizer);
+      save_folder(options_.output_dir + "/final");
     } else {
       evaluate_now();
     }
     TrainResult result{final_results(), ""};
-    write_file_atomically(options_.output_dir + kResultsName, json_text(result.scores));
+    if (world_.first()) {
+      write_file_atomically(options_.output_dir + kResultsName, json_text(result.scores));
+    }
     if (best_.contains("average")) result.table = best_["average"]["table"].get<std::string>();
     return result;
   }
 
  private:
+  // Only rank 0 writes.
+  void save_folder(const std::string& path, int only_task = -1,
+                   const std::string& share_with = "") const {
+    if (!world_.first()) return;
+    save_model_folder(path, model_, setup_.description, *setup_.tokenizer, only_task, share_with);
+  }
+
   std::vector<FeatureJob> make_jobs() {
     std::vector<FeatureJob> jobs;
     const std::vector<Task>& tasks = setup_.description.tasks;
@@ -171,6 +188,12 @@ class Trainer {
       }
       if (dev_jobs_.empty()) log_warning("--do_eval: no task has a dev file");
     }
+    if (world_.alone()) return jobs;
+    for (const FeatureJob& job : jobs) {
+      const FeatureRequest request(job.task, job.file, job.base_dir, *setup_.tokenizer,
+                                   options_.max_seq_length);
+      data_keys_.push_back(request.key);
+    }
     return jobs;
   }
 
@@ -184,7 +207,7 @@ class Trainer {
                     model_.num_tasks() == 1 ? "" : "s", ", adapter ", model_.adapter_config().kind,
                     ", ", precision_name(model_.arena().compute_type()), ", ",
                     at::get_num_threads(), at::get_num_threads() == 1 ? " thread, " : " threads, ",
-                    cpu_isa()));
+                    cpu_isa(), world_.alone() ? "" : concat(", ", world_.size(), " ranks")));
   }
 
   void train_steps() {
@@ -202,17 +225,22 @@ class Trainer {
                               plan.total_steps, plan.num_epochs, plan.steps_per_epoch);
 
     model_.arena().prepare_training();
-    const CheckpointStore checkpoints(options_.output_dir + kCheckpointsName,
-                                      options_.keep_checkpoints);
+    if (world_.first()) {
+      checkpoints_.emplace(options_.output_dir + kCheckpointsName, options_.keep_checkpoints);
+    }
+    std::optional<Json> state;
+    if (checkpoints_) state = checkpoints_->restore(model_.arena());
+    parallel_.share_state(state);
     int64_t step = 0;
-    if (const auto state = checkpoints.restore(model_.arena())) {
+    if (state) {
       step = state->at("step").get<int64_t>();
       check_rows(state->at("rows").get<std::vector<int64_t>>(), examples);
       best_ = state->at("best");
       last_ = state->at("last");
       log_info(concat("going on at step ", step, " of ", plan.total_steps));
     }
-    MetricsLog log(options_.output_dir + kMetricsName, step);
+    const int64_t first_step = step;
+    if (world_.first()) log_.emplace(options_.output_dir + kMetricsName, step);
     TrainingLoader loader(features, sampler,
                           {.batch_size = options_.train_batch_size,
                            .accumulation_steps = options_.gradient_accumulation_steps,
@@ -224,39 +252,43 @@ class Trainer {
                        .total = static_cast<uint64_t>(plan.total_steps),
                        .initial = static_cast<uint64_t>(step)});
     while (step < plan.total_steps) {
-      if (stop_requested()) {
-        save_checkpoint(checkpoints, step);
+      if (world_.alone() && stop_requested()) stop_ = true;
+      if (stop_) {
+        save_checkpoint(step);
+        world_.broadcast("");  // the others wait for rank 0: whoever exits ends all
         fail("stopped at step ", step, "; the same command goes on from there");
       }
-      train_one(loader.next(), plan, log, progress);
+      train_one(loader.next(), plan, progress);
       ++step;
       const bool epoch_end = step % plan.steps_per_epoch == 0 || step == plan.total_steps;
       if (epoch_end && options_.do_eval && !dev_jobs_.empty()) {
-        evaluate_epoch(step, (step - 1) / plan.steps_per_epoch + 1, plan.num_epochs, log);
+        evaluate_epoch(step, (step - 1) / plan.steps_per_epoch + 1, plan.num_epochs);
       }
       if (epoch_end || step % options_.save_checkpoints_steps == 0) {
-        save_checkpoint(checkpoints, step);
+        save_checkpoint(step);
       }
     }
+    if (step > first_step) report_speed(first_step, step);
   }
 
-  void train_one(const TrainingBatch& batch, const StepPlan& plan, MetricsLog& log,
-                 Progress& progress) {
-    model_.arena().zero_gradients(batch.task);
-    double loss = 0.0;
+  void report_speed(int64_t first_step, int64_t step) {
+    if (!world_.alone()) log_info(parallel_.speed_text(step - first_step));
+    OrderedJson line = {{"until_step", step}};
+    line.update(parallel_.speed_json(step - first_step));
+    write_log(line);
+  }
+
+  void train_one(const TrainingBatch& batch, const StepPlan& plan, Progress& progress) {
+    const auto [loss, stop] = parallel_.compute_gradients(batch, options_.seed);
+    stop_ = stop && !world_.alone();
     int64_t tokens = 0;
-    for (const PackedBatch& micro_batch : batch.micro_batches) {
-      loss += model_.train(micro_batch, {.seed = options_.seed,
-                                         .step = static_cast<uint64_t>(batch.step),
-                                         .examples = batch.num_examples});
-      tokens += micro_batch.num_tokens();
-    }
+    for (const PackedBatch& micro_batch : batch.micro_batches) tokens += micro_batch.num_tokens();
     const std::string& name = setup_.description.tasks[static_cast<size_t>(batch.task)].name;
     if (!std::isfinite(loss)) fail_not_finite("step", batch.step, name);
-    optimizer_.step(
-        model_.arena(), batch.task,
+    parallel_.step(
+        batch.task,
         {.step = batch.step, .total_steps = plan.total_steps, .task_step = batch.task_step});
-    log.write({{"step", batch.step},
+    write_log({{"step", batch.step},
                {"task", name},
                {"loss", loss},
                {"learning_rate", optimizer_.learning_rate(batch.step, plan.total_steps)},
@@ -265,6 +297,10 @@ class Trainer {
     smooth_loss_ = smooth_loss_ < 0.0 ? loss : 0.98 * smooth_loss_ + 0.02 * loss;
     progress.update(static_cast<uint64_t>(batch.step + 1),
                     concat("loss ", format_double(smooth_loss_, 3)));
+  }
+
+  void write_log(const OrderedJson& line) {
+    if (log_) log_->write(line);
   }
 
   Evaluation evaluate_model() {
@@ -277,7 +313,7 @@ class Trainer {
       }
     }
     return evaluate(model_, setup_.description, *setup_.tokenizer, dev_sets_,
-                    options_.eval_batch_size);
+                    options_.eval_batch_size, world_);
   }
 
   // Of the best model by average, whose answers are kept beside it.
@@ -286,7 +322,9 @@ class Trainer {
                         {"score", average_score(evaluation.scores)},
                         {"scores", last_},
                         {"table", scores_table(evaluation.scores)}};
-    write_answers(options_.output_dir, setup_.description.tasks, evaluation.answers);
+    if (world_.first()) {
+      write_answers(options_.output_dir, setup_.description.tasks, evaluation.answers);
+    }
   }
 
   void evaluate_now() {
@@ -295,14 +333,14 @@ class Trainer {
     keep_as_best(0, evaluation);
   }
 
-  void evaluate_epoch(int64_t step, int64_t epoch, int64_t num_epochs, MetricsLog& log) {
+  void evaluate_epoch(int64_t step, int64_t epoch, int64_t num_epochs) {
     const Evaluation evaluation = evaluate_model();
     const std::vector<TaskScores>& scores = evaluation.scores;
     for (const TaskScores& task : scores) {
       if (!std::isfinite(task.loss)) fail_not_finite("after step", step, task.task);
     }
     last_ = scores_to_json(scores);
-    log.write({{"after_step", step}, {"epoch", epoch}, {"evaluation", last_}});
+    write_log({{"after_step", step}, {"epoch", epoch}, {"evaluation", last_}});
     log_info(concat("epoch ", epoch, " of ", num_epochs, ", after step ", step, ":\n",
                     scores_table(scores)));
     const double average = average_score(scores);
@@ -311,7 +349,7 @@ class Trainer {
     if (improves(best_, "average", average)) {
       keep_as_best(step, evaluation);
       written = folder + "/best";
-      save_model_folder(written, model_, setup_.description, *setup_.tokenizer);
+      save_folder(written);
     }
     if (!options_.save_best_tasks || scores.size() < 2) return;
     for (const TaskScores& task_scores : scores) {
@@ -319,10 +357,9 @@ class Trainer {
       if (!improves(best_["tasks"], name, task_scores.score)) continue;
       best_["tasks"][name] = {
           {"step", step}, {"score", task_scores.score}, {"scores", last_["tasks"][name]}};
-      make_directories(folder + "/best_tasks");
+      if (world_.first()) make_directories(folder + "/best_tasks");
       const std::string path = folder + "/best_tasks/" + name;
-      save_model_folder(path, model_, setup_.description, *setup_.tokenizer, task_number(name),
-                        written);
+      save_folder(path, task_number(name), written);
       if (written.empty()) written = path;
     }
   }
@@ -340,13 +377,17 @@ class Trainer {
     return -1;
   }
 
-  void save_checkpoint(const CheckpointStore& checkpoints, int64_t step) const {
-    std::vector<int64_t> rows;
-    for (int64_t task = 0; task < model_.num_tasks(); ++task) {
-      rows.push_back(store_.num_examples(task));
+  void save_checkpoint(int64_t step) {
+    parallel_.gather_state();
+    if (checkpoints_) {
+      std::vector<int64_t> rows;
+      for (int64_t task = 0; task < model_.num_tasks(); ++task) {
+        rows.push_back(store_.num_examples(task));
+      }
+      checkpoints_->save(model_.arena(), step,
+                         {{"step", step}, {"rows", rows}, {"best", best_}, {"last", last_}});
     }
-    checkpoints.save(model_.arena(), step,
-                     {{"step", step}, {"rows", rows}, {"best", best_}, {"last", last_}});
+    parallel_.release_state();
   }
 
   // Order and odds go by the numbers of rows: with others the run could not go on as it began.
@@ -379,15 +420,21 @@ class Trainer {
     std::string split;
   };
 
+  const World& world_;
   std::vector<DevJob> dev_jobs_;
+  std::vector<std::string> data_keys_;  // of all files, with more than one rank
   RunSetup setup_;
   const TrainOptions options_;
   MultiTaskModel& model_;
   Optimizer optimizer_;
+  DataParallel parallel_;
   FeatureStore store_;
   std::vector<EvaluationSet> dev_sets_;
   Json best_ = Json::object(), last_ = Json::object();
+  std::optional<CheckpointStore> checkpoints_;  // of rank 0, as the log
+  std::optional<MetricsLog> log_;
   double smooth_loss_ = -1.0;
+  bool stop_ = false;
 };
 
 }  // namespace
@@ -415,12 +462,23 @@ StepPlan plan_steps(const TrainOptions& options, const std::vector<int64_t>& tas
   return plan;
 }
 
-TrainResult train(const TrainOptions& given) {
-  TrainOptions options = given;
+namespace {
+
+TrainResult train_as_rank(TrainOptions options, const World& world) {
   if (!options.do_train && !options.do_eval) options.do_train = options.do_eval = true;
   check_options(options);
-  if (options.threads > 0) at::set_num_threads(options.threads);
-  return Trainer(options).run();
+  set_threads(options.threads, world);
+  TrainResult result = Trainer(options, world).run();
+  return world.first() ? result : TrainResult();
+}
+
+}  // namespace
+
+TrainResult train(const TrainOptions& options) {
+  const World world(read_launch());
+  TrainResult result;
+  run_as_rank(world, [&] { result = train_as_rank(options, world); });
+  return result;
 }
 
 }  // namespace pals

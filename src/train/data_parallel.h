@@ -1,0 +1,72 @@
+// Training as one of many ranks: shares of batches, gradients, the state that checkpoints hold.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "data/loader.h"
+#include "dist/gradient_reducer.h"
+#include "dist/world.h"
+#include "model/multi_task_model.h"
+#include "train/optimizer.h"
+#include "train/options.h"
+#include "train/sharded_optimizer.h"
+
+namespace pals {
+
+/// As many threads as said, or for 0 as many as this rank has cores; alone, or where
+/// OMP_NUM_THREADS says it, it stays at the default.
+void set_threads(int threads, const World& world);
+
+/// Throws Error on all ranks if a rank runs another program, on other kernels, with other options,
+/// another model or other data (`data_keys`: a hash for each file). Options that each rank may have
+/// to itself, such as a cache's folder, may differ.
+void check_ranks(const World& world, const TrainOptions& options, const ParameterTable& table,
+                 const std::vector<std::string>& data_keys);
+
+/// The same on every rank, in the same order; alone it is the plain way of training.
+class DataParallel {
+ public:
+  DataParallel(const World& world, MultiTaskModel& model, const Optimizer& optimizer,
+               ReductionType type, bool shard_optimizer);
+
+  /// What the ranks found together.
+  struct Sums {
+    double loss = 0.0;  ///< of the whole batch
+    bool stop = false;  ///< a rank was told to stop
+  };
+  /// Forward and backward of this rank's share of the batch; the gradients in the arena are then
+  /// those of the whole (of a sharded optimizer, this rank's part of them).
+  Sums compute_gradients(const TrainingBatch& batch, uint64_t seed);
+
+  /// One step of the optimizer.
+  void step(int task, const StepPosition& position);
+
+  /// Rank 0's weights, and with a state its moments and that state, to all.
+  void share_state(std::optional<Json>& state);
+
+  /// Before rank 0 writes a checkpoint, and after: the moments that other ranks keep. Throws Error
+  /// if the ranks' weights differ, as they must not.
+  void gather_state();
+  void release_state();
+
+  /// How fast the `steps` steps since the start were, and what went between ranks: for people, and
+  /// as the line of metrics.jsonl (docs/training.md).
+  std::string speed_text(int64_t steps) const;
+  OrderedJson speed_json(int64_t steps) const;
+
+ private:
+  double run_share(const TrainingBatch& batch, uint64_t seed);
+
+  const World& world_;
+  MultiTaskModel& model_;
+  const Optimizer& optimizer_;
+  std::vector<Shard> shards_;
+  GradientReducer reducer_;
+  std::optional<ShardedOptimizer> sharded_;
+  double seconds_ = 0.0;  ///< of all steps
+};
+
+}  // namespace pals
