@@ -52,11 +52,11 @@ class ParameterTable {
 
   const Parameter& operator[](ParameterId id) const { return rows_[static_cast<size_t>(id)]; }
   const std::vector<Parameter>& rows() const { return rows_; }
-  ParameterId find(std::string_view name) const;  ///< -1: none of that name
-  int64_t total() const { return total_; }        ///< elements of the arena, padding included
-  ArenaRange range(int owner) const;              ///< of the shared part or of a task
+  ParameterId find(std::string_view name) const;    ///< -1: none of that name
+  int64_t total() const { return total_; }          ///< elements of the arena, padding included
+  ArenaRange range(int owner) const;                ///< of the shared part or of a task
   ArenaRange range(std::string_view prefix) const;  ///< of the rows whose names begin with it
-  int64_t count(int owner) const;                 ///< parameters of one owner, without padding
+  int64_t count(int owner) const;                   ///< parameters of one owner, without padding
 
   /// Marks what trains when the shared part is frozen: task parts and LayerNorms (reference:
   /// --freeze).
