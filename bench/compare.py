@@ -97,16 +97,16 @@ class Once(Side):
 
 
 def take_turns(title, sides, rounds):
-    """Rows of a table, each side's speed and the first one's multiple of it. Closes the sides."""
+    """Rows of a table: each side's speed, and how many times as fast the first side is. Closes the sides."""
     for number in range(rounds):
         for side in sides:
             side.turn()
             say(f"{title}: round {number + 1} of {rounds}, {side.name}: {side.rates()[-1]:.0f} tokens/s")
     rows = []
     for side in sides:
-        ratios = [ours / theirs for ours, theirs in zip(sides[0].rates(), side.rates())]
+        ratios = [first / this for first, this in zip(sides[0].rates(), side.rates())]
         rows.append({"work": title, "side": side.name, "tokens_per_second": statistics.median(side.rates()),
-                     "spread": [min(side.rates()), max(side.rates())], "ours_is_times": statistics.median(ratios),
+                     "spread": [min(side.rates()), max(side.rates())], "first_is_times": statistics.median(ratios),
                      "ratio_spread": [min(ratios), max(ratios)],
                      **{key: side.facts[key] for key in ("version", "torch", "transformers", "adapters")
                         if key in side.facts}})
@@ -117,10 +117,10 @@ def take_turns(title, sides, rounds):
 
 def show(rows, facts, **more):
     """The table, and the line of JSON."""
-    lines = [["work", "side", "tokens/s", "slowest to fastest", "ours is", "smallest to largest"]]
+    lines = [["work", "side", "tokens/s", "slowest to fastest", "the first is", "smallest to largest"]]
     for row in rows:
         lines.append([row["work"], row["side"], "%.0f" % row["tokens_per_second"], "%.0f to %.0f" % tuple(row["spread"]),
-                      "%.2f x" % row["ours_is_times"], "%.2f to %.2f" % tuple(row["ratio_spread"])])
+                      "%.2f x" % row["first_is_times"], "%.2f to %.2f" % tuple(row["ratio_spread"])])
     show_lines(lines)
     host = {key: facts[key] for key in ("cpu", "isa", "kernels", "threads") if key in facts}
     print(json.dumps({**more, **host, "results": rows}), flush=True)

@@ -121,7 +121,7 @@ void train_eager(const Options& options, const BatchList& list) {
 }
 
 void train_ours(const Options& options, const BatchList& list) {
-  TrainingSide side(measured_model(options, list), parse_precision(options.precision),
+  TrainingSide side(measured_model(options, list), parse_training_precision(options.precision),
                     options.freeze);
   int64_t step = TrainingSide::kFirstStep;
   const auto run = [&](const BatchPlan& plan) { side.step(pack(list.rows, plan), step++); };

@@ -192,7 +192,7 @@ int main(int argc, char** argv) {
     const pals::bench::Options options = pals::bench::parse_options(argc, argv);
     at::set_num_threads(options.threads);
     pals::BatchList list = pals::make_batch_list(options.list);
-    if (options.quick) pals::bench::put_typical_batches_first(list);
+    if (options.quick) pals::put_typical_batches_first(list);
     pals::bench::report(pals::bench::run_batches(list, options), options);
     return 0;
   } catch (const pals::UsageError& error) {

@@ -5,11 +5,11 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/host.h"
 #include "base/text_util.h"
 #include "cli/commands.h"
 #include "measure/bench.h"
 #include "measure/bench_report.h"
-#include "base/host.h"
 #include "model/model_folder.h"
 #include "model/sources.h"
 #include "nn/blocks.h"
@@ -126,7 +126,7 @@ void use_one_type(std::vector<TaskRows>& rows) {
 std::vector<at::ScalarType> choose_precisions(const std::string& names) {
   std::vector<at::ScalarType> types;
   for (const std::string_view name : split(names, ',')) {
-    const at::ScalarType type = parse_precision(std::string(trim(name)));
+    const at::ScalarType type = parse_training_precision(std::string(trim(name)));
     if (std::ranges::find(types, type) == types.end()) types.push_back(type);
   }
   return types;

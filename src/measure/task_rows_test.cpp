@@ -64,7 +64,7 @@ TEST(TaskRows, GeneratedRowsKeepToTheirLimits) {
 }
 
 TEST(TaskRows, ATaskWithoutTrainingFileIsRefused) {
-  const Tokenizer tokenizer(Vocabulary::load(PALS_SOURCE_DIR "/tests/data/tokenizer/vocab.txt"),
+  const Tokenizer tokenizer(Vocabulary::from_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\na\n", "vocabulary"),
                             true);
   EXPECT_THROW(
       read_task_rows({task_of("mine", TaskKind::kRegression)}, "/nonexistent", tokenizer, {}),

@@ -25,8 +25,9 @@ std::vector<HeadSpec> heads_of(const std::vector<TaskRows>& rows) {
   return head_specs(tasks);
 }
 
-MultiTaskModel make_measured_model(const MeasuredModel& model, at::ScalarType type, bool freeze) {
-  MultiTaskModel made(model.bert, model.adapter, model.heads, type, freeze);
+MultiTaskModel make_measured_model(const MeasuredModel& model, const Precision& precision,
+                                   bool freeze) {
+  MultiTaskModel made(model.bert, model.adapter, model.heads, precision, freeze);
   made.arena().initialize(model.bert.initializer_range, kSeed);
   return made;
 }

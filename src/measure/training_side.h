@@ -17,7 +17,7 @@ struct MeasuredModel {
 std::vector<HeadSpec> heads_of(const std::vector<TaskRows>& rows);
 
 /// A model with random weights that do not depend on anything but the sizes.
-MultiTaskModel make_measured_model(const MeasuredModel& model, at::ScalarType type,
+MultiTaskModel make_measured_model(const MeasuredModel& model, const Precision& precision,
                                    bool freeze = false);
 
 /// Our side of a comparison of training steps.

@@ -29,6 +29,13 @@ Precision parse_precision(const std::string& name) {
   return precision;
 }
 
+at::ScalarType parse_training_precision(const std::string& name) {
+  if (name == "int8") {
+    fail_usage("--precision int8 is for prediction; training takes fp32, bf16 or auto");
+  }
+  return parse_precision(name).type;
+}
+
 const char* precision_name(const Precision& precision) {
   if (precision.int8) return "int8";
   return precision.type == at::kFloat ? "fp32" : "bf16";

@@ -22,6 +22,9 @@ struct Precision {
 /// without VNNI.
 Precision parse_precision(const std::string& name);
 
+/// The same without int8, in which nothing trains.
+at::ScalarType parse_training_precision(const std::string& name);
+
 /// The name that parse_precision reads.
 const char* precision_name(const Precision& precision);
 

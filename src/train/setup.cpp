@@ -166,13 +166,6 @@ void load_folder_tasks(const TrainOptions& options, const CheckpointSources& sou
   if (!loaded.empty()) log_info("task-specific parts loaded for ", join(loaded, ", "));
 }
 
-Precision training_precision(const std::string& name) {
-  if (name == "int8") {
-    fail_usage("--precision int8 is for prediction; training takes fp32, bf16 or auto");
-  }
-  return parse_precision(name);
-}
-
 // The task of --kind and its flags.
 Task single_task(const TrainOptions& options) {
   Task task = make_single_task(options.kind, options.task_name, options.train_file,
@@ -230,7 +223,7 @@ RunSetup set_up_run(const TrainOptions& options) {
   }
   setup.model = std::make_unique<MultiTaskModel>(
       description.bert, description.adapter, head_specs(description.tasks),
-      training_precision(options.precision), options.freeze);
+      parse_training_precision(options.precision), options.freeze);
   const double range = description.bert.initializer_range;
   if (sources.weights.empty()) {
     log_warning("no --init_checkpoint: training from random weights");
