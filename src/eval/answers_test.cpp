@@ -29,7 +29,7 @@ class ChooseAnswer : public testing::Test {
   ChooseAnswer() {
     const PackedBatch batch = [&] {
       PackedBatch made;
-      rows_ = append_question(words_, "who", context_, options_, length_, 0, 0, made);
+      rows_ = append_question(words_, "who", context_, options_, kLength, 0, 0, made);
       return made;
     }();
     logits_.assign(2 * batch.token_ids.size(), -5.0F);
@@ -56,7 +56,7 @@ class ChooseAnswer : public testing::Test {
     return choose_answer(words_, context_, rows_, logits_, options_);
   }
 
-  static constexpr int length_ = 9;  // [CLS] who [SEP], 5 tokens of the context, [SEP]
+  static constexpr int kLength = 9;  // [CLS] who [SEP], 5 tokens of the context, [SEP]
   const std::string text_ = "Old Smith's houses, in town";
   Tokenizer words_ = tokenizer();
   SpanContext context_ = split_context(words_, text_);
@@ -133,10 +133,10 @@ TEST_F(ChooseAnswer, KeepsNBestDifferentTexts) {
 TEST_F(ChooseAnswer, WholeSetsAreAnsweredAsSingleQuestions) {
   QuestionSet set{{text_, "town"}, {}};
   for (int q = 0; q < 3; ++q) set.questions.push_back({std::to_string(q), "who", q / 2, {}});
-  const FeatureSet features = make_span_features(set, options_, false, words_, length_);
+  const FeatureSet features = make_span_features(set, options_, false, words_, kLength);
   std::vector<float> logits(2 * features.token_ids.size());
   for (size_t i = 0; i < logits.size(); ++i) logits[i] = static_cast<float>((i * 37) % 23);
-  const auto answers = choose_answers(set, features, logits, words_, options_, length_, 3);
+  const auto answers = choose_answers(set, features, logits, words_, options_, kLength, 3);
   ASSERT_EQ(answers.size(), 3U);
   for (size_t q = 0; q < 2; ++q) {
     const auto first = static_cast<size_t>(2 * features.row_offsets[2 * q]);
@@ -147,7 +147,7 @@ TEST_F(ChooseAnswer, WholeSetsAreAnsweredAsSingleQuestions) {
   }
   EXPECT_EQ(answers[2].text, "town");
   set.questions.pop_back();
-  EXPECT_THROW(choose_answers(set, features, logits, words_, options_, length_), Error);
+  EXPECT_THROW(choose_answers(set, features, logits, words_, options_, kLength), Error);
 }
 
 }  // namespace
