@@ -115,9 +115,10 @@ void attention_forward(const at::Tensor& q, const at::Tensor& k, const at::Tenso
 }
 
 void attention_backward(const at::Tensor& d_context, const at::Tensor& q, const at::Tensor& k,
-                        const at::Tensor& v, const at::Tensor& logsumexp, const AttentionRows& rows,
-                        int64_t num_heads, double scale, const Dropout& dropout, at::Tensor& dq,
-                        at::Tensor& dk, at::Tensor& dv) {
+                        const at::Tensor& v, const at::Tensor& /*context*/,
+                        const at::Tensor& logsumexp, const AttentionRows& rows, int64_t num_heads,
+                        double scale, const Dropout& dropout, at::Tensor& dq, at::Tensor& dk,
+                        at::Tensor& dv) {
   isa::AttentionArgs args = attention_args(q, k, v, logsumexp, rows, num_heads, scale, dropout);
   args.d_context = matrix(d_context);
   args.dq = matrix(dq);

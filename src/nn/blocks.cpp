@@ -1,8 +1,7 @@
 // Checks what callers pass, then hands each block to the kernels of its device.
 #include "nn/blocks.h"
 
-#include "nn/blocks_cpu.h"
-#include "nn/blocks_plain.h"
+#include "nn/block_table.h"
 #include "nn/profile.h"
 
 namespace pals {
@@ -84,11 +83,6 @@ void check_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor&
               "attention dropout: rows of at most ", kDropoutColumnsPerHead, " tokens");
 }
 
-/// Whether the CPU kernels take this activation.
-bool on_kernels(const at::Tensor& act) {
-  return act.is_cpu() && (act.scalar_type() == at::kFloat || act.scalar_type() == at::kBFloat16);
-}
-
 }  // namespace
 
 void bias_activation_forward(Activation activation, at::Tensor& x, const at::Tensor& bias,
@@ -98,10 +92,7 @@ void bias_activation_forward(Activation activation, at::Tensor& x, const at::Ten
   check_vector(bias, x.size(1), "bias", false);
   provide(y, x);
   check_like(y, x, "y");
-  if (on_kernels(x)) {
-    return cpu::bias_activation_forward(activation, x, bias, y);
-  }
-  plain::bias_activation_forward(activation, x, bias, y);
+  block_table_for(x).bias_activation_forward(activation, x, bias, y);
 }
 
 void bias_activation_backward(Activation activation, const at::Tensor& dy, const at::Tensor& u,
@@ -112,10 +103,7 @@ void bias_activation_backward(Activation activation, const at::Tensor& dy, const
   provide(du, u);
   check_like(du, u, "du");
   check_vector(bias_grad, u.size(1), "bias_grad", true);
-  if (on_kernels(u)) {
-    return cpu::bias_activation_backward(activation, dy, u, du, bias_grad);
-  }
-  plain::bias_activation_backward(activation, dy, u, du, bias_grad);
+  block_table_for(u).bias_activation_backward(activation, dy, u, du, bias_grad);
 }
 
 void bias_dropout_forward(at::Tensor& x, const at::Tensor& bias, const Dropout& dropout,
@@ -124,10 +112,7 @@ void bias_dropout_forward(at::Tensor& x, const at::Tensor& bias, const Dropout& 
   check_act(x, "x");
   check_vector(bias, x.size(1), "bias", true);
   check_dropout(dropout, token_keys, x.size(0));
-  if (on_kernels(x)) {
-    return cpu::bias_dropout_forward(x, bias, dropout, token_keys);
-  }
-  plain::bias_dropout_forward(x, bias, dropout, token_keys);
+  block_table_for(x).bias_dropout_forward(x, bias, dropout, token_keys);
 }
 
 void bias_dropout_backward(const at::Tensor& dy, const Dropout& dropout,
@@ -138,10 +123,7 @@ void bias_dropout_backward(const at::Tensor& dy, const Dropout& dropout,
   check_like(dx, dy, "dx");
   check_vector(bias_grad, dy.size(1), "bias_grad", true);
   check_dropout(dropout, token_keys, dy.size(0));
-  if (on_kernels(dy)) {
-    return cpu::bias_dropout_backward(dy, dropout, token_keys, dx, bias_grad);
-  }
-  plain::bias_dropout_backward(dy, dropout, token_keys, dx, bias_grad);
+  block_table_for(dy).bias_dropout_backward(dy, dropout, token_keys, dx, bias_grad);
 }
 
 void dropout_add_layer_norm_forward(at::Tensor& x, const at::Tensor& bias,
@@ -163,12 +145,8 @@ void dropout_add_layer_norm_forward(at::Tensor& x, const at::Tensor& bias,
   check_like(y, x, "y");
   check_vector(mean, x.size(0), "mean", false);
   check_vector(rstd, x.size(0), "rstd", false);
-  if (on_kernels(x)) {
-    return cpu::dropout_add_layer_norm_forward(x, bias, residual, extra, gamma, beta, epsilon,
-                                               dropout, token_keys, y, mean, rstd);
-  }
-  plain::dropout_add_layer_norm_forward(x, bias, residual, extra, gamma, beta, epsilon, dropout,
-                                        token_keys, y, mean, rstd);
+  block_table_for(x).dropout_add_layer_norm_forward(x, bias, residual, extra, gamma, beta, epsilon,
+                                                    dropout, token_keys, y, mean, rstd);
 }
 
 void dropout_add_layer_norm_backward(const at::Tensor& dy, const at::Tensor& z,
@@ -193,12 +171,8 @@ void dropout_add_layer_norm_backward(const at::Tensor& dy, const at::Tensor& z,
   check_vector(gamma_grad, z.size(1), "gamma_grad", true);
   check_vector(beta_grad, z.size(1), "beta_grad", true);
   check_vector(bias_grad, z.size(1), "bias_grad", true);
-  if (on_kernels(z)) {
-    return cpu::dropout_add_layer_norm_backward(dy, z, mean, rstd, gamma, dropout, token_keys, dz,
-                                                dx, gamma_grad, beta_grad, bias_grad);
-  }
-  plain::dropout_add_layer_norm_backward(dy, z, mean, rstd, gamma, dropout, token_keys, dz, dx,
-                                         gamma_grad, beta_grad, bias_grad);
+  block_table_for(z).dropout_add_layer_norm_backward(dy, z, mean, rstd, gamma, dropout, token_keys,
+                                                     dz, dx, gamma_grad, beta_grad, bias_grad);
 }
 
 void attention_forward(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
@@ -210,10 +184,8 @@ void attention_forward(const at::Tensor& q, const at::Tensor& k, const at::Tenso
   provide_fp32(logsumexp, {q.size(0), num_heads}, q);
   check_like(context, q, "context");
   check_vector(logsumexp, q.size(0) * num_heads, "logsumexp", false);
-  if (on_kernels(q)) {
-    return cpu::attention_forward(q, k, v, rows, num_heads, scale, dropout, context, logsumexp);
-  }
-  plain::attention_forward(q, k, v, rows, num_heads, scale, dropout, context, logsumexp);
+  block_table_for(q).attention_forward(q, k, v, rows, num_heads, scale, dropout, context,
+                                       logsumexp);
 }
 
 void attention_backward(const at::Tensor& d_context, const at::Tensor& q, const at::Tensor& k,
@@ -230,12 +202,8 @@ void attention_backward(const at::Tensor& d_context, const at::Tensor& q, const 
     provide(*output, k);
     check_like(*output, k, "dk, dv");
   }
-  if (on_kernels(q)) {
-    return cpu::attention_backward(d_context, q, k, v, logsumexp, rows, num_heads, scale, dropout,
-                                   dq, dk, dv);
-  }
-  plain::attention_backward(d_context, q, k, v, context, logsumexp, rows, num_heads, scale, dropout,
-                            dq, dk, dv);
+  block_table_for(q).attention_backward(d_context, q, k, v, context, logsumexp, rows, num_heads,
+                                        scale, dropout, dq, dk, dv);
 }
 
 void embedding_forward(const at::Tensor& token_ids, const at::Tensor& position_ids,
@@ -249,12 +217,8 @@ void embedding_forward(const at::Tensor& token_ids, const at::Tensor& position_i
   check_table(word, out.size(1), "word embeddings");
   check_table(position, out.size(1), "position embeddings");
   check_table(token_type, out.size(1), "token type embeddings");
-  if (on_kernels(out)) {
-    return cpu::embedding_forward(token_ids, position_ids, token_type_ids, word, position,
-                                  token_type, out);
-  }
-  plain::embedding_forward(token_ids, position_ids, token_type_ids, word, position, token_type,
-                           out);
+  block_table_for(out).embedding_forward(token_ids, position_ids, token_type_ids, word, position,
+                                         token_type, out);
 }
 
 void embedding_backward(const at::Tensor& d_out, const at::Tensor& token_ids,
@@ -271,22 +235,15 @@ void embedding_backward(const at::Tensor& d_out, const at::Tensor& token_ids,
       check_table(*table, d_out.size(1), "embedding gradient");
     }
   }
-  if (on_kernels(d_out)) {
-    return cpu::embedding_backward(d_out, token_ids, position_ids, token_type_ids, word_grad,
-                                   position_grad, token_type_grad);
-  }
-  plain::embedding_backward(d_out, token_ids, position_ids, token_type_ids, word_grad,
-                            position_grad, token_type_grad);
+  block_table_for(d_out).embedding_backward(d_out, token_ids, position_ids, token_type_ids,
+                                            word_grad, position_grad, token_type_grad);
 }
 
 void add_column_sums(const at::Tensor& x, at::Tensor sum) {
   const BlockTimer timer(Block::kGradientSums);
   check_act(x, "x");
   check_vector(sum, x.size(1), "sum", false);
-  if (on_kernels(x)) {
-    return cpu::add_column_sums(x, sum);
-  }
-  plain::add_column_sums(x, sum);
+  block_table_for(x).add_column_sums(x, sum);
 }
 
 void accumulate(const at::Tensor& x, at::Tensor target) {
@@ -294,10 +251,7 @@ void accumulate(const at::Tensor& x, at::Tensor target) {
   check_act(x, "x");
   check_act(target, "target");
   TORCH_CHECK(x.sizes() == target.sizes(), "accumulate: ", x.sizes(), " into ", target.sizes());
-  if (on_kernels(x)) {
-    return cpu::accumulate(x, target);
-  }
-  plain::accumulate(x, target);
+  block_table_for(x).accumulate(x, target);
 }
 
 void quantize_rows(const at::Tensor& x, at::Tensor& bytes, at::Tensor& scales) {
@@ -309,20 +263,14 @@ void quantize_rows(const at::Tensor& x, at::Tensor& bytes, at::Tensor& scales) {
       "bytes: want contiguous uint8 ", x.sizes(), ", got ", bytes.sizes());
   provide_fp32(scales, {x.size(0)}, x);
   check_vector(scales, x.size(0), "scales", false);
-  if (on_kernels(x)) {
-    return cpu::quantize_rows(x, bytes, scales);
-  }
-  plain::quantize_rows(x, bytes, scales);
+  block_table_for(x).quantize_rows(x, bytes, scales);
 }
 
 void scale_rows(at::Tensor& x, const at::Tensor& scales, const at::Tensor& bias) {
   check_act(x, "x");
   check_vector(scales, x.size(0), "scales", false);
   check_vector(bias, x.size(1), "bias", true);
-  if (on_kernels(x)) {
-    return cpu::scale_rows(x, scales, bias);
-  }
-  plain::scale_rows(x, scales, bias);
+  block_table_for(x).scale_rows(x, scales, bias);
 }
 
 void bert_adam_step(const std::vector<AdamRange>& ranges, const BertAdamOptions& options,
@@ -340,11 +288,8 @@ void bert_adam_step(const std::vector<AdamRange>& ranges, const BertAdamOptions&
     TORCH_CHECK(range.offset >= 0 && range.numel >= 0 && range.offset <= size - range.numel,
                 "optimizer range out of bounds: ", range.offset, " + ", range.numel, " of ", size);
   }
-  if (on_kernels(weights)) {
-    return cpu::bert_adam_step(ranges, options, weights, gradients, first_moment, second_moment,
-                               shadow);
-  }
-  plain::bert_adam_step(ranges, options, weights, gradients, first_moment, second_moment, shadow);
+  block_table_for(weights).bert_adam_step(ranges, options, weights, gradients, first_moment,
+                                          second_moment, shadow);
 }
 
 }  // namespace pals
