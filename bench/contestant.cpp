@@ -132,7 +132,7 @@ void train_ours(const Options& options, const BatchList& list) {
 /// A turn is all rows of the list, in a stream, for --tasks tasks.
 void predict(const Options& options, const BatchList& list) {
   const MultiTaskModel model =
-      make_measured_model(measured_model(options, list), parse_precision(options.precision));
+      make_prediction_model(measured_model(options, list), parse_precision(options.precision));
   const std::vector<BatchPlan> stream = stream_plans(
       list.rows, list.plans, {options.list.batch_size, options.order == "sorted", options.tasks});
   const auto run = [&](const BatchPlan& plan) { model.forward(pack(list.rows, plan)); };

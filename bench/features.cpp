@@ -104,7 +104,7 @@ MultiTaskModel make_model(const BatchList& list, const Options& options, at::Sca
   model.bert.num_hidden_layers = options.layers;
   model.adapter = resolve_adapter({}, model.bert, "features");
   model.heads = heads_of(list.rows);
-  return make_measured_model(model, type);
+  return make_prediction_model(model, type);
 }
 
 /// The three on every batch, the order rotating; each first does one batch untimed.

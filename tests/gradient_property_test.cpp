@@ -130,6 +130,16 @@ TEST_P(Gradient, MatchesFiniteDifferences) {
   }
 }
 
+TEST_P(Gradient, IsTheSameToTheBitWithRecomputation) {
+  const auto gradients = [&](bool recompute) {
+    model_->set_recompute(recompute);
+    model_->arena().gradients().zero_();
+    loss();
+    return model_->arena().gradients().clone();
+  };
+  EXPECT_TRUE(gradients(true).equal(gradients(false)));
+}
+
 INSTANTIATE_TEST_SUITE_P(Cases, Gradient, ::testing::ValuesIn(cases()),
                          [](const auto& info) { return info.param.name; });
 

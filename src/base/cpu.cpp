@@ -20,6 +20,7 @@ CpuFeatures ask() {
   const bool leaf = __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0;
   features.amx_bf16 = features.avx512 && leaf && (d & (1U << 22)) != 0;
   features.amx_int8 = features.avx512 && leaf && (d & (1U << 25)) != 0;
+  features.intel = __builtin_cpu_is("intel") != 0;
   return features;
 }
 

@@ -10,6 +10,7 @@ struct CpuFeatures {
   bool avx512_bf16 = false;
   bool amx_bf16 = false;
   bool amx_int8 = false;
+  bool intel = false;  ///< the maker
 };
 
 const CpuFeatures& cpu_features();

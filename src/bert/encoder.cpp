@@ -74,6 +74,16 @@ BertEncoder::BertEncoder(ParameterTable& table, const BertConfig& config)
   }
 }
 
+namespace {
+
+Pass with_tape(const Pass& pass, Tape* tape) {
+  Pass other = pass;
+  other.tape = tape;
+  return other;
+}
+
+}  // namespace
+
 bool BertEncoder::narrows_layer(int layer, const EncoderHooks* hooks) const {
   return layer == num_layers() - 1 && (hooks == nullptr || !hooks->has_after_encoder());
 }
@@ -84,7 +94,10 @@ at::Tensor BertEncoder::forward(const Pass& pass, const BatchTensors& batch, Enc
   at::Tensor h = embeddings_.forward(all, batch);
   const int last = num_layers() - 1;
   for (int i = 0; i <= last; ++i) {
-    h = layers_[static_cast<size_t>(i)].forward(narrows_layer(i, hooks) ? pass : all, i, h, hooks);
+    const Pass& own = narrows_layer(i, hooks) ? pass : all;
+    if (pass.recompute) pass.save(h);
+    h = layers_[static_cast<size_t>(i)].forward(pass.recompute ? with_tape(own, nullptr) : own, i,
+                                                h, hooks);
     if (i == last && hooks != nullptr && hooks->has_after_encoder()) {
       h = hooks->after_encoder(pass, h);
     }
@@ -98,8 +111,18 @@ void BertEncoder::backward(const Pass& pass, const BatchTensors& batch, at::Tens
   const Pass all = pass.of_all_tokens();
   if (hooks != nullptr && hooks->has_after_encoder()) dy = hooks->after_encoder_backward(pass, dy);
   for (int i = num_layers() - 1; i >= 0; --i) {
-    dy = layers_[static_cast<size_t>(i)].backward(narrows_layer(i, hooks) ? pass : all, i, dy,
-                                                  hooks);
+    const BertLayer& layer = layers_[static_cast<size_t>(i)];
+    const Pass& own = narrows_layer(i, hooks) ? pass : all;
+    if (pass.recompute) {
+      // Dropout's masks are keyed, so that they come out the same (Chen et al. 2016).
+      const auto [h] = pass.take<1>();
+      Tape tape;
+      const Pass again = with_tape(own, &tape);
+      layer.forward(again, i, h, hooks);
+      dy = layer.backward(again, i, dy, hooks);
+    } else {
+      dy = layer.backward(own, i, dy, hooks);
+    }
     if (done) done(i);
   }
   embeddings_.backward(all, batch, dy);

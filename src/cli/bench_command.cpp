@@ -24,7 +24,7 @@ constexpr int64_t kQuickBatches = 3;
 struct BenchFlags {
   std::string model, adapter, tasks, task_file, data_dir, vocab_file, precision = "fp32,bf16";
   int64_t adapter_size = 0;
-  int max_seq_length = 0;
+  int max_seq_length = 0, row_length = 0;
   BenchOptions run;
   int threads = 0;
   bool profile = false, json = false, quick = false;
@@ -82,6 +82,10 @@ int choose_length(const BenchFlags& flags, const Chosen& chosen) {
     fail_usage("--max_seq_length ", flags.max_seq_length, " is more than the ", positions,
                " positions of ", chosen.name);
   }
+  if (flags.row_length > positions) {
+    fail_usage("--row_length ", flags.row_length, " is more than the ", positions, " positions of ",
+               chosen.name);
+  }
   if (flags.max_seq_length > 0) return flags.max_seq_length;
   return static_cast<int>(std::min<int64_t>(chosen.max_seq_length, positions));
 }
@@ -90,6 +94,7 @@ int choose_length(const BenchFlags& flags, const Chosen& chosen) {
 std::vector<TaskRows> choose_rows(const BenchFlags& flags, const Chosen& chosen) {
   RowLimits limits;
   limits.max_seq_length = choose_length(flags, chosen);
+  limits.row_length = flags.row_length;
   limits.rows_per_task = std::max(limits.rows_per_task, flags.run.batches * flags.run.batch_size);
   TrainOptions selection;
   selection.tasks = flags.tasks;
@@ -99,6 +104,7 @@ std::vector<TaskRows> choose_rows(const BenchFlags& flags, const Chosen& chosen)
     return generate_task_rows(own ? chosen.tasks : choose_tasks(selection), chosen.bert.vocab_size,
                               limits);
   }
+  if (flags.row_length > 0) fail_usage("--row_length is of generated rows; leave out the data");
   const std::string vocabulary = flags.vocab_file.empty() ? chosen.vocabulary : flags.vocab_file;
   if (vocabulary.empty()) {
     fail_usage(
@@ -205,6 +211,8 @@ Command add_bench_command(CLI::App& program) {
   app->add_option("--vocab_file", flags->vocab_file, "for real rows, if not the model's");
   app->add_option("--max_seq_length", flags->max_seq_length,
                   "tokens of a row; default: the model's, or 128")
+      ->check(CLI::Range(kMinSeqLength, 1 << 20));
+  app->add_option("--row_length", flags->row_length, "make every generated row that long")
       ->check(CLI::Range(kMinSeqLength, 1 << 20));
   app->add_option("--batch_size", flags->run.batch_size, "rows of a batch")
       ->check(CLI::Range(1, 1 << 16));

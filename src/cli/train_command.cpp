@@ -111,6 +111,9 @@ void add_training_options(CLI::App& app, TrainOptions& o) {
       ->group(group);
   app.add_flag("--freeze", o.freeze, "train only adapters, LayerNorms and classifiers")
       ->group(group);
+  app.add_flag("--recompute", o.recompute,
+               "keep only layers' inputs for backward: less memory, a third more work")
+      ->group(group);
   app.add_option("--seed", o.seed, "of initialisation, order and dropout")->group(group);
   app.add_option("--precision", o.precision, "fp32, bf16, or auto: what is faster here")
       ->group(group);

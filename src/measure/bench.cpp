@@ -162,7 +162,8 @@ std::vector<BenchResult> measure_prediction(const BenchWork& work, at::ScalarTyp
   };
 
   const MemoryProbe memory;
-  const auto model = std::make_shared<const MultiTaskModel>(make_measured_model(work.model, type));
+  const auto model =
+      std::make_shared<const MultiTaskModel>(make_prediction_model(work.model, type));
   model->forward(longest_batch(work.rows, stream(true, 1)));
   const int64_t peak_bytes = memory.peak_bytes();
   add(result_of(kPredict, type), stream(false, 1), model);
@@ -175,7 +176,7 @@ std::vector<BenchResult> measure_prediction(const BenchWork& work, at::ScalarTyp
   if (work.model.adapter.kind != "none") {
     MeasuredModel plain = work.model;
     plain.adapter = resolve_adapter({}, plain.bert, "bench");
-    const auto without = std::make_shared<const MultiTaskModel>(make_measured_model(plain, type));
+    const auto without = std::make_shared<const MultiTaskModel>(make_prediction_model(plain, type));
     without->forward(pack(work.rows, plans.front()));
     add(result_of(concat(kPredict, ", no adapters"), type, kPredict), stream(false, 1), without);
     add(result_of(concat(kPredictSorted, ", no adapters"), type, kPredictSorted), stream(true, 1),

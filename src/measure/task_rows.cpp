@@ -38,11 +38,13 @@ double usual_length(const std::string& task) {
   return kOtherMeanLength;
 }
 
-void append_row(double mean_length, int64_t vocab_size, int max_seq_length, Random& random,
-                FeatureSet& features) {
+int64_t draw_length(double mean_length, int max_seq_length, Random& random) {
   const double shrink = std::exp(-kLengthSpread * kLengthSpread / 2.0);  // mean over median
   const double drawn = mean_length * shrink * std::exp(kLengthSpread * random.normal());
-  const int64_t length = std::clamp<int64_t>(std::llround(drawn), kMinSeqLength, max_seq_length);
+  return std::clamp<int64_t>(std::llround(drawn), kMinSeqLength, max_seq_length);
+}
+
+void append_row(int64_t length, int64_t vocab_size, Random& random, FeatureSet& features) {
   for (int64_t token = 0; token < length; ++token) {
     features.token_ids.push_back(
         static_cast<int32_t>(random.below(static_cast<uint64_t>(vocab_size))));
@@ -111,8 +113,10 @@ std::vector<TaskRows> generate_task_rows(const std::vector<Task>& tasks, int64_t
     const int64_t rows_of_one = rows.task.kind == TaskKind::kMultipleChoice ? kChoices : int64_t{1};
     for (int64_t example = 0; example < limits.rows_per_task; ++example) {
       for (int64_t row = 0; row < rows_of_one; ++row) {
-        append_row(usual_length(rows.task.name), vocab_size, limits.max_seq_length, random,
-                   rows.features);
+        const int64_t length = limits.row_length > 0 ? limits.row_length
+                                                     : draw_length(usual_length(rows.task.name),
+                                                                   limits.max_seq_length, random);
+        append_row(length, vocab_size, random, rows.features);
       }
       rows.features.end_example(
           random_target(rows.task, rows.features.row_length(rows.features.num_rows() - 1), random));

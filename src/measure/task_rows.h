@@ -23,6 +23,7 @@ struct TaskRows {
 struct RowLimits {
   int max_seq_length = 128;
   int64_t rows_per_task = 300;
+  int row_length = 0;  ///< of every generated row; 0: random lengths
 };
 
 /// Training rows of each task, drawn from its file in an order that is always the same. Throws
@@ -31,8 +32,8 @@ std::vector<TaskRows> read_task_rows(const std::vector<Task>& tasks, const std::
                                      const Tokenizer& tokenizer, const RowLimits& limits,
                                      int threads = 0);
 
-/// Random tokens below `vocab_size` in rows of random length. The mean is what GLUE's texts have
-/// (CoLA 11 tokens, RTE 66), 34 for other tasks.
+/// Random tokens below `vocab_size` in rows of random length, unless the limits say which. The mean
+/// is what GLUE's texts have (CoLA 11 tokens, RTE 66), 34 for other tasks.
 std::vector<TaskRows> generate_task_rows(const std::vector<Task>& tasks, int64_t vocab_size,
                                          const RowLimits& limits);
 

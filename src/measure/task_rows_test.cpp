@@ -33,6 +33,13 @@ TEST(TaskRows, GeneratedRowsAreAsLongAsTheTaskSays) {
       generate_task_rows(tasks, 1000, {.max_seq_length = 512, .rows_per_task = 2000})[1].features);
 }
 
+TEST(TaskRows, GeneratedRowsAreAsLongAsTheyAreAskedToBe) {
+  const std::vector<TaskRows> rows =
+      generate_task_rows({task_of("rte", TaskKind::kClassification, {"0", "1"})}, 1000,
+                         {.max_seq_length = 512, .rows_per_task = 9, .row_length = 77});
+  for (int64_t row = 0; row < 9; ++row) EXPECT_EQ(rows[0].features.row_length(row), 77);
+}
+
 TEST(TaskRows, GeneratedRowsKeepToTheirLimits) {
   const std::vector<Task> tasks = {task_of("a", TaskKind::kClassification, {"x", "y", "z"}),
                                    task_of("b", TaskKind::kSpan),

@@ -32,6 +32,12 @@ MultiTaskModel make_measured_model(const MeasuredModel& model, const Precision& 
   return made;
 }
 
+MultiTaskModel make_prediction_model(const MeasuredModel& model, const Precision& precision) {
+  MultiTaskModel made = make_measured_model(model, precision);
+  made.pack_weights();
+  return made;
+}
+
 TrainingSide::TrainingSide(const MeasuredModel& model, at::ScalarType type, bool freeze)
     : model_(make_measured_model(model, type, freeze)) {
   model_.arena().prepare_training();

@@ -20,6 +20,9 @@ std::vector<HeadSpec> heads_of(const std::vector<TaskRows>& rows);
 MultiTaskModel make_measured_model(const MeasuredModel& model, const Precision& precision,
                                    bool freeze = false);
 
+/// The same for prediction: weights are packed at their first use.
+MultiTaskModel make_prediction_model(const MeasuredModel& model, const Precision& precision);
+
 /// Our side of a comparison of training steps.
 class TrainingSide {
  public:

@@ -116,6 +116,7 @@ LoadedModel load_model_folder(const std::string& path, const Precision& precisio
     load_task_weights(*loaded.model, static_cast<int>(i), read_safetensors(file), file);
   }
   loaded.model->arena().refresh_shadow();
+  loaded.model->pack_weights();
   return loaded;
 }
 

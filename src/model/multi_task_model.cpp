@@ -78,6 +78,12 @@ void MultiTaskModel::set_dropout(double p) {
   bert_.attention_probs_dropout_prob = p;
 }
 
+void MultiTaskModel::pack_weights() {
+  if (PackedWeights::supported(arena_->compute_type())) {
+    packed_ = std::make_unique<PackedWeights>();
+  }
+}
+
 MultiTaskModel::Output MultiTaskModel::forward(const PackedBatch& batch, bool keep_layers) const {
   const c10::InferenceMode inference_mode;  // no autograd: backward is written out
   const BatchTensors tensors(batch);
@@ -86,7 +92,8 @@ MultiTaskModel::Output MultiTaskModel::forward(const PackedBatch& batch, bool ke
                   keep_layers ? tensors.rows : rows_read(tensors, batch),
                   {},
                   nullptr,
-                  int8_.get()};
+                  int8_.get(),
+                  packed_.get()};
   AdapterHooks hooks(adapters_, batch.segments, encoder_.num_layers());
 
   Output output;
@@ -119,14 +126,21 @@ std::vector<double> MultiTaskModel::example_losses(const PackedBatch& batch,
 
 double MultiTaskModel::train(const PackedBatch& batch, const TrainingStep& step,
                              const RangeComplete& complete) {
-  TORCH_CHECK(int8_ == nullptr, "a model in int8 cannot be trained");
+  TORCH_CHECK(int8_ == nullptr && packed_ == nullptr, "a model in int8 or with packed weights cannot train");
   const c10::InferenceMode inference_mode;  // no autograd: backward is written out
   const BatchTensors tensors(batch);
   Tape tape;
   const DropoutState dropout{static_cast<float>(bert_.hidden_dropout_prob),
                              static_cast<float>(bert_.attention_probs_dropout_prob), step.seed,
                              step.step};
-  const Pass pass{*arena_, arena_->compute_type(), rows_read(tensors, batch), dropout, &tape};
+  const Pass pass{*arena_,
+                  arena_->compute_type(),
+                  rows_read(tensors, batch),
+                  dropout,
+                  &tape,
+                  nullptr,
+                  nullptr,
+                  recompute_};
   AdapterHooks hooks(adapters_, batch.segments, encoder_.num_layers());
 
   const at::Tensor h = encoder_.forward(pass, tensors, &hooks);

@@ -68,6 +68,14 @@ class MultiTaskModel {
   /// Overrides both dropout probabilities of the configuration.
   void set_dropout(double p);
 
+  /// Lays the weights out for fast products, as each is first used; they must not change until
+  /// unpack_weights().
+  void pack_weights();
+  void unpack_weights() { packed_.reset(); }
+
+  /// Whether training computes each layer's activations twice instead of keeping them.
+  void set_recompute(bool recompute) { recompute_ = recompute; }
+
  private:
   const Pooler& pooler(int task) const;
   /// The rows with what the heads read as queries: the first token of each, all tokens of a span's.
@@ -83,7 +91,9 @@ class MultiTaskModel {
   std::vector<TaskAdapter> adapters_;
   std::vector<Head> heads_;
   std::unique_ptr<ParameterArena> arena_;
-  std::unique_ptr<Int8Weights> int8_;  // null: no int8
+  std::unique_ptr<Int8Weights> int8_;      // null: no int8
+  std::unique_ptr<PackedWeights> packed_;  // null: not packed
+  bool recompute_ = false;
 };
 
 }  // namespace pals

@@ -53,17 +53,23 @@ at::Tensor Linear::int8_product(const Pass& pass, const at::Tensor& x,
       bias);
 }
 
-at::Tensor Linear::product(const Pass& pass, const at::Tensor& x) const {
+at::Tensor Linear::times_weight(const Pass& pass, const at::Tensor& x,
+                                const at::Tensor& bias) const {
   const BlockTimer timer(shape_of(ProductKind::kForward, x));
-  if (int8_ && pass.int8 != nullptr) return int8_product(pass, x, {});
-  return at::mm(x, weight_for(pass, x).t());
+  if (int8_ && pass.int8 != nullptr) return int8_product(pass, x, bias);
+  const at::Tensor own_bias =
+      bias.defined() ? pass.arena.fused_weight(bias_, {out_features_}, x.scalar_type()) : bias;
+  const at::Tensor weight = weight_for(pass, x);
+  return pass.packed != nullptr ? pass.packed->product(weight_, weight, x, own_bias)
+                                : times_transposed(x, weight, own_bias);
+}
+
+at::Tensor Linear::product(const Pass& pass, const at::Tensor& x) const {
+  return times_weight(pass, x, {});
 }
 
 at::Tensor Linear::forward(const Pass& pass, const at::Tensor& x) const {
-  const BlockTimer timer(shape_of(ProductKind::kForward, x));
-  if (int8_ && pass.int8 != nullptr) return int8_product(pass, x, bias(pass));
-  return at::addmm(pass.arena.fused_weight(bias_, {out_features_}, x.scalar_type()), x,
-                   weight_for(pass, x).t());
+  return times_weight(pass, x, bias(pass));
 }
 
 at::Tensor Linear::bias(const Pass& pass) const {
@@ -96,12 +102,12 @@ void Linear::backward_bias(const Pass& pass, const at::Tensor& dy) const {
 
 at::Tensor Linear::backward_input(const Pass& pass, const at::Tensor& dy) const {
   const BlockTimer timer(shape_of(ProductKind::kInputGradient, dy));
-  return at::mm(dy, weight_for(pass, dy));
+  return times(dy, weight_for(pass, dy));
 }
 
 void Linear::backward_input_add(const Pass& pass, const at::Tensor& dy, at::Tensor& dx) const {
   const BlockTimer timer(shape_of(ProductKind::kInputGradient, dy));
-  dx.addmm_(dy, weight_for(pass, dy));
+  add_times(dx, dy, weight_for(pass, dy));
 }
 
 LayerNorm::LayerNorm(ParameterTable& table, const std::string& prefix, int64_t size, int owner) {

@@ -54,7 +54,9 @@ class Linear {
   void backward_input_add(const Pass& pass, const at::Tensor& dy, at::Tensor& dx) const;
 
  private:
-  /// x W^T + bias in int8.
+  /// x W^T + bias (fp32; may be undefined).
+  at::Tensor times_weight(const Pass& pass, const at::Tensor& x, const at::Tensor& bias) const;
+  /// The same in int8.
   at::Tensor int8_product(const Pass& pass, const at::Tensor& x, const at::Tensor& bias) const;
   /// The weight in x's type.
   at::Tensor weight_for(const Pass& pass, const at::Tensor& x) const;

@@ -10,6 +10,7 @@
 #include "nn/blocks.h"
 #include "nn/int8_weights.h"
 #include "nn/parameter_arena.h"
+#include "nn/product.h"
 
 namespace pals {
 
@@ -67,6 +68,9 @@ struct Pass {
   DropoutState dropout;
   Tape* tape = nullptr;         ///< null: no backward will follow
   Int8Weights* int8 = nullptr;  ///< null: all layers compute in `type`
+  PackedWeights* packed = nullptr;  ///< null: weights may change
+  /// Encoder layers keep their inputs alone, and compute the rest again for backward.
+  bool recompute = false;
 
   template <typename... Tensors>
   void save(const Tensors&... tensors) const {

@@ -78,6 +78,7 @@ FeatureModel load_feature_model(const FeatureModelOptions& options) {
   const LoadReport report = load_weights(*model.model, load_tensor_file(sources.weights),
                                          LoadScope::kShared, sources.weights);
   model.model->arena().refresh_shadow();
+  model.model->pack_weights();
   model.has_pooler = std::ranges::none_of(
       report.missing, [](const std::string& name) { return name.starts_with("pooler."); });
   return model;

@@ -18,12 +18,13 @@ constexpr std::array kFree = {"save_checkpoints_steps",
                               "no_cuda",
                               "local_rank",
                               "nproc",
+                              "recompute",
                               "shard_optimizer",
                               "save_best_tasks"};
 
 // What each rank of a run may have to itself.
-constexpr std::array kOfEachRank = {"cache_dir", "data_dir", "output_dir", "threads",
-                                    "json",      "no_cuda",  "local_rank", "nproc"};
+constexpr std::array kOfEachRank = {"cache_dir", "data_dir",   "output_dir", "threads",  "json",
+                                    "no_cuda",   "local_rank", "nproc",      "recompute"};
 
 template <size_t kCount>
 std::vector<std::string> differences(const Json& saved, const Json& current,
@@ -88,6 +89,7 @@ Json options_to_json(const TrainOptions& o) {
                {"schedule", o.schedule},
                {"gradient_accumulation_steps", o.gradient_accumulation_steps},
                {"freeze", o.freeze},
+               {"recompute", o.recompute},
                {"seed", o.seed},
                {"precision", o.precision},
                {"threads", o.threads},

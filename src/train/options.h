@@ -52,6 +52,7 @@ struct TrainOptions {
   std::string schedule = "warmup_linear";
   int64_t gradient_accumulation_steps = 1;
   bool freeze = false;
+  bool recompute = false;
   uint64_t seed = 42;
   std::string precision = "auto";
   int threads = 0;

@@ -224,6 +224,7 @@ RunSetup set_up_run(const TrainOptions& options) {
   setup.model = std::make_unique<MultiTaskModel>(
       description.bert, description.adapter, head_specs(description.tasks),
       parse_training_precision(options.precision), options.freeze);
+  setup.model->set_recompute(options.recompute);
   const double range = description.bert.initializer_range;
   if (sources.weights.empty()) {
     log_warning("no --init_checkpoint: training from random weights");

@@ -312,8 +312,11 @@ class Trainer {
                                                 store_.features(job.number).get()));
       }
     }
-    return evaluate(model_, setup_.description, *setup_.tokenizer, dev_sets_,
-                    options_.eval_batch_size, world_);
+    model_.pack_weights();  // as they are now: the scores are those that `pals eval` will find
+    Evaluation evaluation = evaluate(model_, setup_.description, *setup_.tokenizer, dev_sets_,
+                                     options_.eval_batch_size, world_);
+    model_.unpack_weights();
+    return evaluation;
   }
 
   // Of the best model by average, whose answers are kept beside it.

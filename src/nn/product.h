@@ -1,0 +1,44 @@
+// Matrix products on the fastest of LibTorch's engines, and weights laid out for them ahead of
+// time.
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <map>
+#include <mutex>
+#include <utility>
+
+#include "nn/parameter_table.h"
+
+namespace pals {
+
+/// x W^T + bias: x [M, K], W [N, K], bias [N] (may be undefined) of one type -> [M, N].
+at::Tensor times_transposed(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias);
+
+/// x W: x [M, N], W [N, K] of one type -> [M, K].
+at::Tensor times(const at::Tensor& x, const at::Tensor& weight);
+
+/// sum += x W.
+void add_times(at::Tensor& sum, const at::Tensor& x, const at::Tensor& weight);
+
+/// Keeps the dense layers' weights of one model in oneDNN's blocked layout, each from its first use
+/// on: for prediction, where weights no longer change. Twice the weights' memory. May be used by
+/// several threads.
+class PackedWeights {
+ public:
+  /// Whether this processor's products of `type` have such a layout.
+  static bool supported(at::ScalarType type);
+
+  /// x W^T + bias: x [M, K] -> [M, N]. W [N, K] and bias [N], which may be undefined, have x's
+  /// type; `id` is the number of W's first parameter.
+  at::Tensor product(ParameterId id, const at::Tensor& weight, const at::Tensor& x,
+                     const at::Tensor& bias);
+
+ private:
+  const at::Tensor& packed(ParameterId id, const at::Tensor& weight);
+
+  std::mutex mutex_;
+  std::map<std::pair<ParameterId, int64_t>, at::Tensor> packed_;  // by first parameter and outputs
+};
+
+}  // namespace pals
