@@ -30,7 +30,8 @@ void save_model_folder(const std::string& path, const MultiTaskModel& model,
 
 /// Reads a model folder that save_model_folder wrote. Error if a file is missing or does not fit,
 /// and if an adapter belongs to other shared weights.
-LoadedModel load_model_folder(const std::string& path, const Precision& precision);
+LoadedModel load_model_folder(const std::string& path, const Precision& precision,
+                              at::Device device = at::kCPU);
 
 /// What a folder says of its model: config.json and tasks.json. Error as above.
 ModelDescription read_model_description(const std::string& path);

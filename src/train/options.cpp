@@ -13,6 +13,7 @@ constexpr std::array kFree = {"save_checkpoints_steps",
                               "output_dir",
                               "eval_batch_size",
                               "data_dir",
+                              "device",
                               "threads",
                               "json",
                               "no_cuda",
@@ -22,7 +23,7 @@ constexpr std::array kFree = {"save_checkpoints_steps",
                               "save_best_tasks"};
 
 // What each rank of a run may have to itself.
-constexpr std::array kOfEachRank = {"cache_dir", "data_dir", "output_dir", "threads",
+constexpr std::array kOfEachRank = {"cache_dir", "data_dir", "output_dir", "device", "threads",
                                     "json",      "no_cuda",  "local_rank", "nproc"};
 
 template <size_t kCount>
@@ -89,6 +90,7 @@ Json options_to_json(const TrainOptions& o) {
                {"gradient_accumulation_steps", o.gradient_accumulation_steps},
                {"freeze", o.freeze},
                {"seed", o.seed},
+               {"device", o.device},
                {"precision", o.precision},
                {"threads", o.threads},
                {"save_checkpoints_steps", o.save_checkpoints_steps},

@@ -53,6 +53,7 @@ struct TrainOptions {
   int64_t gradient_accumulation_steps = 1;
   bool freeze = false;
   uint64_t seed = 42;
+  std::string device = "auto";
   std::string precision = "auto";
   int threads = 0;
   int64_t save_checkpoints_steps = 1000;
@@ -65,9 +66,9 @@ struct TrainOptions {
   std::string gradient_type = "fp32";  ///< how gradients travel between ranks: fp32 or bf16
   bool shard_optimizer = false;        ///< ZeRO-1
 
-  // Accepted for the reference's sake
-  bool no_cuda = false;
-  int local_rank = -1;
+  // For the reference's sake
+  bool no_cuda = false;  ///< device "cpu"
+  int local_rank = -1;   ///< without effect
 
   bool json = false;  ///< the final scores as JSON on stdout instead of a table
 };
