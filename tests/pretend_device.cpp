@@ -282,6 +282,11 @@ AttentionRows on_host(AttentionRows rows) {
   return rows;
 }
 
+Dropout on_host(Dropout dropout) {
+  if (dropout.device_key != nullptr) dropout.key = *dropout.device_key;
+  return dropout;
+}
+
 template <typename T>
 bool is_half(const T&) {
   return false;

@@ -117,6 +117,8 @@ void add_training_options(CLI::App& app, TrainOptions& o) {
   app.add_option("--precision", o.precision,
                  "fp32, bf16, on a GPU also fp16 and tf32, or auto: what is faster here")
       ->group(group);
+  app.add_flag("--no_graphs", o.no_graphs, "on a GPU: do not record steps to replay them")
+      ->group(group);
   app.add_option("--threads", o.threads, "0: all cores")->group(group);
 }
 

@@ -50,7 +50,10 @@ ReadsTokens MultiTaskModel::reads_tokens() const {
 void MultiTaskModel::set_dropout(double p) {
   bert_.hidden_dropout_prob = p;
   bert_.attention_probs_dropout_prob = p;
+  recorded_.reset();  // its records have the old ones
 }
+
+void MultiTaskModel::set_recording(bool on) { records_ = on; }
 
 std::vector<LossTargets> MultiTaskModel::loss_targets(const PackedBatch& batch,
                                                       Upload& upload) const {
@@ -140,6 +143,11 @@ at::Tensor MultiTaskModel::train(const PackedBatch& batch, const TrainingStep& s
   TORCH_CHECK(int8_ == nullptr, "a model in int8 cannot be trained");
   const c10::InferenceMode inference_mode;  // no autograd: backward is written out
   use_fp32_products_of(precision_);
+  if (!complete) {
+    if (RecordedEncoder::Record* record = find_record(batch)) {
+      return train_recorded(*record, batch, step);
+    }
+  }
   Upload upload(device(), upload_bytes(batch));
   const BatchTensors tensors(batch, upload, reads_tokens());
   const std::vector<LossTargets> targets = loss_targets(batch, upload);
@@ -159,6 +167,34 @@ at::Tensor MultiTaskModel::train(const PackedBatch& batch, const TrainingStep& s
     if (complete) complete(*range++);
   });
   for (; range != ranges.end(); ++range) complete(*range);
+  return loss;
+}
+
+RecordedEncoder::Record* MultiTaskModel::find_record(const PackedBatch& batch) {
+  if (!records_ || device().is_cpu() || batch.segments.size() != 1) return nullptr;
+  const int task = batch.segments.front().task;
+  if (recorded_ == nullptr) {
+    recorded_ =
+        std::make_unique<RecordedEncoder>(encoder_, adapters_, *arena_, dropout_state({}), task);
+  }
+  return recorded_->find(filled_size(batch), head(task).reads_tokens());
+}
+
+at::Tensor MultiTaskModel::train_recorded(RecordedEncoder::Record& record, const PackedBatch& batch,
+                                          const TrainingStep& step) {
+  const int task = batch.segments.front().task;
+  const PackedBatch filled = with_filler(batch, record.size);
+  Upload upload(record.memory);
+  const BatchTensors tensors(filled, upload, reads_tokens());
+  const at::Tensor keys = upload.add(recorded_->keys_of(step.seed, step.step));
+  const std::vector<LossTargets> targets = loss_targets(batch, upload);
+  upload.send();
+  recorded_->forward(record, tensors, keys, task);
+  record.dh.zero_();
+  Tape tape;
+  const Pass pass{*arena_, precision_.type, tensors.rows, dropout_state(step), &tape};
+  at::Tensor loss = train_heads(pass, tensors, targets, batch, step, record.h, record.dh);
+  recorded_->backward(record, task);
   return loss;
 }
 

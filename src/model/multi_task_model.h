@@ -9,6 +9,7 @@
 #include "adapters/registry.h"
 #include "bert/encoder.h"
 #include "heads/head.h"
+#include "model/recorded_encoder.h"
 #include "nn/precision.h"
 #include "tasks/task.h"
 
@@ -58,6 +59,10 @@ class MultiTaskModel {
   at::Tensor train(const PackedBatch& batch, const TrainingStep& step,
                    const RangeComplete& complete = nullptr);
 
+  /// Whether steps on a device other than the CPU are recorded and replayed, as they are at first
+  /// (RecordedEncoder). A model that has recorded must stay where it is.
+  void set_recording(bool on);
+
   /// What train() on one task's batch adds to, in the order in which it is completed: the shared
   /// pooler, the layers from the last to the first, the embeddings, the task's own part.
   std::vector<ArenaRange> gradient_ranges(int task) const;
@@ -85,6 +90,10 @@ class MultiTaskModel {
   at::Tensor train_heads(const Pass& pass, const BatchTensors& tensors,
                          const std::vector<LossTargets>& targets, const PackedBatch& batch,
                          const TrainingStep& step, const at::Tensor& h, at::Tensor dh) const;
+  /// The record that a batch can be trained with; null: it is trained without.
+  RecordedEncoder::Record* find_record(const PackedBatch& batch);
+  at::Tensor train_recorded(RecordedEncoder::Record& record, const PackedBatch& batch,
+                            const TrainingStep& step);
 
   BertConfig bert_;
   AdapterConfig adapter_;
@@ -96,6 +105,8 @@ class MultiTaskModel {
   std::vector<Head> heads_;
   std::unique_ptr<ParameterArena> arena_;
   std::unique_ptr<Int8Weights> int8_;  // null: no int8
+  bool records_ = true;
+  std::unique_ptr<RecordedEncoder> recorded_;  // from the first step on that could be recorded
 };
 
 }  // namespace pals

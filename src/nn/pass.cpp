@@ -66,10 +66,22 @@ Queries find_queries(const PackedBatch& batch, const std::vector<int32_t>& keys,
 
 }  // namespace
 
+std::vector<int64_t> dropout_keys(uint64_t seed, uint64_t step, int layers) {
+  std::vector<int64_t> keys;
+  const auto places = static_cast<uint32_t>(layers) * uint32_t{kDropoutPlaces};
+  for (uint32_t place = 0; place < places; ++place) {
+    keys.push_back(static_cast<int64_t>(dropout_key(seed, step, place)));
+  }
+  return keys;
+}
+
 Dropout Pass::dropout_at(float p, int layer, DropoutSite site) const {
   if (p <= 0.0F) return {};
   const uint32_t place = static_cast<uint32_t>(layer) * uint32_t{kDropoutPlaces} + uint32_t{site};
-  return {p, dropout_key(dropout.seed, dropout.step, place)};
+  const at::Tensor& keys = dropout.device_keys;
+  if (!keys.defined()) return {p, dropout_key(dropout.seed, dropout.step, place)};
+  TORCH_CHECK(place < keys.numel(), "dropout: place ", place, " of ", keys.numel());
+  return {p, 0, reinterpret_cast<const uint64_t*>(keys.const_data_ptr<int64_t>()) + place};
 }
 
 Dropout Pass::hidden_dropout(int layer, DropoutSite site) const {

@@ -46,6 +46,9 @@ class Tape {
 struct DropoutState {
   float hidden = 0.0F, attention = 0.0F;
   uint64_t seed = 0, step = 0;
+  /// [places] int64 on the device, the keys of all places (dropout_keys), for work that is
+  /// recorded; else undefined.
+  at::Tensor device_keys = {};
 };
 
 /// Places of dropout within a layer. An encoder layer's place is layer * kDropoutPlaces + site.
@@ -65,6 +68,9 @@ struct PassRows : AttentionRows {
   at::Tensor host_cu_seqlens, host_cu_queries;  ///< [B+1] int32 on the CPU, as the device's
   at::Tensor query_positions;  ///< [Q] int64: the queries among the tokens, if narrowed
 };
+
+/// The keys of a step at the places of `layers` layers, as device_keys has them.
+std::vector<int64_t> dropout_keys(uint64_t seed, uint64_t step, int layers);
 
 /// A run of consecutive rows: the whole batch, or one task's segment of it. S tokens, Q of them
 /// queries: the tokens whose outputs are wanted (nn/blocks.h, AttentionRows). Modules give [Q, ...]

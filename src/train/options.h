@@ -55,6 +55,7 @@ struct TrainOptions {
   uint64_t seed = 42;
   std::string device = "auto";
   std::string precision = "auto";
+  bool no_graphs = false;  ///< on a GPU: steps are not recorded
   int threads = 0;
   int64_t save_checkpoints_steps = 1000;
   int64_t keep_checkpoints = 2;

@@ -224,6 +224,7 @@ RunSetup set_up_run(const TrainOptions& options, at::Device device) {
   setup.model = std::make_unique<MultiTaskModel>(
       description.bert, description.adapter, head_specs(description.tasks),
       parse_training_precision(options.precision, device), options.freeze, device);
+  setup.model->set_recording(!options.no_graphs);
   const double range = description.bert.initializer_range;
   if (sources.weights.empty()) {
     log_warning("no --init_checkpoint: training from random weights");
