@@ -142,7 +142,7 @@ std::vector<StepTiming> run_steps(const BatchList& list, const Options& options,
   const auto run = [&](size_t contestant, size_t batch) {
     const int64_t step = TrainingSide::kFirstStep + steps.at(contestant)++;
     if (contestant == kEager) return eager.step(batch, step);
-    return (contestant == kOursFp32 ? fp32 : bf16).step(list.batches[batch], step);
+    return (contestant == kOursFp32 ? fp32 : bf16).step(list.batches[batch], step).item<double>();
   };
 
   const auto longest = std::max_element(

@@ -83,10 +83,10 @@ struct SingleSet {
   double train() const {
     if (kind != TaskKind::kSpan) {
       const PackedBatch all = batch();
-      return model->train(all, {.examples = all.num_examples()});
+      return model->train(all, {.examples = all.num_examples()}).item<double>();
     }
-    return model->train(batch(0), {.examples = valid(0)}) +
-           model->train(batch(1), {.examples = valid(1)});
+    return model->train(batch(0), {.examples = valid(0)}).item<double>() +
+           model->train(batch(1), {.examples = valid(1)}).item<double>();
   }
 
   TensorFile weights, reference;

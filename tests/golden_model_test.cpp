@@ -46,7 +46,7 @@ TEST_P(GoldenModel, GradientsMatch) {
   for (int task = 0; task < set.num_tasks(); ++task) {
     const PackedBatch batch = set.batch(task);
     arena.zero_gradients(task);
-    const double loss = set.model->train(batch, {.examples = batch.num_examples()});
+    const double loss = set.model->train(batch, {.examples = batch.num_examples()}).item<double>();
     const double expected_loss = set.expected(task, "loss").item<double>();
     EXPECT_NEAR(loss, expected_loss, 1e-5 * std::abs(expected_loss));
 
@@ -86,7 +86,7 @@ TEST_P(GoldenModel, SixStepsMatch) {
     const int task = step % set.num_tasks();
     const PackedBatch batch = set.batch(task);
     arena.zero_gradients(task);
-    const double loss = set.model->train(batch, {.examples = batch.num_examples()});
+    const double loss = set.model->train(batch, {.examples = batch.num_examples()}).item<double>();
     const double expected =
         tensor_of(set.reference, "step" + std::to_string(step) + ".loss").item<double>();
     EXPECT_NEAR(loss, expected, 2e-4 * std::max(1.0, std::abs(expected))) << "step " << step;

@@ -76,7 +76,8 @@ class Gradient : public ::testing::TestWithParam<Case> {
   }
 
   double loss() {
-    return model_->train(batch_, {.seed = 8, .step = 2, .examples = batch_.num_examples()});
+    return model_->train(batch_, {.seed = 8, .step = 2, .examples = batch_.num_examples()})
+        .item<double>();
   }
 
   // The loss's slope along `direction` [numel] in a parameter's weights, by central differences.

@@ -53,7 +53,8 @@ Trained train(MultiTaskModel& model, const std::vector<PackedBatch>& batches, in
   model.arena().gradients().zero_();
   Trained trained;
   for (const PackedBatch& batch : batches) {
-    trained.loss += model.train(batch, {.seed = 42, .step = step, .examples = examples});
+    trained.loss +=
+        model.train(batch, {.seed = 42, .step = step, .examples = examples}).item<double>();
   }
   trained.gradients = model.arena().gradients().clone();
   return trained;

@@ -24,7 +24,7 @@ at::Tensor LowRank::backward(const Pass& pass, int /*layer*/, const at::Tensor& 
   down_.backward_weight(pass, du, x);
   at::Tensor dx = down_.backward_input(pass, du);
   if (!pass.narrowed()) return dx;
-  at::Tensor dh = at::zeros({pass.num_tokens(), dx.size(1)}, pass.type);
+  at::Tensor dh = pass.zeros({pass.num_tokens(), dx.size(1)});
   pass.add_to_queries(dh, dx);
   return dh;
 }

@@ -17,6 +17,8 @@ class Embeddings {
   at::Tensor forward(const Pass& pass, const BatchTensors& batch) const;  ///< [S, H]
   void backward(const Pass& pass, const BatchTensors& batch, at::Tensor dy) const;
 
+  int64_t hidden_size() const { return hidden_size_; }
+
  private:
   ParameterId word_ = -1, position_ = -1, token_type_ = -1;
   LayerNorm layer_norm_;
@@ -57,6 +59,7 @@ class BertEncoder {
                 const LayerDone& done = nullptr) const;
 
   int num_layers() const { return static_cast<int>(layers_.size()); }
+  int64_t hidden_size() const { return embeddings_.hidden_size(); }
 
  private:
   /// Whether the layer is the last to work, which outputs the queries alone.

@@ -104,7 +104,8 @@ class EncoderTest : public testing::Test {
   Pooler pooler_;
   std::unique_ptr<ParameterArena> arena_;
   PackedBatch batch_ = tiny_batch();
-  BatchTensors tensors_{batch_};
+  Upload upload_{at::kCPU, upload_bytes(batch_)};
+  BatchTensors tensors_{batch_, upload_};
 };
 
 TEST_F(EncoderTest, ObserverSeesEachLayerInOrder) {
@@ -168,9 +169,10 @@ TEST_F(EncoderTest, HooksThatAddNothingChangeNothing) {
 // A narrowed pass gives the same outputs and gradients as a whole one of which only the queries are
 // used.
 TEST_F(EncoderTest, NarrowedPassEqualsTheWholeAtTheQueries) {
-  AttentionRows narrowed = tensors_.rows;
-  narrowed.cu_queries = at::tensor({0, 3, 4}, at::kInt);
+  PassRows narrowed = tensors_.rows;
+  narrowed.cu_queries = narrowed.host_cu_queries = at::tensor({0, 3, 4}, at::kInt);
   const at::Tensor positions = at::tensor({0, 1, 2, 5}, at::kLong);
+  narrowed.query_positions = positions;
   narrowed.query_keys = narrowed.token_keys.index_select(0, positions);
   RecordingHooks attending;
   attending.after_all = false;

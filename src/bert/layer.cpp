@@ -149,7 +149,7 @@ at::Tensor BertLayer::backward(const Pass& pass, int layer, at::Tensor dy,
   intermediate_.backward_input_add(pass, du, da);
   if (to_all) {
     at::Tensor& d_attended = through_term.attention_output;  // [S, H]
-    if (!d_attended.defined()) d_attended = at::zeros({pass.num_tokens(), da.size(1)}, pass.type);
+    if (!d_attended.defined()) d_attended = pass.zeros({pass.num_tokens(), da.size(1)});
     pass.add_to_queries(d_attended, da);
     da = d_attended;
   } else {

@@ -13,6 +13,7 @@
 #include "model/model_folder.h"
 #include "model/sources.h"
 #include "nn/blocks.h"
+#include "nn/device.h"
 #include "train/setup.h"
 
 namespace pals {
@@ -23,6 +24,7 @@ constexpr int64_t kQuickBatches = 3;
 
 struct BenchFlags {
   std::string model, adapter, tasks, task_file, data_dir, vocab_file, precision = "fp32,bf16";
+  std::string device = "auto";
   int64_t adapter_size = 0;
   int max_seq_length = 0, row_length = 0;
   BenchOptions run;
@@ -129,13 +131,21 @@ void use_one_type(std::vector<TaskRows>& rows) {
   }
 }
 
-std::vector<at::ScalarType> choose_precisions(const std::string& names) {
-  std::vector<at::ScalarType> types;
+std::vector<Precision> choose_precisions(const std::string& names, at::Device device) {
+  std::vector<Precision> chosen;
   for (const std::string_view name : split(names, ',')) {
-    const at::ScalarType type = parse_training_precision(std::string(trim(name)));
-    if (std::ranges::find(types, type) == types.end()) types.push_back(type);
+    const Precision precision = parse_training_precision(std::string(trim(name)), device);
+    if (std::ranges::find(chosen, precision) == chosen.end()) chosen.push_back(precision);
   }
-  return types;
+  return chosen;
+}
+
+at::Device choose_device(const BenchFlags& flags) {
+  const at::Device device = pals::choose_device(flags.device);
+  if (flags.profile && !device.is_cpu()) {
+    fail_usage("--profile times blocks of work as the host waits for them: it needs --device cpu");
+  }
+  return device;
 }
 
 double tokens_per_row(const std::vector<BenchResult>& results, int64_t batch_size) {
@@ -145,12 +155,14 @@ double tokens_per_row(const std::vector<BenchResult>& results, int64_t batch_siz
 
 int run_bench_command(const BenchFlags& flags) {
   if (flags.threads > 0) at::set_num_threads(flags.threads);
+  const at::Device device = choose_device(flags);
   const Chosen chosen = choose_model(flags);
   BenchWork work;
+  work.model.device = device;
   work.model.bert = chosen.bert;
   work.model.adapter = choose_adapter(flags, chosen);
   BenchOptions options = flags.run;
-  options.precisions = choose_precisions(flags.precision);
+  options.precisions = choose_precisions(flags.precision, device);
   work.rows = choose_rows(flags, chosen);
   if (chosen.bert.type_vocab_size < 2) use_one_type(work.rows);
   work.model.heads = heads_of(work.rows);
@@ -164,8 +176,9 @@ int run_bench_command(const BenchFlags& flags) {
     std::cout << chosen.name << ", adapter " << adapter.kind;
     if (adapter.size > 0) std::cout << "(" << adapter.size << ")";
     std::cout << ", " << work.rows.size() << (work.rows.size() == 1 ? " task" : " tasks") << "\n"
-              << cpu_name() << ", " << matrix_isa() << " (kernels: " << cpu_isa() << "), "
-              << at::get_num_threads() << (at::get_num_threads() == 1 ? " thread\n" : " threads\n")
+              << (device.is_cpu() ? "" : device_name(device) + "\n") << cpu_name() << ", "
+              << matrix_isa() << " (kernels: " << cpu_isa() << "), " << at::get_num_threads()
+              << (at::get_num_threads() == 1 ? " thread\n" : " threads\n")
               << (real ? "real" : "generated") << " rows of " << format_double(row_tokens, 1)
               << " tokens, " << options.batch_size << " a batch, " << options.batches
               << " batches, " << options.rounds << (options.rounds == 1 ? " round" : " rounds")
@@ -177,6 +190,7 @@ int run_bench_command(const BenchFlags& flags) {
                             {"adapter", adapter.kind},
                             {"adapter_size", adapter.size},
                             {"tasks", work.rows.size()},
+                            {"device", device_name(device)},
                             {"cpu", cpu_name()},
                             {"isa", matrix_isa()},
                             {"kernels", cpu_isa()},
@@ -220,7 +234,9 @@ Command add_bench_command(CLI::App& program) {
       ->check(CLI::Range(1, 10000));
   app->add_option("--rounds", flags->run.rounds, "times that all is done; --quick: 1")
       ->check(CLI::Range(1, 1000));
-  app->add_option("--precision", flags->precision, "fp32, bf16 or auto, several with commas");
+  app->add_option("--precision", flags->precision,
+                  "fp32, bf16, on a GPU fp16 or tf32, or auto; several with commas");
+  app->add_option("--device", flags->device, "cpu, cuda, cuda:N, or auto: a GPU if there is one");
   app->add_option("--threads", flags->threads, "0: all cores")->check(CLI::Range(0, 1024));
   app->add_flag("--profile", flags->profile, "also where the time goes, block by block");
   app->add_flag("--quick", flags->quick, "3 batches, 1 round: about a minute for BERT-base");

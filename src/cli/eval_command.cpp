@@ -7,6 +7,7 @@
 #include "data/feature_cache.h"
 #include "dist/world.h"
 #include "model/model_folder.h"
+#include "nn/device.h"
 #include "tasks/task_file.h"
 #include "train/data_parallel.h"
 #include "train/evaluator.h"
@@ -17,6 +18,7 @@ namespace {
 
 struct EvalOptions {
   std::string model, data_dir, task_file, output_dir, cache_dir = "auto", precision = "auto";
+  std::string device = "auto";
   int64_t eval_batch_size = 32;
   int threads = 0;
   bool json = false;
@@ -38,10 +40,12 @@ void replace_files(std::vector<Task>& tasks, const std::string& task_file) {
   }
 }
 
-void run_eval(const EvalOptions& options, const World& world) {
+void run_eval(const EvalOptions& options, at::Device device, const World& world) {
   if (options.model.empty()) fail_usage("--model is missing");
   set_threads(options.threads, world);
-  LoadedModel loaded = load_model_folder(options.model, parse_precision(options.precision));
+  report_device(device);
+  LoadedModel loaded =
+      load_model_folder(options.model, parse_precision(options.precision, device), device);
   std::vector<Task>& tasks = loaded.description.tasks;
   replace_files(tasks, options.task_file);
   const std::string cache =
@@ -81,13 +85,17 @@ Command add_eval_command(CLI::App& program) {
                   "where the answers of span tasks are written: predictions.json and others");
   app->add_option("--eval_batch_size", options->eval_batch_size, "rows of a batch")
       ->check(CLI::Range(1, 1 << 20));
-  app->add_option("--precision", options->precision, "fp32, bf16, int8 or auto");
+  app->add_option("--precision", options->precision,
+                  "fp32, bf16, int8, on a GPU fp16 or tf32, or auto");
+  app->add_option("--device", options->device, "cpu, cuda, cuda:N, or auto: a GPU if there is one");
   app->add_option("--threads", options->threads, "0: all cores")->check(CLI::Range(0, 1024));
   app->add_flag("--json", options->json, "print JSON");
   app->footer("Example:\n  pals eval --model runs/three/best --data_dir glue");
   return {app, [options] {
-            const World world(read_launch());
-            run_as_rank(world, [&] { run_eval(*options, world); });
+            const Launch launch = read_launch();
+            const at::Device device = choose_device(options->device, local_rank(launch));
+            const World world(launch, device);
+            run_as_rank(world, [&] { run_eval(*options, device, world); });
             return 0;
           }};
 }

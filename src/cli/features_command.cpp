@@ -6,6 +6,7 @@
 #include "cli/commands.h"
 #include "cli/input_flags.h"
 #include "data/loader.h"
+#include "nn/device.h"
 #include "predict/feature_model.h"
 #include "predict/output.h"
 #include "predict/pooling.h"
@@ -24,7 +25,7 @@ constexpr int64_t kTokenWindowBatches = 4, kVectorWindowBatches = 64;
 struct FeaturesOptions {
   FeatureModelOptions source;
   InputFlags input;
-  std::string output, format, pooling, layers, precision = "fp32";
+  std::string output, format, pooling, layers, precision = "fp32", device = "auto";
   int max_seq_length = 128;
   int64_t batch_size = 32;
   int threads = 0;
@@ -159,9 +160,11 @@ Command add_features_command(CLI::App& program) {
       ->check(CLI::Range(kMinSeqLength, 1 << 20));
   app->add_option("--batch_size", options->batch_size, "rows of a batch")
       ->check(CLI::Range(1, 1 << 16));
-  app->add_option("--precision", options->precision, "fp32, bf16, int8 or auto");
+  app->add_option("--precision", options->precision,
+                  "fp32, bf16, int8, on a GPU fp16 or tf32, or auto");
+  app->add_option("--device", options->device, "cpu, cuda, cuda:N, or auto: a GPU if there is one");
   app->add_option("--threads", options->threads, "0: all cores")->check(CLI::Range(0, 1024));
-  // Accepted as the reference has them; there is one process, on the CPU.
+  // As the reference has them; there is one process.
   app->add_flag("--no_cuda", options->no_cuda)->group("");
   app->add_option("--local_rank", options->local_rank)->group("");
   app->footer(
@@ -177,7 +180,10 @@ Command add_features_command(CLI::App& program) {
             if (app->count("--do_lower_case") > 0) {
               options->source.do_lower_case = options->do_lower_case;
             }
-            options->source.precision = parse_precision(options->precision);
+            const at::Device device = choose_device(options->no_cuda ? "cpu" : options->device);
+            report_device(device);
+            options->source.device = device;
+            options->source.precision = parse_precision(options->precision, device);
             return run_features(*options);
           }};
 }

@@ -9,6 +9,7 @@
 #include "cli/commands.h"
 #include "dist/mpi_backend.h"
 #include "nn/blocks.h"
+#include "nn/device.h"
 #include "nn/precision.h"
 
 namespace pals {
@@ -26,14 +27,21 @@ OrderedJson collect() {
   add("avx512_bf16", cpu.avx512_bf16);
   add("amx_bf16", cpu.amx_bf16);
   add("amx_int8", cpu.amx_int8);
+  OrderedJson devices = OrderedJson::array({"cpu"});
+  const at::Device best = choose_device("auto");
+  if (const Accelerator* accelerator = accelerator_of(best)) {
+    for (int i = 0; i < accelerator->device_count(); ++i) {
+      devices.push_back(device_name({best.type(), static_cast<c10::DeviceIndex>(i)}));
+    }
+  }
   return {{"version", version()},
           {"libtorch", TORCH_VERSION},
-          {"devices", {"cpu"}},
+          {"devices", devices},
           {"instruction_sets", isa},
           {"kernels", cpu_isa()},
           {"threads", at::get_num_threads()},
           {"mpi", mpi_library().empty() ? "none" : mpi_library()},
-          {"precision", precision_name(parse_precision("auto"))}};
+          {"precision", precision_name(parse_precision("auto", best))}};
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "cli/commands.h"
 #include "cli/input_flags.h"
 #include "model/model_folder.h"
+#include "nn/device.h"
 #include "predict/output.h"
 #include "predict/predictor.h"
 #include "predict/windows.h"
@@ -19,7 +20,7 @@ namespace {
 constexpr int64_t kWindowBatches = 64;  // batches of rows that are sorted by length together
 
 struct PredictOptions {
-  std::string model, tasks, output, format = "tsv", precision = "auto";
+  std::string model, tasks, output, format = "tsv", precision = "auto", device = "auto";
   InputFlags input;
   int64_t batch_size = 32;
   int threads = 0;
@@ -89,7 +90,10 @@ int run_predict(const PredictOptions& options) {
   if (options.model.empty()) fail_usage("--model is missing");
   const bool json = wants_json(options);
   if (options.threads > 0) at::set_num_threads(options.threads);
-  const LoadedModel loaded = load_model_folder(options.model, parse_precision(options.precision));
+  const at::Device device = choose_device(options.device);
+  report_device(device);
+  const LoadedModel loaded =
+      load_model_folder(options.model, parse_precision(options.precision, device), device);
   const std::vector<Task>& all = loaded.description.tasks;
   const std::vector<int> tasks = find_tasks(all, options.tasks, "--task");
   std::vector<const Task*> asked;
@@ -130,7 +134,9 @@ Command add_predict_command(CLI::App& program) {
   app->add_flag("--json", options->json, "as --format jsonl: an object a line, all probabilities");
   app->add_option("--batch_size", options->batch_size, "rows of a batch")
       ->check(CLI::Range(1, 1 << 16));
-  app->add_option("--precision", options->precision, "fp32, bf16, int8 or auto");
+  app->add_option("--precision", options->precision,
+                  "fp32, bf16, int8, on a GPU fp16 or tf32, or auto");
+  app->add_option("--device", options->device, "cpu, cuda, cuda:N, or auto: a GPU if there is one");
   app->add_option("--threads", options->threads, "0: all cores")->check(CLI::Range(0, 1024));
   app->footer(
       "A line is a text, or a pair with a tab between; a question and its context for a span task; "

@@ -9,6 +9,7 @@
 #include "base/table.h"
 #include "base/text_util.h"
 #include "cli/commands.h"
+#include "nn/device.h"
 #include "predict/submission.h"
 #include "train/setup.h"
 
@@ -17,6 +18,7 @@ namespace {
 
 struct SubmitOptions {
   std::string model, data_dir, output = "submission.zip", precision = "auto";
+  std::string device = "auto";
   int64_t batch_size = 32;
   int threads = 0;
   bool fill_missing = false, json = false;
@@ -52,7 +54,10 @@ int run_submit(const SubmitOptions& options) {
   if (options.model.empty()) fail_usage("--model is missing");
   if (options.data_dir.empty()) fail_usage("--data_dir is missing: the folder of GLUE's tasks");
   if (options.threads > 0) at::set_num_threads(options.threads);
-  const LoadedModel loaded = load_model_folder(options.model, parse_precision(options.precision));
+  const at::Device device = choose_device(options.device);
+  report_device(device);
+  const LoadedModel loaded =
+      load_model_folder(options.model, parse_precision(options.precision, device), device);
   const std::vector<SubmissionEntry> entries =
       make_submission(loaded, options.data_dir, options.batch_size, options.fill_missing);
   if (std::ranges::none_of(entries, &SubmissionEntry::predicted)) {
@@ -80,7 +85,9 @@ Command add_submit_command(CLI::App& program) {
                 "majority classes where the model has no task or the data no test set");
   app->add_option("--batch_size", options->batch_size, "rows of a batch")
       ->check(CLI::Range(1, 1 << 16));
-  app->add_option("--precision", options->precision, "fp32, bf16, int8 or auto");
+  app->add_option("--precision", options->precision,
+                  "fp32, bf16, int8, on a GPU fp16 or tf32, or auto");
+  app->add_option("--device", options->device, "cpu, cuda, cuda:N, or auto: a GPU if there is one");
   app->add_option("--threads", options->threads, "0: all cores")->check(CLI::Range(0, 1024));
   app->add_flag("--json", options->json, "print JSON");
   app->footer("Example:\n  pals submit --model runs/glue/best --data_dir glue --output glue.zip");

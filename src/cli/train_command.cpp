@@ -115,7 +115,12 @@ void add_training_options(CLI::App& app, TrainOptions& o) {
                "keep only layers' inputs for backward: less memory, a third more work")
       ->group(group);
   app.add_option("--seed", o.seed, "of initialisation, order and dropout")->group(group);
-  app.add_option("--precision", o.precision, "fp32, bf16, or auto: what is faster here")
+  app.add_option("--device", o.device, "cpu, cuda, cuda:N, or auto: a GPU if there is one")
+      ->group(group);
+  app.add_option("--precision", o.precision,
+                 "fp32, bf16, on a GPU also fp16 and tf32, or auto: what is faster here")
+      ->group(group);
+  app.add_flag("--no_graphs", o.no_graphs, "on a GPU: do not record steps to replay them")
       ->group(group);
   app.add_option("--threads", o.threads, "0: all cores")->group(group);
 }
@@ -140,8 +145,7 @@ void add_run_options(CLI::App& app, TrainOptions& o) {
   app.add_flag("--shard_optimizer", o.shard_optimizer,
                "each process keeps its part of the optimizer's state (ZeRO-1)")
       ->group(group);
-  app.add_flag("--no_cuda", o.no_cuda, "for the reference's sake: training runs on the CPU")
-      ->group("");
+  app.add_flag("--no_cuda", o.no_cuda, "the reference's name of --device cpu")->group("");
   app.add_option("--local_rank", o.local_rank, "for the reference's sake")->group("");
 }
 

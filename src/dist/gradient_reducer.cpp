@@ -46,7 +46,7 @@ GradientReducer::GradientReducer(const World& world, ParameterArena& arena, Redu
 void GradientReducer::begin(const std::vector<int64_t>& rows) {
   // Where most rows have gradients, gathering them gains nothing.
   const bool few = 2 * static_cast<int64_t>(rows.size()) * columns_ < table_.end - table_.begin;
-  rows_ = few ? at::tensor(rows, at::kLong) : at::Tensor();
+  rows_ = few ? at::tensor(rows, at::kLong).to(arena_.device()) : at::Tensor();
 }
 
 void GradientReducer::add(ArenaRange range) {

@@ -61,7 +61,7 @@ World::World(const Launch& launch, at::Device device)
     return;
   }
   if (launch.launcher == "torchrun") {
-    fail_usage("torchrun starts a rank for each GPU, and training runs on CPUs here: start with ",
+    fail_usage("torchrun starts a rank for each GPU, and this is to run on CPUs: start with ",
                "mpirun -np ", launch.size, " or srun, or give --nproc ", launch.size,
                " without torchrun");
   }
@@ -105,7 +105,10 @@ void World::finish(const PendingWork& work, Traffic& traffic) const {
 }
 
 void World::sum(const at::Tensor& tensor) const {
-  if (!alone()) start_sum(tensor)->wait();
+  if (alone()) return;
+  const at::Tensor there = tensor.to(device_);
+  start_sum(there)->wait();
+  if (!there.is_same(tensor)) tensor.copy_(there);
 }
 
 void World::broadcast(const at::Tensor& tensor) const {

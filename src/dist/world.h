@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "dist/launch.h"
+#include "nn/device.h"
 
 namespace c10d {
 class Backend;
@@ -30,8 +31,11 @@ struct Traffic {
   double hidden() const { return seconds > 0.0 ? 1.0 - std::min(1.0, waited / seconds) : 0.0; }
 };
 
+/// This rank among those of its machine.
+inline LocalRank local_rank(const Launch& launch) { return {launch.local_rank, launch.local_size}; }
+
 /// What ranks do together. Every rank calls the same in the same order. Tensors are contiguous and
-/// on the world's device.
+/// on the world's device (of sum(), on any).
 class World {
  public:
   World();  ///< alone

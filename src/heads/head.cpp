@@ -36,19 +36,19 @@ at::Tensor Head::backward(const Pass& pass, const at::Tensor& d_logits,
   return dx.to(pass.type);
 }
 
-Loss Head::loss(const at::Tensor& logits, const PackedBatch& batch, const Segment& segment,
-                double scale) const {
+LossTargets Head::loss_targets(const PackedBatch& batch, const Segment& segment,
+                               Upload& upload) const {
   switch (kind_) {
     case TaskKind::kRegression:
-      return value_loss(logits, batch, segment, scale);
+      return value_targets(batch, segment, upload);
     case TaskKind::kSpan:
-      return span_loss(logits, batch, segment, scale);
+      return span_targets(batch, segment, upload);
     case TaskKind::kMultipleChoice:
-      return choice_loss(logits, batch, segment, scale);
+      return choice_targets(batch, segment, upload);
     case TaskKind::kClassification:
       break;
   }
-  return class_loss(logits, batch, segment, scale);
+  return class_targets(batch, segment, num_outputs(), upload);
 }
 
 }  // namespace pals

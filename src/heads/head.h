@@ -37,9 +37,8 @@ class Head {
   at::Tensor backward(const Pass& pass, const at::Tensor& d_logits,
                       const at::Tensor& first_keys) const;
 
-  /// The losses of a segment's examples.
-  Loss loss(const at::Tensor& logits, const PackedBatch& batch, const Segment& segment,
-            double scale) const;
+  /// What compute_loss needs for the losses of a segment's examples.
+  LossTargets loss_targets(const PackedBatch& batch, const Segment& segment, Upload& upload) const;
 
  private:
   Dropout dropout(const Pass& pass) const;

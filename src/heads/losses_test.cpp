@@ -9,6 +9,22 @@ namespace {
 
 using LossFunction = Loss (*)(const at::Tensor&, const PackedBatch&, const Segment&, double);
 
+Loss class_loss(const at::Tensor& logits, const PackedBatch& batch, const Segment& segment,
+                double scale) {
+  Upload upload(at::kCPU, 0);
+  return compute_loss(logits, class_targets(batch, segment, logits.size(1), upload), scale);
+}
+
+template <LossTargets (*kTargets)(const PackedBatch&, const Segment&, Upload&)>
+Loss loss_of(const at::Tensor& logits, const PackedBatch& batch, const Segment& segment,
+             double scale) {
+  Upload upload(at::kCPU, 0);
+  return compute_loss(logits, kTargets(batch, segment, upload), scale);
+}
+
+constexpr LossFunction value_loss = loss_of<value_targets>, choice_loss = loss_of<choice_targets>,
+                       span_loss = loss_of<span_targets>;
+
 at::Tensor matrix(int64_t rows, int64_t columns) {
   return at::sin(at::arange(rows * columns, at::kFloat) * 0.7).mul_(2.0).view({rows, columns});
 }
@@ -32,9 +48,7 @@ PackedBatch batch_of(const std::vector<std::vector<int64_t>>& examples,
 void expect_gradient(LossFunction loss, const at::Tensor& logits, const PackedBatch& batch) {
   const Segment& segment = batch.segments.back();
   const auto sum = [&](const at::Tensor& x) {
-    double total = 0.0;
-    for (const double example : loss(x, batch, segment, 1.0).examples) total += example;
-    return total;
+    return loss(x, batch, segment, 1.0).examples.sum().item<double>();
   };
   for (const double scale : {1.0, 0.125}) {
     const at::Tensor gradient = loss(logits, batch, segment, scale).d_logits;
@@ -55,10 +69,10 @@ TEST(ClassLoss, IsMinusLogSoftmax) {
   const PackedBatch batch = batch_of({{2}, {5}}, {{.label = 2}, {.label = 0}});
   const at::Tensor logits = at::tensor({1.0F, 2.0F, 4.0F, 0.0F, 0.0F, 0.0F}).view({2, 3});
   const Loss loss = class_loss(logits, batch, batch.segments.back(), 1.0);
-  ASSERT_EQ(loss.examples.size(), 2U);
-  EXPECT_NEAR(loss.examples[0], std::log(std::exp(1.0) + std::exp(2.0) + std::exp(4.0)) - 4.0,
-              1e-6);
-  EXPECT_NEAR(loss.examples[1], std::log(3.0), 1e-6);
+  ASSERT_EQ(loss.examples.numel(), 2);
+  EXPECT_NEAR(loss.examples[0].item<double>(),
+              std::log(std::exp(1.0) + std::exp(2.0) + std::exp(4.0)) - 4.0, 1e-6);
+  EXPECT_NEAR(loss.examples[1].item<double>(), std::log(3.0), 1e-6);
   expect_gradient(class_loss, matrix(2, 3), batch);
 }
 
@@ -66,7 +80,7 @@ TEST(ClassLoss, LargeLogitsStayFinite) {
   const PackedBatch batch = batch_of({{1}}, {{.label = 1}});
   const Loss loss =
       class_loss(at::tensor({1e4F, -1e4F}).view({1, 2}), batch, batch.segments.back(), 1.0);
-  EXPECT_NEAR(loss.examples[0], 2e4, 1.0);
+  EXPECT_NEAR(loss.examples[0].item<double>(), 2e4, 1.0);
   EXPECT_TRUE(at::isfinite(loss.d_logits).all().item<bool>());
 }
 
@@ -81,8 +95,9 @@ TEST(ValueLoss, IsTheSquaredError) {
   const PackedBatch batch = batch_of({{1}, {2}, {1}}, {{.value = 0.2F}, {.value = 1.0F}, {}});
   const at::Tensor logits = matrix(3, 1);
   const Loss loss = value_loss(logits, batch, batch.segments.back(), 1.0);
-  ASSERT_EQ(loss.examples.size(), 3U);
-  EXPECT_NEAR(loss.examples[1], std::pow(logits[1][0].item<double>() - 1.0, 2.0), 1e-6);
+  ASSERT_EQ(loss.examples.numel(), 3);
+  EXPECT_NEAR(loss.examples[1].item<double>(), std::pow(logits[1][0].item<double>() - 1.0, 2.0),
+              1e-6);
   expect_gradient(value_loss, logits, batch);
 }
 
@@ -90,9 +105,9 @@ TEST(ChoiceLoss, IsASoftmaxOverAQuestionsChoices) {
   const PackedBatch batch = batch_of({{1, 2}, {3, 1, 1}}, {{.label = 0}, {.label = 2}});
   const at::Tensor logits = at::tensor({0.0F, 1.0F, 5.0F, 5.0F, 5.0F}).view({5, 1});
   const Loss loss = choice_loss(logits, batch, batch.segments.back(), 1.0);
-  ASSERT_EQ(loss.examples.size(), 2U);
-  EXPECT_NEAR(loss.examples[0], std::log(1.0 + std::exp(1.0)), 1e-6);
-  EXPECT_NEAR(loss.examples[1], std::log(3.0), 1e-6);
+  ASSERT_EQ(loss.examples.numel(), 2);
+  EXPECT_NEAR(loss.examples[0].item<double>(), std::log(1.0 + std::exp(1.0)), 1e-6);
+  EXPECT_NEAR(loss.examples[1].item<double>(), std::log(3.0), 1e-6);
   expect_gradient(choice_loss, matrix(5, 1), batch);
   const PackedBatch wrong = batch_of({{1, 2}}, {{.label = 2}});
   EXPECT_THROW(choice_loss(matrix(2, 1), wrong, wrong.segments.back(), 1.0), c10::Error);
@@ -103,9 +118,11 @@ TEST(SpanLoss, IsTheMeanOfTwoSoftmaxesOverARowsTokens) {
   const at::Tensor logits =
       at::tensor({0.0F, 0.0F, 1.0F, 0.0F, 7.0F, 0.0F, 7.0F, 0.0F, 7.0F, 2.0F}).view({5, 2});
   const Loss loss = span_loss(logits, batch, batch.segments.back(), 1.0);
-  ASSERT_EQ(loss.examples.size(), 2U);
-  EXPECT_NEAR(loss.examples[0], 0.5 * (std::log(1.0 + std::exp(1.0)) + std::log(2.0)), 1e-6);
-  EXPECT_NEAR(loss.examples[1], 0.5 * (std::log(3.0) + std::log(2.0 + std::exp(2.0)) - 2.0), 1e-6);
+  ASSERT_EQ(loss.examples.numel(), 2);
+  EXPECT_NEAR(loss.examples[0].item<double>(),
+              0.5 * (std::log(1.0 + std::exp(1.0)) + std::log(2.0)), 1e-6);
+  EXPECT_NEAR(loss.examples[1].item<double>(),
+              0.5 * (std::log(3.0) + std::log(2.0 + std::exp(2.0)) - 2.0), 1e-6);
   expect_gradient(span_loss, matrix(5, 2), batch);
 }
 
@@ -113,8 +130,8 @@ TEST(SpanLoss, TargetsOutsideOfTheRowAddNothing) {
   const PackedBatch batch = batch_of({{2}, {2}}, {{.start = 2, .end = 1}, {}});
   const at::Tensor logits = matrix(4, 2);
   const Loss loss = span_loss(logits, batch, batch.segments.back(), 1.0);
-  EXPECT_GT(loss.examples[0], 0.0);
-  EXPECT_EQ(loss.examples[1], 0.0);
+  EXPECT_GT(loss.examples[0].item<double>(), 0.0);
+  EXPECT_EQ(loss.examples[1].item<double>(), 0.0);
   EXPECT_EQ(loss.d_logits.select(1, 0).abs().max().item<double>(), 0.0);
   EXPECT_GT(loss.d_logits.select(1, 1).abs().max().item<double>(), 0.0);
   expect_gradient(span_loss, logits, batch);

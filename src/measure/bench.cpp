@@ -12,6 +12,7 @@
 #include "base/progress.h"
 #include "base/signal.h"
 #include "measure/products.h"
+#include "nn/device.h"
 #include "train/setup.h"
 
 namespace pals {
@@ -32,7 +33,8 @@ struct Turn {
   BenchResult result;
   std::vector<BatchPlan> plans;
   std::function<void(const PackedBatch&)> run;
-  bool replays = false;                 ///< whether at::mm follows on the same shapes
+  bool replays = false;  ///< whether at::mm follows on the same shapes
+  at::Device device = at::kCPU;
   std::vector<double> product_seconds;  ///< of each round
 };
 
@@ -47,6 +49,7 @@ void take_turn(const std::vector<TaskRows>& rows, size_t batch, Turn& turn) {
     packed = pack(rows, turn.plans[batch]);
   }
   turn.run(*packed);
+  synchronize(turn.device);
   const auto end = std::chrono::steady_clock::now();
   ProfileTimes profile = stop_profile();
   result.seconds.back() += std::chrono::duration<double>(end - start).count();
@@ -57,7 +60,7 @@ void take_turn(const std::vector<TaskRows>& rows, size_t batch, Turn& turn) {
     result.tokens += packed->num_tokens();
   }
   if (turn.replays) {
-    ProductReplay replay(profile.products);
+    ProductReplay replay(profile.products, turn.device);
     if (first_round) {
       result.product_flops += replay.flops();
       replay.run();  // LibTorch prepares products of new shapes
@@ -116,25 +119,26 @@ PackedBatch longest_batch(const std::vector<TaskRows>& rows, const std::vector<B
   return longest;
 }
 
-BenchResult result_of(std::string work, at::ScalarType type, std::string against = {}) {
+BenchResult result_of(std::string work, const Precision& precision, std::string against = {}) {
   BenchResult result;
   result.work = std::move(work);
-  result.precision = precision_name(type);
+  result.precision = precision_name(precision);
   result.against = std::move(against);
   return result;
 }
 
-std::vector<BenchResult> measure_training(const BenchWork& work, at::ScalarType type,
+std::vector<BenchResult> measure_training(const BenchWork& work, const Precision& precision,
                                           const std::vector<BatchPlan>& plans, int rounds) {
   const PackedBatch longest = longest_batch(work.rows, plans);
   std::vector<Turn> turns;
   for (const bool freeze : {false, true}) {
-    Turn turn{
-        .result = freeze ? result_of("train --freeze", type, kTrain) : result_of(kTrain, type),
-        .plans = plans,
-        .replays = true};
+    Turn turn{.result = freeze ? result_of("train --freeze", precision, kTrain)
+                               : result_of(kTrain, precision),
+              .plans = plans,
+              .replays = true,
+              .device = work.model.device};
     const MemoryProbe memory;
-    const auto side = std::make_shared<TrainingSide>(work.model, type, freeze);
+    const auto side = std::make_shared<TrainingSide>(work.model, precision, freeze);
     int64_t step = TrainingSide::kFirstStep;
     side->step(longest, step++);
     turn.result.peak_bytes = memory.peak_bytes();
@@ -144,7 +148,7 @@ std::vector<BenchResult> measure_training(const BenchWork& work, at::ScalarType 
   return run_turns(work.rows, std::move(turns), rounds);
 }
 
-std::vector<BenchResult> measure_prediction(const BenchWork& work, at::ScalarType type,
+std::vector<BenchResult> measure_prediction(const BenchWork& work, const Precision& precision,
                                             const std::vector<BatchPlan>& plans,
                                             const BenchOptions& options) {
   const auto num_tasks = static_cast<int>(work.rows.size());
@@ -158,29 +162,33 @@ std::vector<BenchResult> measure_prediction(const BenchWork& work, at::ScalarTyp
                      std::move(order),
                      [model](const PackedBatch& batch) { model->forward(batch); },
                      replays,
+                     work.model.device,
                      {}});
   };
 
   const MemoryProbe memory;
   const auto model =
-      std::make_shared<const MultiTaskModel>(make_prediction_model(work.model, type));
+      std::make_shared<const MultiTaskModel>(make_prediction_model(work.model, precision));
   model->forward(longest_batch(work.rows, stream(true, 1)));
   const int64_t peak_bytes = memory.peak_bytes();
-  add(result_of(kPredict, type), stream(false, 1), model);
-  add(result_of(kPredictSorted, type, kPredict), stream(true, 1), model, true);
+  add(result_of(kPredict, precision), stream(false, 1), model);
+  add(result_of(kPredictSorted, precision, kPredict), stream(true, 1), model, true);
   for (Turn& turn : turns) turn.result.peak_bytes = peak_bytes;
   if (num_tasks > 1) {
-    add(result_of(concat("predict, sorted, ", num_tasks, " tasks mixed"), type, kPredictSorted),
+    add(result_of(concat("predict, sorted, ", num_tasks, " tasks mixed"), precision,
+                  kPredictSorted),
         stream(true, num_tasks), model);
   }
   if (work.model.adapter.kind != "none") {
     MeasuredModel plain = work.model;
     plain.adapter = resolve_adapter({}, plain.bert, "bench");
-    const auto without = std::make_shared<const MultiTaskModel>(make_prediction_model(plain, type));
+    const auto without =
+        std::make_shared<const MultiTaskModel>(make_prediction_model(plain, precision));
     without->forward(pack(work.rows, plans.front()));
-    add(result_of(concat(kPredict, ", no adapters"), type, kPredict), stream(false, 1), without);
-    add(result_of(concat(kPredictSorted, ", no adapters"), type, kPredictSorted), stream(true, 1),
+    add(result_of(concat(kPredict, ", no adapters"), precision, kPredict), stream(false, 1),
         without);
+    add(result_of(concat(kPredictSorted, ", no adapters"), precision, kPredictSorted),
+        stream(true, 1), without);
   }
   return run_turns(work.rows, std::move(turns), options.rounds);
 }
@@ -197,9 +205,9 @@ std::vector<BenchResult> run_bench(const BenchWork& work, const BenchOptions& op
   const auto take = [&](std::vector<BenchResult> more) {
     std::ranges::move(more, std::back_inserter(results));
   };
-  for (const at::ScalarType type : options.precisions) {
-    take(measure_training(work, type, plans, options.rounds));
-    take(measure_prediction(work, type, plans, options));
+  for (const Precision& precision : options.precisions) {
+    take(measure_training(work, precision, plans, options.rounds));
+    take(measure_prediction(work, precision, plans, options));
   }
   return results;
 }

@@ -21,7 +21,7 @@ struct BenchOptions {
   int64_t batch_size = 32;
   int64_t batches = 8;  ///< of a round
   int rounds = 3;
-  std::vector<at::ScalarType> precisions = {at::kFloat, at::kBFloat16};
+  std::vector<Precision> precisions = {at::kFloat, at::kBFloat16};
 };
 
 /// One work in one precision: `rounds` times the same batches.

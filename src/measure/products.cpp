@@ -6,29 +6,35 @@
 #include <map>
 #include <tuple>
 
+#include "nn/device.h"
+
 namespace pals {
 namespace {
 
 /// A matrix of each shape, made when it is first asked for. Factors and results are apart.
 class Matrices {
  public:
+  explicit Matrices(at::Device device) : device_(device) {}
+
   at::Tensor get(int64_t rows, int64_t columns, bool bf16, bool result) {
     at::Tensor& matrix = matrices_[{rows, columns, bf16, result}];
     if (!matrix.defined()) {
-      matrix = at::randn({rows, columns}).to(bf16 ? at::kBFloat16 : at::kFloat);
+      matrix = at::randn({rows, columns}).to(device_, bf16 ? at::kBFloat16 : at::kFloat);
     }
     return matrix;
   }
 
  private:
+  at::Device device_;
   std::map<std::tuple<int64_t, int64_t, bool, bool>, at::Tensor> matrices_;
 };
 
 }  // namespace
 
-ProductReplay::ProductReplay(const std::vector<Product>& products) {
+ProductReplay::ProductReplay(const std::vector<Product>& products, at::Device device)
+    : device_(device) {
   const c10::InferenceMode inference_mode;
-  Matrices matrices;
+  Matrices matrices(device);
   for (const Product& product : products) {
     const auto get = [&](int64_t rows, int64_t columns, bool result = false) {
       return matrices.get(rows, columns, product.bf16, result);
@@ -51,8 +57,10 @@ ProductReplay::ProductReplay(const std::vector<Product>& products) {
 
 double ProductReplay::run() {
   const c10::InferenceMode inference_mode;
+  synchronize(device_);
   const auto start = std::chrono::steady_clock::now();
   for (Call& call : calls_) at::mm_out(call.result, call.a, call.b);
+  synchronize(device_);
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 

@@ -13,7 +13,7 @@ namespace pals {
 /// near to the processor as they can.
 class ProductReplay {
  public:
-  explicit ProductReplay(const std::vector<Product>& products);
+  explicit ProductReplay(const std::vector<Product>& products, at::Device device = at::kCPU);
 
   /// All products one after the other by at::mm; returns the seconds.
   double run();
@@ -25,6 +25,7 @@ class ProductReplay {
     at::Tensor a, b, result;
   };
 
+  at::Device device_;
   std::vector<Call> calls_;
   double flops_ = 0.0;
 };

@@ -27,7 +27,7 @@ std::vector<HeadSpec> heads_of(const std::vector<TaskRows>& rows) {
 
 MultiTaskModel make_measured_model(const MeasuredModel& model, const Precision& precision,
                                    bool freeze) {
-  MultiTaskModel made(model.bert, model.adapter, model.heads, precision, freeze);
+  MultiTaskModel made(model.bert, model.adapter, model.heads, precision, freeze, model.device);
   made.arena().initialize(model.bert.initializer_range, kSeed);
   return made;
 }
@@ -38,19 +38,18 @@ MultiTaskModel make_prediction_model(const MeasuredModel& model, const Precision
   return made;
 }
 
-TrainingSide::TrainingSide(const MeasuredModel& model, at::ScalarType type, bool freeze)
-    : model_(make_measured_model(model, type, freeze)) {
+TrainingSide::TrainingSide(const MeasuredModel& model, const Precision& precision, bool freeze)
+    : model_(make_measured_model(model, precision, freeze)) {
   model_.arena().prepare_training();
 }
 
-double TrainingSide::step(const PackedBatch& batch, int64_t step) {
+at::Tensor TrainingSide::step(const PackedBatch& batch, int64_t step) {
   const int task = batch.segments.front().task;
   {
     const BlockTimer timer(Block::kOptimizer);
     model_.arena().zero_gradients(task);
   }
-  const double loss =
-      model_.train(batch, {kSeed, static_cast<uint64_t>(step), batch.num_examples()});
+  at::Tensor loss = model_.train(batch, {kSeed, static_cast<uint64_t>(step), batch.num_examples()});
   optimizer().step(model_.arena(), task, {step, kScheduleSteps});
   return loss;
 }

@@ -11,6 +11,7 @@ struct MeasuredModel {
   BertConfig bert;
   AdapterConfig adapter;  ///< resolved
   std::vector<HeadSpec> heads;
+  at::Device device = at::kCPU;
 };
 
 /// The heads of the rows' tasks.
@@ -26,11 +27,11 @@ MultiTaskModel make_prediction_model(const MeasuredModel& model, const Precision
 /// Our side of a comparison of training steps.
 class TrainingSide {
  public:
-  TrainingSide(const MeasuredModel& model, at::ScalarType type, bool freeze = false);
+  TrainingSide(const MeasuredModel& model, const Precision& precision, bool freeze = false);
 
   /// A whole step on the batch's first task: gradients zeroed, forward, backward, clipping,
-  /// optimizer. Its number in the schedule is `step`. Returns the loss.
-  double step(const PackedBatch& batch, int64_t step);
+  /// optimizer. Its number in the schedule is `step`. Returns the loss, on the device.
+  at::Tensor step(const PackedBatch& batch, int64_t step);
 
   /// The base learning rate of that step.
   static double learning_rate(int64_t step);

@@ -118,8 +118,8 @@ std::string adapter_folder(const std::string& path, const std::string& task) {
 std::string task_prefix(int task) { return concat("tasks.", task, "."); }
 
 ModelTensors tensors_of(const ParameterArena& arena) {
-  ModelTensors tensors{arena.table(), {}};
-  const float* weights = arena.weights().const_data_ptr<float>();
+  ModelTensors tensors{arena.table(), {}, arena.weights().cpu()};
+  const float* weights = tensors.weights.const_data_ptr<float>();
   for (const Parameter& row : arena.table().rows()) {
     tensors.rows.push_back(
         make_tensor_entry(row.name, DType::kF32, row.shape, weights + row.offset));

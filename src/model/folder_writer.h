@@ -38,9 +38,10 @@ struct ModelDescription {
 struct ModelTensors {
   const ParameterTable& table;
   std::vector<TensorEntry> rows;
+  at::Tensor weights = {};  ///< what the rows point into, if it is theirs
 };
 
-/// The weights of an arena, which they point into.
+/// The weights of an arena on the CPU, which they point into; of one on another device a copy.
 ModelTensors tensors_of(const ParameterArena& arena);
 
 /// Identifies the shared weights that an adapter was trained with.

@@ -96,7 +96,8 @@ void check_adapters(const std::string& path, const std::vector<Task>& tasks,
   }
 }
 
-LoadedModel load_model_folder(const std::string& path, const Precision& precision) {
+LoadedModel load_model_folder(const std::string& path, const Precision& precision,
+                              at::Device device) {
   LoadedModel loaded;
   loaded.description = read_model_description(path);
   const ModelDescription& description = loaded.description;
@@ -105,8 +106,9 @@ LoadedModel load_model_folder(const std::string& path, const Precision& precisio
     fail(path, kVocabularyFile, ": ", loaded.tokenizer->vocabulary().size(), " tokens, but ", path,
          kConfigFile, " has a vocab_size of ", description.bert.vocab_size);
   }
-  loaded.model = std::make_unique<MultiTaskModel>(description.bert, description.adapter,
-                                                  head_specs(description.tasks), precision);
+  loaded.model =
+      std::make_unique<MultiTaskModel>(description.bert, description.adapter,
+                                       head_specs(description.tasks), precision, false, device);
 
   const std::string weights_path = path + kWeightsFile;
   load_weights(*loaded.model, read_safetensors(weights_path), LoadScope::kShared, weights_path);

@@ -28,9 +28,10 @@ void save_model_folder(const std::string& path, const MultiTaskModel& model,
                        const ModelDescription& description, const Tokenizer& tokenizer,
                        int only_task = -1, const std::string& share_with = "");
 
-/// Reads a model folder that save_model_folder wrote, for prediction. Error if a file is missing or does not fit,
-/// and if an adapter belongs to other shared weights.
-LoadedModel load_model_folder(const std::string& path, const Precision& precision);
+/// Reads a model folder that save_model_folder wrote, for prediction. Error if a file is missing or
+/// does not fit, and if an adapter belongs to other shared weights.
+LoadedModel load_model_folder(const std::string& path, const Precision& precision,
+                              at::Device device = at::kCPU);
 
 /// What a folder says of its model: config.json and tasks.json. Error as above.
 ModelDescription read_model_description(const std::string& path);

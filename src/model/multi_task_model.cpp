@@ -2,8 +2,6 @@
 
 #include <c10/core/InferenceMode.h>
 
-#include <algorithm>
-
 #include "base/error.h"
 
 namespace pals {
@@ -25,8 +23,8 @@ std::vector<HeadSpec> head_specs(const std::vector<Task>& tasks) {
 
 MultiTaskModel::MultiTaskModel(const BertConfig& bert, const AdapterConfig& adapter,
                                const std::vector<HeadSpec>& heads, const Precision& precision,
-                               bool freeze)
-    : bert_(bert), adapter_(adapter), encoder_(table_, bert) {
+                               bool freeze, at::Device device)
+    : bert_(bert), adapter_(adapter), precision_(precision), encoder_(table_, bert) {
   if (!adapter.task_pooler) poolers_.emplace_back(table_, "", bert.hidden_size, kSharedOwner);
   for (size_t i = 0; i < heads.size(); ++i) {
     const int task = static_cast<int>(i);
@@ -37,7 +35,7 @@ MultiTaskModel::MultiTaskModel(const BertConfig& bert, const AdapterConfig& adap
   }
   if (freeze) table_.freeze_shared();
   table_.lay_out();
-  arena_ = std::make_unique<ParameterArena>(table_, precision.type);
+  arena_ = std::make_unique<ParameterArena>(table_, precision.type, device);
   if (precision.int8) int8_ = std::make_unique<Int8Weights>();
 }
 
@@ -45,62 +43,52 @@ const Pooler& MultiTaskModel::pooler(int task) const {
   return poolers_.size() == 1 ? poolers_.front() : poolers_[static_cast<size_t>(task)];
 }
 
-AttentionRows MultiTaskModel::rows_read(const BatchTensors& tensors,
-                                        const PackedBatch& batch) const {
-  const auto reads_tokens = [&](const Segment& segment) {
-    return head(segment.task).reads_tokens();
-  };
-  AttentionRows rows = tensors.rows;
-  if (std::all_of(batch.segments.begin(), batch.segments.end(), reads_tokens)) return rows;
-  rows.cu_queries = at::zeros({batch.num_rows() + 1}, at::kInt);
-  auto* cu_queries = rows.cu_queries.mutable_data_ptr<int32_t>();
-  std::vector<int32_t> keys;
-  const auto* token_keys = rows.token_keys.const_data_ptr<int32_t>();
-  for (const Segment& segment : batch.segments) {
-    for (int64_t row = segment.first_row; row < segment.last_row; ++row) {
-      const int32_t* cu = &batch.cu_seqlens[static_cast<size_t>(row)];
-      const int32_t count = reads_tokens(segment) ? cu[1] - cu[0] : 1;
-      cu_queries[row + 1] = cu_queries[row] + count;
-      keys.insert(keys.end(), token_keys + cu[0], token_keys + cu[0] + count);
-    }
-  }
-  rows.query_keys = at::tensor(keys, at::kInt);
-  return rows;
-}
-
-at::Tensor MultiTaskModel::first_queries(const Pass& pass) const {
-  const at::Tensor& offsets = pass.narrowed() ? pass.rows.cu_queries : pass.rows.cu_seqlens;
-  return offsets.narrow(0, 0, offsets.numel() - 1).to(at::kLong);
+ReadsTokens MultiTaskModel::reads_tokens() const {
+  return [this](const Segment& segment) { return head(segment.task).reads_tokens(); };
 }
 
 void MultiTaskModel::set_dropout(double p) {
   bert_.hidden_dropout_prob = p;
   bert_.attention_probs_dropout_prob = p;
+  recorded_.reset();  // its records have the old ones
+}
+
+void MultiTaskModel::set_recompute(bool on) {
+  recompute_ = on;
+  recorded_.reset();
+}
+
+void MultiTaskModel::set_recording(bool on) { records_ = on; }
+
+std::vector<LossTargets> MultiTaskModel::loss_targets(const PackedBatch& batch,
+                                                      Upload& upload) const {
+  std::vector<LossTargets> targets;
+  for (const Segment& segment : batch.segments) {
+    targets.push_back(head(segment.task).loss_targets(batch, segment, upload));
+  }
+  return targets;
 }
 
 void MultiTaskModel::pack_weights() {
-  if (PackedWeights::supported(arena_->compute_type())) {
+  if (device().is_cpu() && PackedWeights::supported(precision_.type)) {
     packed_ = std::make_unique<PackedWeights>();
   }
 }
 
 MultiTaskModel::Output MultiTaskModel::forward(const PackedBatch& batch, bool keep_layers) const {
   const c10::InferenceMode inference_mode;  // no autograd: backward is written out
-  const BatchTensors tensors(batch);
-  const Pass pass{*arena_,
-                  arena_->compute_type(),
-                  keep_layers ? tensors.rows : rows_read(tensors, batch),
-                  {},
-                  nullptr,
-                  int8_.get(),
-                  packed_.get()};
+  use_fp32_products_of(precision_);
+  Upload upload(device(), upload_bytes(batch));
+  const BatchTensors tensors(batch, upload, keep_layers ? nullptr : reads_tokens());
+  upload.send();
+  const Pass pass{*arena_, precision_.type, tensors.rows, {}, nullptr, int8_.get(), packed_.get()};
   AdapterHooks hooks(adapters_, batch.segments, encoder_.num_layers());
 
   Output output;
   const at::Tensor h = encoder_.forward(pass, tensors, &hooks, [&](int, const at::Tensor& y) {
     if (keep_layers) output.encoder_layers.push_back(y);
   });
-  const at::Tensor first = h.index_select(0, first_queries(pass));  // [B, H]
+  const at::Tensor first = h.index_select(0, tensors.first_queries);  // [B, H]
   output.pooled = pass.empty(first.sizes());
   for (const Segment& segment : batch.segments) {
     const at::Tensor pooled = pooler(segment.task).forward(pass, rows_of(first, segment));
@@ -115,60 +103,81 @@ MultiTaskModel::Output MultiTaskModel::forward(const PackedBatch& batch, bool ke
 std::vector<double> MultiTaskModel::example_losses(const PackedBatch& batch,
                                                    const Output& output) const {
   const c10::InferenceMode inference_mode;
-  std::vector<double> losses;
-  for (size_t i = 0; i < batch.segments.size(); ++i) {
-    const Segment& segment = batch.segments[i];
-    const Loss loss = head(segment.task).loss(output.logits[i], batch, segment, 1.0);
-    losses.insert(losses.end(), loss.examples.begin(), loss.examples.end());
+  Upload upload(device(), upload_bytes(batch));
+  const std::vector<LossTargets> targets = loss_targets(batch, upload);
+  upload.send();
+  std::vector<at::Tensor> losses;
+  for (size_t i = 0; i < targets.size(); ++i) {
+    losses.push_back(compute_loss(output.logits[i], targets[i], 1.0).examples);
   }
-  return losses;
+  const at::Tensor all = at::cat(losses).cpu();
+  const auto* first = all.const_data_ptr<double>();
+  return {first, first + all.numel()};
 }
 
-double MultiTaskModel::train(const PackedBatch& batch, const TrainingStep& step,
-                             const RangeComplete& complete) {
-  TORCH_CHECK(int8_ == nullptr && packed_ == nullptr, "a model in int8 or with packed weights cannot train");
-  const c10::InferenceMode inference_mode;  // no autograd: backward is written out
-  const BatchTensors tensors(batch);
-  Tape tape;
-  const DropoutState dropout{static_cast<float>(bert_.hidden_dropout_prob),
-                             static_cast<float>(bert_.attention_probs_dropout_prob), step.seed,
-                             step.step};
-  const Pass pass{*arena_,
-                  arena_->compute_type(),
-                  rows_read(tensors, batch),
-                  dropout,
-                  &tape,
-                  nullptr,
-                  nullptr,
-                  recompute_};
-  AdapterHooks hooks(adapters_, batch.segments, encoder_.num_layers());
+DropoutState MultiTaskModel::dropout_state(const TrainingStep& step) const {
+  return {static_cast<float>(bert_.hidden_dropout_prob),
+          static_cast<float>(bert_.attention_probs_dropout_prob), step.seed, step.step};
+}
 
-  const at::Tensor h = encoder_.forward(pass, tensors, &hooks);
-  const at::Tensor positions = first_queries(pass);
-  const at::Tensor first = h.index_select(0, positions);  // [B, H]
-  const at::Tensor keys =                                 // [B]
-      pass.of_queries().rows.token_keys.index_select(0, positions);
+Pass MultiTaskModel::training_pass(const BatchTensors& tensors, const TrainingStep& step,
+                                   Tape& tape) const {
+  Pass pass{*arena_, precision_.type, tensors.rows, dropout_state(step), &tape};
+  pass.recompute = recompute_;
+  return pass;
+}
 
+at::Tensor MultiTaskModel::train_heads(const Pass& pass, const BatchTensors& tensors,
+                                       const std::vector<LossTargets>& targets,
+                                       const PackedBatch& batch, const TrainingStep& step,
+                                       const at::Tensor& h, at::Tensor dh) const {
+  const at::Tensor first = h.index_select(0, tensors.first_queries);  // [B, H]
   const double scale = 1.0 / static_cast<double>(step.examples);
-  double loss_sum = 0.0;
-  at::Tensor dh = at::zeros(h.sizes(), pass.type);
-  for (const Segment& segment : batch.segments) {
+  std::vector<at::Tensor> losses;
+  for (size_t i = 0; i < batch.segments.size(); ++i) {
+    const Segment& segment = batch.segments[i];
     const Head& head = this->head(segment.task);
-    const at::Tensor segment_keys = rows_of(keys, segment);
+    const at::Tensor keys = rows_of(tensors.first_keys, segment);
     const Pooler* segment_pooler = head.reads_tokens() ? nullptr : &pooler(segment.task);
     const at::Tensor x = segment_pooler == nullptr
                              ? pass.queries_of(h, segment)
                              : segment_pooler->forward(pass, rows_of(first, segment));
-    const at::Tensor logits = head.forward(pass, x, segment_keys);
-    const Loss loss = head.loss(logits, batch, segment, scale);
-    for (const double example : loss.examples) loss_sum += example;
-    const at::Tensor dx = head.backward(pass, loss.d_logits, segment_keys);
+    Loss loss = compute_loss(head.forward(pass, x, keys), targets[i], scale);
+    losses.push_back(loss.examples);
+    if (step.gradient_scale.defined()) loss.d_logits.mul_(step.gradient_scale);
+    const at::Tensor dx = head.backward(pass, loss.d_logits, keys);
     if (segment_pooler == nullptr) {
       pass.queries_of(dh, segment).copy_(dx);
     } else {
-      dh.index_copy_(0, rows_of(positions, segment), segment_pooler->backward(pass, dx));
+      dh.index_copy_(0, rows_of(tensors.first_queries, segment),
+                     segment_pooler->backward(pass, dx));
     }
   }
+  return at::cat(losses).sum() * scale;
+}
+
+at::Tensor MultiTaskModel::train(const PackedBatch& batch, const TrainingStep& step,
+                                 const RangeComplete& complete) {
+  TORCH_CHECK(int8_ == nullptr && packed_ == nullptr,
+              "a model in int8 or with packed weights cannot train");
+  const c10::InferenceMode inference_mode;  // no autograd: backward is written out
+  use_fp32_products_of(precision_);
+  if (!complete) {
+    if (RecordedEncoder::Record* record = find_record(batch)) {
+      return train_recorded(*record, batch, step);
+    }
+  }
+  Upload upload(device(), upload_bytes(batch));
+  const BatchTensors tensors(batch, upload, reads_tokens());
+  const std::vector<LossTargets> targets = loss_targets(batch, upload);
+  upload.send();
+  Tape tape;
+  const Pass pass = training_pass(tensors, step, tape);
+  AdapterHooks hooks(adapters_, batch.segments, encoder_.num_layers());
+
+  const at::Tensor h = encoder_.forward(pass, tensors, &hooks);
+  const at::Tensor dh = pass.zeros(h.sizes());
+  at::Tensor loss = train_heads(pass, tensors, targets, batch, step, h, dh);
   const std::vector<ArenaRange> ranges =
       complete ? gradient_ranges(batch.segments.back().task) : std::vector<ArenaRange>();
   auto range = ranges.begin();
@@ -177,7 +186,35 @@ double MultiTaskModel::train(const PackedBatch& batch, const TrainingStep& step,
     if (complete) complete(*range++);
   });
   for (; range != ranges.end(); ++range) complete(*range);
-  return loss_sum * scale;
+  return loss;
+}
+
+RecordedEncoder::Record* MultiTaskModel::find_record(const PackedBatch& batch) {
+  if (!records_ || device().is_cpu() || batch.segments.size() != 1) return nullptr;
+  const int task = batch.segments.front().task;
+  if (recorded_ == nullptr) {
+    recorded_ = std::make_unique<RecordedEncoder>(encoder_, adapters_, *arena_, dropout_state({}),
+                                                  task, recompute_);
+  }
+  return recorded_->find(filled_size(batch), head(task).reads_tokens());
+}
+
+at::Tensor MultiTaskModel::train_recorded(RecordedEncoder::Record& record, const PackedBatch& batch,
+                                          const TrainingStep& step) {
+  const int task = batch.segments.front().task;
+  const PackedBatch filled = with_filler(batch, record.size);
+  Upload upload(record.memory);
+  const BatchTensors tensors(filled, upload, reads_tokens());
+  const at::Tensor keys = upload.add(recorded_->keys_of(step.seed, step.step));
+  const std::vector<LossTargets> targets = loss_targets(batch, upload);
+  upload.send();
+  recorded_->forward(record, tensors, keys, task);
+  record.dh.zero_();
+  Tape tape;
+  const Pass pass = training_pass(tensors, step, tape);
+  at::Tensor loss = train_heads(pass, tensors, targets, batch, step, record.h, record.dh);
+  recorded_->backward(record, task);
+  return loss;
 }
 
 std::vector<ArenaRange> MultiTaskModel::gradient_ranges(int task) const {

@@ -9,6 +9,7 @@
 #include "adapters/registry.h"
 #include "bert/encoder.h"
 #include "heads/head.h"
+#include "model/recorded_encoder.h"
 #include "nn/precision.h"
 #include "tasks/task.h"
 
@@ -21,24 +22,28 @@ std::vector<HeadSpec> head_specs(const std::vector<Task>& tasks);
 struct TrainingStep {
   uint64_t seed = 0, step = 0;
   int64_t examples = 0;  ///< of the step, in all of its micro-batches: the loss is their mean
+  at::Tensor gradient_scale = {};  ///< [1] fp32 on the device: multiplies all gradients
 };
 
 /// Embeddings, encoder with adapters, pooler(s), heads.
 class MultiTaskModel {
  public:
   /// A model in int8 predicts only. `adapter` is resolved (resolve_adapter). Weights are zero until
-  /// initialised or loaded. With `freeze`, only task parts and LayerNorms train.
+  /// initialised or loaded. With `freeze`, only task parts and LayerNorms train. All parameters
+  /// and activations are on `device`.
   MultiTaskModel(const BertConfig& bert, const AdapterConfig& adapter,
                  const std::vector<HeadSpec>& heads, const Precision& precision,
-                 bool freeze = false);
+                 bool freeze = false, at::Device device = at::kCPU);
 
   const BertConfig& bert_config() const { return bert_; }
   const AdapterConfig& adapter_config() const { return adapter_; }
+  const Precision& precision() const { return precision_; }
+  at::Device device() const { return arena_->device(); }
   int num_tasks() const { return static_cast<int>(heads_.size()); }
   ParameterArena& arena() { return *arena_; }
   const ParameterArena& arena() const { return *arena_; }
 
-  /// Outputs of an evaluation pass.
+  /// Outputs of an evaluation pass, on the device.
   struct Output {
     std::vector<at::Tensor> encoder_layers;  ///< [L] of [S, H] act, if asked for
     at::Tensor pooled;                       ///< [B, H] act
@@ -47,11 +52,16 @@ class MultiTaskModel {
   Output forward(const PackedBatch& batch, bool keep_layers = false) const;
 
   /// Forward and backward in training mode: adds to the gradients and returns the summed loss of
-  /// the batch's examples divided by step.examples. Dropout as the configuration says.
+  /// the batch's examples divided by step.examples, [] fp64 on the device, which the host need not
+  /// wait for. Dropout as the configuration says.
   /// `complete` hears of each of gradient_ranges() as soon as it changes no more.
   using RangeComplete = std::function<void(ArenaRange)>;
-  double train(const PackedBatch& batch, const TrainingStep& step,
-               const RangeComplete& complete = nullptr);
+  at::Tensor train(const PackedBatch& batch, const TrainingStep& step,
+                   const RangeComplete& complete = nullptr);
+
+  /// Whether steps on a device other than the CPU are recorded and replayed, as they are at first
+  /// (RecordedEncoder). A model that has recorded must stay where it is.
+  void set_recording(bool on);
 
   /// What train() on one task's batch adds to, in the order in which it is completed: the shared
   /// pooler, the layers from the last to the first, the embeddings, the task's own part.
@@ -74,17 +84,29 @@ class MultiTaskModel {
   void unpack_weights() { packed_.reset(); }
 
   /// Whether training computes each layer's activations twice instead of keeping them.
-  void set_recompute(bool recompute) { recompute_ = recompute; }
+  void set_recompute(bool on);
 
  private:
   const Pooler& pooler(int task) const;
-  /// The rows with what the heads read as queries: the first token of each, all tokens of a span's.
-  AttentionRows rows_read(const BatchTensors& tensors, const PackedBatch& batch) const;
-  /// The number of each row's first query: [B] int64.
-  at::Tensor first_queries(const Pass& pass) const;
+  /// What the heads read: the first token of each row, all tokens of a span's.
+  ReadsTokens reads_tokens() const;
+  DropoutState dropout_state(const TrainingStep& step) const;
+  Pass training_pass(const BatchTensors& tensors, const TrainingStep& step, Tape& tape) const;
+  /// The targets of a batch's segments.
+  std::vector<LossTargets> loss_targets(const PackedBatch& batch, Upload& upload) const;
+  /// Heads and losses, forward and backward: from h [Q, H] to its gradient, added to dh (zeros),
+  /// and the summed loss, [] fp64.
+  at::Tensor train_heads(const Pass& pass, const BatchTensors& tensors,
+                         const std::vector<LossTargets>& targets, const PackedBatch& batch,
+                         const TrainingStep& step, const at::Tensor& h, at::Tensor dh) const;
+  /// The record that a batch can be trained with; null: it is trained without.
+  RecordedEncoder::Record* find_record(const PackedBatch& batch);
+  at::Tensor train_recorded(RecordedEncoder::Record& record, const PackedBatch& batch,
+                            const TrainingStep& step);
 
   BertConfig bert_;
   AdapterConfig adapter_;
+  Precision precision_;
   ParameterTable table_;  // while the modules register; the arena keeps the final copy
   BertEncoder encoder_;
   std::vector<Pooler> poolers_;  // one, or one for each task
@@ -94,6 +116,8 @@ class MultiTaskModel {
   std::unique_ptr<Int8Weights> int8_;      // null: no int8
   std::unique_ptr<PackedWeights> packed_;  // null: not packed
   bool recompute_ = false;
+  bool records_ = true;
+  std::unique_ptr<RecordedEncoder> recorded_;  // from the first step on that could be recorded
 };
 
 }  // namespace pals

@@ -15,6 +15,13 @@ size_t outputs_before(const Head& head, const FeatureSet& features, int64_t row)
   return static_cast<size_t>(places * head.num_outputs());
 }
 
+// All segments' logits, one behind the other, on the host.
+at::Tensor flat_logits(const MultiTaskModel::Output& output) {
+  std::vector<at::Tensor> parts;
+  for (const at::Tensor& logits : output.logits) parts.push_back(logits.flatten());
+  return at::cat(parts).cpu();
+}
+
 }  // namespace
 
 std::vector<std::vector<float>> run_rows(const MultiTaskModel& model,
@@ -30,9 +37,9 @@ std::vector<std::vector<float>> run_rows(const MultiTaskModel& model,
     if (stop_requested()) fail("stopped");
     const PackedBatch batch = loader.batch(i);
     const MultiTaskModel::Output output = model.forward(batch);
-    for (size_t s = 0; s < batch.segments.size(); ++s) {
-      const Segment& segment = batch.segments[s];
-      const float* from = output.logits[s].const_data_ptr<float>();
+    const at::Tensor logits = flat_logits(output);
+    const float* from = logits.const_data_ptr<float>();
+    for (const Segment& segment : batch.segments) {
       for (int64_t row = segment.first_row; row < segment.last_row; ++row) {
         // Copied to where they belong.
         const auto place = loader.row(batch.row_ids[static_cast<size_t>(row)]);

@@ -53,19 +53,23 @@ inline void randomise(MultiTaskModel& model, uint64_t seed) {
   Random random(seed, 77);
   for (const Parameter& row : model.arena().table().rows()) {
     if (row.init == Init::kNormal) continue;
-    float* weight = model.arena().weights().data_ptr<float>() + row.offset;
-    for (int64_t i = 0; i < row.numel; ++i) {
-      weight[i] += static_cast<float>(0.2 * random.normal());
-    }
+    const float start = row.init == Init::kOne ? 1.0F : 0.0F;
+    model.arena().write_weight(model.arena().table().find(row.name), [&](float* values) {
+      for (int64_t i = 0; i < row.numel; ++i) {
+        values[i] = start + static_cast<float>(0.2 * random.normal());
+      }
+    });
   }
   model.arena().refresh_shadow();
 }
 
 inline std::unique_ptr<MultiTaskModel> tiny_model(const BertConfig& bert,
                                                   const AdapterConfig& adapter,
-                                                  at::ScalarType type = at::kFloat,
-                                                  bool freeze = false) {
-  auto model = std::make_unique<MultiTaskModel>(bert, adapter, tiny_heads(), type, freeze);
+                                                  const Precision& precision = {},
+                                                  bool freeze = false,
+                                                  at::Device device = at::kCPU) {
+  auto model =
+      std::make_unique<MultiTaskModel>(bert, adapter, tiny_heads(), precision, freeze, device);
   randomise(*model, 11);
   model->arena().prepare_training();
   return model;

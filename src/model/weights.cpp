@@ -81,6 +81,11 @@ bool needs_pooler(const ParameterTable& table) {
       table.rows(), [](const Parameter& row) { return row.name.ends_with(".classifier.weight"); });
 }
 
+void write_weight(ParameterArena& arena, ParameterId id, const TensorEntry& entry) {
+  const auto numel = static_cast<size_t>(arena.table()[id].numel);
+  arena.write_weight(id, [&](float* values) { copy_as_float(entry, values, numel); });
+}
+
 }  // namespace
 
 std::string list_names(const std::vector<std::string>& names) {
@@ -148,9 +153,8 @@ LoadReport load_weights(MultiTaskModel& model, const TensorFile& file, LoadScope
                         const std::string& where) {
   const ParameterTable& table = model.arena().table();
   WeightPlan plan = plan_weights(table, file, scope, where);
-  float* weights = model.arena().weights().data_ptr<float>();
   for (const auto& [id, entry] : plan.sources) {
-    copy_as_float(*entry, weights + table[id].offset, static_cast<size_t>(table[id].numel));
+    write_weight(model.arena(), id, *entry);
   }
   model.arena().refresh_shadow();
   return std::move(plan.report);
@@ -177,11 +181,9 @@ void load_task_weights(MultiTaskModel& model, int task, const TensorFile& file,
   if (!problems.empty()) {
     fail(where, ": tensors that do not fit: ", list_names(problems));
   }
-  float* weights = model.arena().weights().data_ptr<float>();
   for (const Parameter& row : table.rows()) {
     if (row.owner != task) continue;
-    copy_as_float(*file.find(row.name.substr(prefix.size())), weights + row.offset,
-                  static_cast<size_t>(row.numel));
+    write_weight(model.arena(), table.find(row.name), *file.find(row.name.substr(prefix.size())));
   }
 }
 

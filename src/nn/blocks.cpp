@@ -283,7 +283,10 @@ void bert_adam_step(const std::vector<AdamRange>& ranges, const BertAdamOptions&
   check_vector(first_moment, size, "first moment", false);
   check_vector(second_moment, size, "second moment", false);
   check_vector(shadow, size, "shadow", true);
-  TORCH_CHECK(!shadow.defined() || shadow.scalar_type() == at::kBFloat16, "shadow: want bf16");
+  TORCH_CHECK(!shadow.defined() || shadow.scalar_type() == at::kBFloat16 ||
+                  shadow.scalar_type() == at::kHalf,
+              "shadow: want bf16 or fp16");
+  if (options.overflow != nullptr) check_vector(*options.overflow, 1, "overflow", false);
   for (const AdamRange& range : ranges) {
     TORCH_CHECK(range.offset >= 0 && range.numel >= 0 && range.offset <= size - range.numel,
                 "optimizer range out of bounds: ", range.offset, " + ", range.numel, " of ", size);

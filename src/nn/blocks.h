@@ -1,11 +1,11 @@
 // The fused blocks of the encoder, forward and backward, on packed tokens.
 //
 // M tokens (rows of a matrix), F features, H hidden_size, N heads, D head size, B rows of text.
-// Activations ("act") are fp32 or bf16, all of one call alike, with unit stride in the last
-// dimension and any row stride; parameters, their gradients and statistics are fp32 and contiguous.
-// Gradients of parameters are accumulated (+=); an undefined gradient tensor means "not wanted".
-// `token_keys` [M] int32 holds dropout_token_key of each token; it is read only where dropout is
-// active.
+// Activations ("act") are fp32, bf16 or (not on CPU kernels) fp16, all of one call alike, with unit
+// stride in the last dimension and any row stride; parameters, their gradients and statistics are
+// fp32 and contiguous. Gradients of parameters are accumulated (+=); an undefined gradient tensor
+// means "not wanted". `token_keys` [M] int32 holds dropout_token_key of each token; it is read only
+// where dropout is active.
 //
 // Every block has a plain ATen version (namespace plain: the truth in tests, the fallback on other
 // devices) and a CPU kernel chosen at run time by instruction set. For one number of threads and
@@ -116,10 +116,13 @@ struct AdamRange {
 
 /// BERTAdam (reference-system, section 4) over ranges of the flat fp32 buffers [P]: for each range
 /// g *= min(1, max_grad_norm / (|g| + 1e-6)), m = beta1 m + (1 - beta1) g, v = beta2 v + (1 -
-/// beta2) g², w -= lr (m / (sqrt(v) + epsilon) + decay w), no bias correction. `shadow` (bf16 [P],
-/// may be undefined) receives the rounded weights. Gradients are left as they were.
+/// beta2) g², w -= lr (m / (sqrt(v) + epsilon) + decay w), no bias correction. `shadow` (bf16 or
+/// fp16 [P], may be undefined) receives the rounded weights. Gradients are left as they were.
 struct BertAdamOptions {
   float beta1 = 0.9F, beta2 = 0.999F, epsilon = 1e-6F, max_grad_norm = 1.0F;
+  /// [1] fp32 on the parameters' device, or null: where it is not 0 when the device comes to it,
+  /// the step changes nothing (gradients in fp16 have overflowed).
+  const at::Tensor* overflow = nullptr;
 };
 void bert_adam_step(const std::vector<AdamRange>& ranges, const BertAdamOptions& options,
                     at::Tensor weights, const at::Tensor& gradients, at::Tensor first_moment,

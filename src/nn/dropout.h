@@ -20,6 +20,9 @@ namespace pals {
 struct Dropout {
   float p = 0.0F;
   uint64_t key = 0;  ///< dropout_key(seed, step, place)
+  /// Where not null, the key stands in the device's memory and is read there when the kernel runs:
+  /// recorded work is replayed in later steps. CPU kernels read `key`.
+  const uint64_t* device_key = nullptr;
 
   bool active() const { return p > 0.0F; }
 };

@@ -43,7 +43,7 @@ at::Tensor Linear::weight_for(const Pass& pass, const at::Tensor& x) const {
 }
 
 Product Linear::shape_of(ProductKind kind, const at::Tensor& x) const {
-  return {kind, x.size(0), in_features_, out_features_, x.scalar_type() == at::kBFloat16};
+  return {kind, x.size(0), in_features_, out_features_, x.scalar_type() != at::kFloat};
 }
 
 at::Tensor Linear::int8_product(const Pass& pass, const at::Tensor& x,

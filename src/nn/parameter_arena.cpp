@@ -2,7 +2,7 @@
 
 #include <sys/mman.h>
 
-#include <cmath>
+#include <algorithm>
 
 #include "base/error.h"
 #include "base/random.h"
@@ -10,9 +10,10 @@
 namespace pals {
 namespace {
 
-// Zeroed memory on huge pages where the kernel grants them: the optimizer streams through
-// gigabytes.
-at::Tensor make_buffer(int64_t numel, at::ScalarType type) {
+// Zeroed memory; on the CPU on huge pages where the kernel grants them: the optimizer streams
+// through gigabytes.
+at::Tensor make_buffer(int64_t numel, at::ScalarType type, at::Device device) {
+  if (!device.is_cpu()) return at::zeros({numel}, at::TensorOptions(type).device(device));
   const size_t bytes = static_cast<size_t>(numel) * c10::elementSize(type);
   constexpr size_t kPage = size_t{2} << 20;
   const size_t mapped = (bytes + kPage - 1) / kPage * kPage;
@@ -31,62 +32,85 @@ uint64_t hash_name(const std::string& name) {
 
 }  // namespace
 
-ParameterArena::ParameterArena(ParameterTable table, at::ScalarType compute_type)
+ParameterArena::ParameterArena(ParameterTable table, at::ScalarType compute_type, at::Device device)
     : table_(std::move(table)), compute_type_(compute_type) {
-  weights_ = make_buffer(table_.total(), at::kFloat);
-  if (compute_type_ == at::kBFloat16) shadow_ = make_buffer(table_.total(), at::kBFloat16);
+  weights_ = make_buffer(table_.total(), at::kFloat, device);
+  if (compute_type_ != at::kFloat) shadow_ = make_buffer(table_.total(), compute_type_, device);
 }
 
 void ParameterArena::prepare_training() {
   if (training_ready()) return;
-  gradients_ = make_buffer(table_.total(), at::kFloat);
-  first_moment_ = make_buffer(table_.total(), at::kFloat);
-  second_moment_ = make_buffer(table_.total(), at::kFloat);
+  gradients_ = make_buffer(table_.total(), at::kFloat, device());
+  first_moment_ = make_buffer(table_.total(), at::kFloat, device());
+  second_moment_ = make_buffer(table_.total(), at::kFloat, device());
 }
 
-at::Tensor ParameterArena::view(const at::Tensor& buffer, ParameterId id) const {
-  const Parameter& row = table_[id];
-  return buffer.narrow(0, row.offset, row.numel).view(row.shape);
+at::Tensor ParameterArena::view(const at::Tensor& buffer, const at::Tensor& slot, ParameterId first,
+                                at::IntArrayRef shape) const {
+  const Parameter& row = table_[first];
+  const bool in_slot = slot.defined() && row.owner == slot_.task;
+  const int64_t begin = in_slot ? table_.range(slot_.task).begin : 0;
+  return (in_slot ? slot : buffer)
+      .narrow(0, row.offset - begin, c10::multiply_integers(shape))
+      .view(shape);
 }
 
-at::Tensor ParameterArena::gradient(ParameterId id) const {
-  if (!gradients_.defined() || !table_[id].trainable) return {};
-  return view(gradients_, id);
-}
-
-namespace {
-
-at::Tensor fused_view(const at::Tensor& buffer, int64_t offset, at::IntArrayRef shape) {
-  return buffer.narrow(0, offset, c10::multiply_integers(shape)).view(shape);
-}
-
-}  // namespace
-
-at::Tensor ParameterArena::fused_weight(ParameterId first, at::IntArrayRef shape,
-                                        at::ScalarType type) const {
-  const at::Tensor& buffer = type == at::kFloat ? weights_ : shadow_;
-  return fused_view(buffer, table_[first].offset, shape);
+at::Tensor ParameterArena::weight_view(ParameterId first, at::IntArrayRef shape,
+                                       at::ScalarType type) const {
+  return type == at::kFloat ? view(weights_, slot_.weights, first, shape)
+                            : view(shadow_, slot_.shadow, first, shape);
 }
 
 at::Tensor ParameterArena::fused_gradient(ParameterId first, at::IntArrayRef shape) const {
   if (!gradients_.defined() || !table_[first].trainable) return {};
-  return fused_view(gradients_, table_[first].offset, shape);
+  return view(gradients_, slot_.gradients, first, shape);
+}
+
+ParameterArena ParameterArena::with_slot(int task, int64_t numel) const {
+  ParameterArena arena = *this;
+  const auto buffer = [&](const at::Tensor& like) {
+    return like.defined() ? at::zeros({numel}, like.options()) : at::Tensor();
+  };
+  arena.slot_ = {task, buffer(weights_), buffer(gradients_), buffer(shadow_)};
+  return arena;
+}
+
+at::Tensor ParameterArena::slot_part(const at::Tensor& buffer, int task) const {
+  return buffer.narrow(0, table_.range(task).begin, slot_.weights.numel());
+}
+
+void ParameterArena::fill_slot(int task) {
+  slot_.weights.copy_(slot_part(weights_, task));
+  if (shadow_.defined()) slot_.shadow.copy_(slot_part(shadow_, task));
+  if (gradients_.defined()) slot_.gradients.zero_();
+}
+
+void ParameterArena::add_slot_gradients(int task) {
+  slot_part(gradients_, task).add_(slot_.gradients);
+}
+
+void ParameterArena::write_weight(ParameterId id, const std::function<void(float*)>& write) {
+  const at::Tensor target = weight(id);
+  const at::Tensor values = target.is_cpu() ? target : at::empty(target.sizes(), at::kFloat);
+  write(values.mutable_data_ptr<float>());
+  if (!target.is_cpu()) target.copy_(values);
 }
 
 void ParameterArena::initialize(double initializer_range, uint64_t seed,
                                 const std::vector<std::string>& names) {
-  float* weights = weights_.data_ptr<float>();
   for (const std::string& name : names) {
-    const Parameter& row = table_[table_.find(name)];
-    float* first = weights + row.offset;
-    if (row.init != Init::kNormal) {
-      std::fill(first, first + row.numel, row.init == Init::kOne ? 1.0F : 0.0F);
-      continue;
-    }
-    Random random(seed, hash_name(row.name));
-    for (int64_t i = 0; i < row.numel; ++i) {
-      first[i] = static_cast<float>(random.normal() * initializer_range);
-    }
+    const ParameterId id = table_.find(name);
+    const Parameter& row = table_[id];
+    write_weight(id, [&](float* values) {
+      if (row.init != Init::kNormal) {
+        std::fill_n(values, row.numel, row.init == Init::kOne ? 1.0F : 0.0F);
+        return;
+      }
+      Random random(seed, hash_name(row.name));
+      for (int64_t i = 0; i < row.numel; ++i) {
+        values[i] = static_cast<float>(random.normal() * initializer_range);
+      }
+    });
   }
   refresh_shadow();
 }
@@ -109,6 +133,10 @@ void ParameterArena::refresh_shadow(ArenaRange range) {
 void ParameterArena::release_moments(ArenaRange range) {
   constexpr uintptr_t kPage = 4096;
   for (const at::Tensor& buffer : {first_moment_, second_moment_}) {
+    if (!buffer.is_cpu()) {
+      buffer.slice(0, range.begin, range.end).zero_();
+      continue;
+    }
     const auto base = reinterpret_cast<uintptr_t>(buffer.data_ptr());
     const uintptr_t first =
         (base + static_cast<uintptr_t>(range.begin) * 4 + kPage - 1) & ~(kPage - 1);

@@ -3,6 +3,10 @@
 
 #include <ATen/ATen.h>
 
+#include <functional>
+#include <string>
+#include <vector>
+
 #include "nn/parameter_table.h"
 
 namespace pals {
@@ -10,28 +14,43 @@ namespace pals {
 /// Owns the storage of all parameters of a table that has been laid out.
 class ParameterArena {
  public:
-  /// Weights (and, for bf16, the shadow) are allocated at once; training buffers by
+  /// Weights (and, for bf16 and fp16, the shadow) are allocated at once; training buffers by
   /// prepare_training().
-  ParameterArena(ParameterTable table, at::ScalarType compute_type);
+  ParameterArena(ParameterTable table, at::ScalarType compute_type, at::Device device = at::kCPU);
 
   const ParameterTable& table() const { return table_; }
   at::ScalarType compute_type() const { return compute_type_; }
+  at::Device device() const { return weights_.device(); }
 
   /// Adds gradients and moments, all zero.
   void prepare_training();
   bool training_ready() const { return gradients_.defined(); }
 
   /// fp32 master weight, as the table's shape.
-  at::Tensor weight(ParameterId id) const { return view(weights_, id); }
-  /// What the products read: the bf16 shadow, or the master weight in fp32.
-  at::Tensor compute_weight(ParameterId id) const { return view(compute_buffer(), id); }
+  at::Tensor weight(ParameterId id) const { return weight_view(id, table_[id].shape, at::kFloat); }
+  /// What the products read: the shadow, or the master weight in fp32.
+  at::Tensor compute_weight(ParameterId id) const {
+    return weight_view(id, table_[id].shape, compute_type_);
+  }
   /// Gradient view; undefined where the parameter does not train or training is not prepared.
-  at::Tensor gradient(ParameterId id) const;
+  at::Tensor gradient(ParameterId id) const { return fused_gradient(id, table_[id].shape); }
 
   /// Rows `first`, ..., of `numel` elements together as one tensor of `shape` (rows that adjoin).
-  /// `type`: fp32 for the master weights, bf16 for the shadow.
-  at::Tensor fused_weight(ParameterId first, at::IntArrayRef shape, at::ScalarType type) const;
+  /// `type`: fp32 for the master weights, compute_type() for the shadow.
+  at::Tensor fused_weight(ParameterId first, at::IntArrayRef shape, at::ScalarType type) const {
+    return weight_view(first, shape, type);
+  }
   at::Tensor fused_gradient(ParameterId first, at::IntArrayRef shape) const;
+
+  /// The same arena, but that `task`'s parameters stand in buffers of their own: what is recorded
+  /// with that task's modules serves every task whose parameters are brought there. Their gradients
+  /// are there if the arena has gradients. The slot holds the first `numel` elements of a task's
+  /// range, which must lie alike in all.
+  ParameterArena with_slot(int task, int64_t numel) const;
+  /// Copies a task's parameters into the slot, and zeroes its gradients.
+  void fill_slot(int task);
+  /// Adds the slot's gradients to the task's.
+  void add_slot_gradients(int task);
 
   at::Tensor weights() const { return weights_; }
   at::Tensor gradients() const { return gradients_; }
@@ -39,26 +58,42 @@ class ParameterArena {
   at::Tensor second_moment() const { return second_moment_; }
   at::Tensor shadow() const { return shadow_; }
 
+  /// Sets a parameter: `write` gets places for its numel values on the host. The shadow is left to
+  /// the caller (refresh_shadow).
+  void write_weight(ParameterId id, const std::function<void(float* values)>& write);
+
   /// Draws fresh weights for the named rows: N(0, initializer_range), zeros and ones as the table
   /// says. A row's values depend on its name and the seed alone.
   void initialize(double initializer_range, uint64_t seed, const std::vector<std::string>& names);
   /// The same for all rows.
   void initialize(double initializer_range, uint64_t seed);
-  /// Rewrites the bf16 shadow after the weights were changed by other means than the optimizer.
+  /// Rewrites the shadow after the weights were changed by other means than the optimizer.
   void refresh_shadow();
   void refresh_shadow(ArenaRange range);
-  /// Zeroes the moments in a range (but for the edges of its pages) and gives their memory back.
+  /// Zeroes the moments in a range; on the CPU gives their memory back (but for the edges of its
+  /// pages, which stay as they are).
   void release_moments(ArenaRange range);
   /// Zeroes the gradients of the shared part and of one task.
   void zero_gradients(int task);
 
  private:
-  at::Tensor view(const at::Tensor& buffer, ParameterId id) const;
-  const at::Tensor& compute_buffer() const { return shadow_.defined() ? shadow_ : weights_; }
+  /// Buffers of one task's parameters, apart from the others'.
+  struct Slot {
+    int task = kSharedOwner;
+    at::Tensor weights, gradients, shadow;
+  };
+
+  /// Elements of a buffer from a row's first on, in this shape; `slot`: the slot's buffer of that
+  /// kind.
+  at::Tensor view(const at::Tensor& buffer, const at::Tensor& slot, ParameterId first,
+                  at::IntArrayRef shape) const;
+  at::Tensor weight_view(ParameterId first, at::IntArrayRef shape, at::ScalarType type) const;
+  at::Tensor slot_part(const at::Tensor& buffer, int task) const;
 
   ParameterTable table_;
   at::ScalarType compute_type_;
   at::Tensor weights_, gradients_, first_moment_, second_moment_, shadow_;
+  Slot slot_;
 };
 
 }  // namespace pals

@@ -4,6 +4,7 @@
 #include <ATen/ATen.h>
 
 #include <array>
+#include <functional>
 #include <vector>
 
 #include "batch/packed_batch.h"
@@ -11,6 +12,7 @@
 #include "nn/int8_weights.h"
 #include "nn/parameter_arena.h"
 #include "nn/product.h"
+#include "nn/upload.h"
 
 namespace pals {
 
@@ -45,6 +47,9 @@ class Tape {
 struct DropoutState {
   float hidden = 0.0F, attention = 0.0F;
   uint64_t seed = 0, step = 0;
+  /// [places] int64 on the device, the keys of all places (dropout_keys), for work that is
+  /// recorded; else undefined.
+  at::Tensor device_keys = {};
 };
 
 /// Places of dropout within a layer. An encoder layer's place is layer * kDropoutPlaces + site.
@@ -58,16 +63,26 @@ enum DropoutSite : uint32_t {
   kDropoutPlaces = 16
 };
 
+/// Rows of text with what the host, too, must know of them: it slices by these offsets, and never
+/// reads the device's.
+struct PassRows : AttentionRows {
+  at::Tensor host_cu_seqlens, host_cu_queries;  ///< [B+1] int32 on the CPU, as the device's
+  at::Tensor query_positions;  ///< [Q] int64: the queries among the tokens, if narrowed
+};
+
+/// The keys of a step at the places of `layers` layers, as device_keys has them.
+std::vector<int64_t> dropout_keys(uint64_t seed, uint64_t step, int layers);
+
 /// A run of consecutive rows: the whole batch, or one task's segment of it. S tokens, Q of them
 /// queries: the tokens whose outputs are wanted (nn/blocks.h, AttentionRows). Modules give [Q, ...]
 /// for [S, ...]; only the last one of a network meets a narrowed pass, where Q is not S.
 struct Pass {
   const ParameterArena& arena;
-  at::ScalarType type;  ///< of activations: fp32 or bf16
-  AttentionRows rows;
+  at::ScalarType type;  ///< of activations: fp32, bf16 or fp16
+  PassRows rows;
   DropoutState dropout;
-  Tape* tape = nullptr;         ///< null: no backward will follow
-  Int8Weights* int8 = nullptr;  ///< null: all layers compute in `type`
+  Tape* tape = nullptr;             ///< null: no backward will follow
+  Int8Weights* int8 = nullptr;      ///< null: all layers compute in `type`
   PackedWeights* packed = nullptr;  ///< null: weights may change
   /// Encoder layers keep their inputs alone, and compute the rest again for backward.
   bool recompute = false;
@@ -85,8 +100,12 @@ struct Pass {
   Dropout attention_dropout(int layer, DropoutSite site) const;
 
   /// An uninitialised activation.
-  at::Tensor empty(at::IntArrayRef shape) const { return at::empty(shape, type); }
-  at::Tensor empty_float(at::IntArrayRef shape) const { return at::empty(shape, at::kFloat); }
+  at::Tensor empty(at::IntArrayRef shape) const { return at::empty(shape, options(type)); }
+  at::Tensor empty_float(at::IntArrayRef shape) const {
+    return at::empty(shape, options(at::kFloat));
+  }
+  /// An activation of zeros.
+  at::Tensor zeros(at::IntArrayRef shape) const { return at::zeros(shape, options(type)); }
 
   bool narrowed() const { return rows.narrowed(); }
   int64_t num_tokens() const { return rows.token_keys.size(0); }
@@ -109,14 +128,33 @@ struct Pass {
   at::Tensor tokens_of(const at::Tensor& x, const Segment& segment) const;
   /// The segment's part of y [Q, ...].
   at::Tensor queries_of(const at::Tensor& y, const Segment& segment) const;
+
+ private:
+  Dropout dropout_at(float p, int layer, DropoutSite site) const;
+  at::TensorOptions options(at::ScalarType of) const {
+    return at::TensorOptions(of).device(arena.device());
+  }
 };
 
-/// The integer tensors of a batch, as views of its vectors (valid while the batch lives).
+/// Whether the heads of a segment read all its tokens, or the first of each row alone.
+using ReadsTokens = std::function<bool(const Segment& segment)>;
+
+/// The integer tensors of a batch on the device, there once the upload is sent.
 struct BatchTensors {
-  explicit BatchTensors(const PackedBatch& batch);
+  /// With `reads_tokens` the rows are narrowed to what is read; where that is all, and without it,
+  /// every token is a query.
+  BatchTensors(const PackedBatch& batch, Upload& upload, const ReadsTokens& reads_tokens = nullptr);
 
   at::Tensor token_ids, token_type_ids, position_ids;  ///< [S] int32
-  AttentionRows rows;
+  PassRows rows;
+  at::Tensor first_queries;  ///< [B] int64: the number of each row's first query
+  at::Tensor first_keys;     ///< [B] int32: the dropout keys of the rows' first tokens
 };
+
+/// Bytes to expect of a batch's tensors and of what its losses need.
+int64_t upload_bytes(int64_t rows, int64_t tokens);
+inline int64_t upload_bytes(const PackedBatch& batch) {
+  return upload_bytes(batch.num_rows(), batch.num_tokens());
+}
 
 }  // namespace pals

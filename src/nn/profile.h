@@ -34,7 +34,7 @@ enum class ProductKind { kForward, kInputGradient, kWeightGradient };
 struct Product {
   ProductKind kind = ProductKind::kForward;
   int64_t tokens = 0, in = 0, out = 0;
-  bool bf16 = false;
+  bool bf16 = false;  ///< or fp16, which is as fast
 
   double flops() const {
     return 2.0 * static_cast<double>(tokens) * static_cast<double>(in) * static_cast<double>(out);

@@ -108,6 +108,7 @@ void embedding_backward(const at::Tensor& d_out, const at::Tensor& token_ids,
 void bert_adam_step(const std::vector<AdamRange>& ranges, const BertAdamOptions& options,
                     at::Tensor weights, const at::Tensor& gradients, at::Tensor first_moment,
                     at::Tensor second_moment, at::Tensor shadow) {
+  if (options.overflow != nullptr && options.overflow->item<float>() != 0.0F) return;
   isa::AdamArgs args;
   args.weights = floats(weights);
   args.gradients = floats(gradients);

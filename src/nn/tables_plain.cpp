@@ -29,6 +29,7 @@ void embedding_backward(const at::Tensor& d_out, const at::Tensor& token_ids,
 void bert_adam_step(const std::vector<AdamRange>& ranges, const BertAdamOptions& options,
                     at::Tensor weights, const at::Tensor& gradients, at::Tensor first_moment,
                     at::Tensor second_moment, at::Tensor shadow) {
+  if (options.overflow != nullptr && options.overflow->item<float>() != 0.0F) return;
   for (const AdamRange& range : ranges) {
     const auto part = [&](const at::Tensor& buffer) {
       return buffer.narrow(0, range.offset, range.numel);

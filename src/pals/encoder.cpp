@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "data/features.h"
+#include "nn/device.h"
 
 namespace pals {
 namespace {
@@ -9,6 +10,7 @@ namespace {
 FeatureModelOptions from_folder(const std::string& folder) {
   FeatureModelOptions options;
   options.model = folder;
+  options.device = choose_device("auto");
   return options;
 }
 
@@ -37,7 +39,7 @@ at::Tensor EncodedTexts::layer(int number) const {
     fail_usage("layer ", number, ": the encoder has ", num_layers(),
                ", numbered from 0; -1 is the last");
   }
-  return output_.encoder_layers[static_cast<size_t>(index)].to(at::kFloat);
+  return output_.encoder_layers[static_cast<size_t>(index)].cpu().to(at::kFloat);
 }
 
 at::Tensor EncodedTexts::layer(int number, int64_t text) const {

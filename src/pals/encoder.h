@@ -26,6 +26,8 @@ class EncodedTexts {
   /// The ids of a text's T tokens, [CLS] and [SEP] included.
   std::vector<int32_t> token_ids(int64_t text) const;
 
+  // Tensors are on the CPU, whatever the model runs on.
+
   /// A layer's output [S, H], fp32. -1 is the last layer, -2 the one before it.
   at::Tensor layer(int number) const;
   /// A layer's output for one text, [T, H], fp32.
@@ -50,12 +52,14 @@ class EncodedTexts {
 /// An encoder for evaluation, with a task's adapter or without. Copies share their weights.
 class Encoder {
  public:
-  /// The shared encoder of a model folder, ours or as transformers writes it. Texts are cut to
+  /// The shared encoder of a model folder, ours or as transformers writes it, on a GPU if there is
+  /// one. Texts are cut to
   /// `max_seq_length` tokens; 0: as many as the model has positions. Throws as load_feature_model,
   /// and UsageError for more tokens than that.
   explicit Encoder(const std::string& folder, int max_seq_length = 0);
 
-  /// The same with a task's adapter, in another precision, or from a checkpoint of several files.
+  /// The same with a task's adapter, in another precision, on a chosen device, or from a checkpoint
+  /// of several files.
   explicit Encoder(const FeatureModelOptions& options, int max_seq_length = 0);
 
   const Tokenizer& tokenizer() const { return *loaded_->tokenizer; }

@@ -3,14 +3,23 @@
 #include "base/error.h"
 #include "data/features.h"
 #include "model/model_folder.h"
+#include "nn/device.h"
 #include "predict/predictor.h"
 #include "train/setup.h"
 
 namespace pals {
 
+namespace {
+
+LoadedModel load(const std::string& folder, const ModelOptions& options) {
+  const at::Device device = choose_device(options.device);
+  return load_model_folder(folder, parse_precision(options.precision, device), device);
+}
+
+}  // namespace
+
 MultiTaskPredictor::MultiTaskPredictor(const std::string& folder, const ModelOptions& options)
-    : loaded_(std::make_shared<const LoadedModel>(
-          load_model_folder(folder, parse_precision(options.precision)))),
+    : loaded_(std::make_shared<const LoadedModel>(load(folder, options))),
       batch_size_(options.batch_size) {
   if (batch_size_ < 1) fail_usage("batch_size: ", batch_size_, ", expected 1 or more");
 }

@@ -18,9 +18,10 @@ struct LoadedModel;
 
 /// How a model is run.
 struct ModelOptions {
-  std::string precision =
-      "fp32";               ///< fp32, bf16, int8, or auto: bf16 where the processor gains by it
-  int64_t batch_size = 32;  ///< rows of a batch at most
+  /// fp32, bf16, int8, on a GPU also fp16 and tf32, or auto: bf16 where the device gains by it
+  std::string precision = "fp32";
+  int64_t batch_size = 32;      ///< rows of a batch at most
+  std::string device = "auto";  ///< cpu, cuda, cuda:N, or auto: a GPU if there is one
 };
 
 /// A model folder that `pals train` wrote, for evaluation. Copies share their weights.

@@ -18,8 +18,8 @@ Prediction MultipleChoice::choose(const Example& question) const {
   PackedBatch batch;
   append_choices(predictor_.tokenizer(), question, predictor_.max_seq_length(),
                  static_cast<int>(task_), 0, batch);
-  const MultiTaskModel::Output output = predictor_.model().forward(batch);
-  const at::Tensor& scores = output.logits.front();  // [choices, 1]
+  const at::Tensor scores =  // [choices, 1]
+      predictor_.model().forward(batch).logits.front().cpu();
   return make_prediction(task(),
                          {scores.const_data_ptr<float>(), static_cast<size_t>(scores.numel())});
 }

@@ -19,8 +19,7 @@ PredictedAnswer QuestionAnswerer::answer(std::string_view question,
   const SpanRows rows =
       append_question(tokenizer, question, tokens, task().span, predictor_.max_seq_length(),
                       static_cast<int>(task_), 0, batch);
-  const MultiTaskModel::Output output = predictor_.model().forward(batch);
-  const at::Tensor& logits = output.logits.front();  // [S, 2]
+  const at::Tensor logits = predictor_.model().forward(batch).logits.front().cpu();  // [S, 2]
   return choose_answer(tokenizer, tokens, rows,
                        {logits.const_data_ptr<float>(), static_cast<size_t>(logits.numel())},
                        task().span);

@@ -21,7 +21,7 @@ FeatureModel load_with_task(const FeatureModelOptions& options) {
     fail_usage("--task takes configuration and vocabulary from --model: leave out ",
                "--bert_config_file, --vocab_file and --do_lower_case");
   }
-  LoadedModel loaded = load_model_folder(options.model, options.precision);
+  LoadedModel loaded = load_model_folder(options.model, options.precision, options.device);
   FeatureModel model;
   model.task = find_task(loaded.description.tasks, options.task, "--task");
   model.tokenizer = std::move(loaded.tokenizer);
@@ -74,7 +74,7 @@ FeatureModel load_feature_model(const FeatureModelOptions& options) {
   // A pass needs a task: one without an adapter, whose head nobody asks.
   model.model = std::make_unique<MultiTaskModel>(bert, resolve_adapter({}, bert, sources.config),
                                                  std::vector<HeadSpec>{{TaskKind::kRegression, 1}},
-                                                 options.precision);
+                                                 options.precision, false, options.device);
   const LoadReport report = load_weights(*model.model, load_tensor_file(sources.weights),
                                          LoadScope::kShared, sources.weights);
   model.model->arena().refresh_shadow();

@@ -18,6 +18,7 @@ struct FeatureModelOptions {
   std::string task;                   ///< a task of a folder that `pals train` wrote, or empty
   std::optional<bool> do_lower_case;  ///< default: what lies beside the weights says, else true
   Precision precision;
+  at::Device device = at::kCPU;
 };
 
 /// A model for forward passes of `task`.

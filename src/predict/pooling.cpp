@@ -9,7 +9,8 @@ namespace {
 constexpr double kSmallestNorm = 1e-12;  // a zero vector stays one
 
 at::Tensor pool_tokens(const PackedBatch& batch, const at::Tensor& tokens, Pooling pooling) {
-  at::Tensor vectors = at::empty({batch.num_rows(), tokens.size(1)}, at::kFloat);
+  at::Tensor vectors =
+      at::empty({batch.num_rows(), tokens.size(1)}, tokens.options().dtype(at::kFloat));
   for (int64_t row = 0; row < batch.num_rows(); ++row) {
     const int64_t first = batch.cu_seqlens[static_cast<size_t>(row)];
     const int64_t length = batch.cu_seqlens[static_cast<size_t>(row) + 1] - first;
@@ -36,7 +37,7 @@ at::Tensor pool(const PackedBatch& batch, const MultiTaskModel::Output& output, 
                            ? output.pooled.to(at::kFloat)
                            : pool_tokens(batch, output.encoder_layers.back(), pooling);
   if (normalize) vectors = vectors / vectors.norm(2, 1, true).clamp_min(kSmallestNorm);
-  return vectors.contiguous();
+  return vectors.contiguous().cpu();
 }
 
 }  // namespace pals

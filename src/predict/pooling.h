@@ -14,7 +14,8 @@ enum class Pooling { kCls, kMean, kMax, kPooled };
 /// "cls", "mean", "max" or "pooled"; UsageError for anything else.
 Pooling parse_pooling(const std::string& name);
 
-/// The vectors [B, H], fp32, of a batch run with keep_layers; with `normalize` of length 1.
+/// The vectors [B, H], fp32 on the CPU, of a batch run with keep_layers; with `normalize` of
+/// length 1.
 at::Tensor pool(const PackedBatch& batch, const MultiTaskModel::Output& output, Pooling pooling,
                 bool normalize);
 

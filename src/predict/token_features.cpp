@@ -80,7 +80,7 @@ void TokenFeatures::add(const PackedBatch& batch, const MultiTaskModel::Output& 
   std::vector<at::Tensor> chosen;
   for (const int layer : layers_) {
     const auto number = static_cast<size_t>(layer < 0 ? num_layers_ + layer : layer);
-    chosen.push_back(output.encoder_layers[number].to(at::kFloat).contiguous());
+    chosen.push_back(output.encoder_layers[number].cpu().to(at::kFloat).contiguous());
   }
   for (size_t row = 0; row < batch.row_ids.size(); ++row) {
     places_.push_back({batch.row_ids[row], batches_.size(), batch.cu_seqlens[row]});

@@ -1,6 +1,7 @@
 #include "train/data_parallel.h"
 
 #include <ATen/Parallel.h>
+#include <c10/core/InferenceMode.h>
 
 #include <algorithm>
 #include <chrono>
@@ -69,14 +70,17 @@ DataParallel::DataParallel(const World& world, MultiTaskModel& model, const Opti
   if (shard_optimizer && !world.alone()) {
     sharded_.emplace(optimizer, world, model.arena(), shards_);
   }
+  if (model.precision().type == at::kHalf) scaler_.emplace(model.device());
 }
 
-double DataParallel::run_share(const TrainingBatch& batch, uint64_t seed) {
-  const TrainingStep step{
-      .seed = seed, .step = static_cast<uint64_t>(batch.step), .examples = batch.num_examples};
-  double loss = 0.0;
+at::Tensor DataParallel::run_share(const TrainingBatch& batch, uint64_t seed) {
+  const TrainingStep step{.seed = seed,
+                          .step = static_cast<uint64_t>(batch.step),
+                          .examples = batch.num_examples,
+                          .gradient_scale = scaler_ ? scaler_->scale() : at::Tensor()};
+  at::Tensor loss = at::zeros({}, at::TensorOptions(at::kDouble).device(model_.device()));
   if (world_.alone()) {
-    for (const PackedBatch& part : batch.micro_batches) loss += model_.train(part, step);
+    for (const PackedBatch& part : batch.micro_batches) loss.add_(model_.train(part, step));
     return loss;
   }
   reducer_.begin(tokens_of(batch));
@@ -86,7 +90,7 @@ double DataParallel::run_share(const TrainingBatch& batch, uint64_t seed) {
     const PackedBatch share = take_examples(whole, split_examples(whole, world_.size())[rank]);
     const bool last = &whole == &batch.micro_batches.back();
     if (share.num_rows() > 0) {
-      loss += model_.train(share, step, last ? reduce : nullptr);
+      loss.add_(model_.train(share, step, last ? reduce : nullptr));
     } else if (last) {
       for (const ArenaRange range : model_.gradient_ranges(batch.task)) reduce(range);
     }
@@ -95,29 +99,47 @@ double DataParallel::run_share(const TrainingBatch& batch, uint64_t seed) {
   return loss;
 }
 
-DataParallel::Sums DataParallel::compute_gradients(const TrainingBatch& batch, uint64_t seed) {
+at::Tensor DataParallel::compute_gradients(const TrainingBatch& batch, uint64_t seed) {
+  const c10::InferenceMode inference_mode;
   const auto began = std::chrono::steady_clock::now();
   model_.arena().zero_gradients(batch.task);
-  const at::Tensor sums = at::zeros({2}, at::kDouble);
-  auto* values = sums.mutable_data_ptr<double>();
-  values[0] = run_share(batch, seed);
-  values[1] = stop_requested() ? 1.0 : 0.0;
+  const at::Tensor loss = run_share(batch, seed);
+  const at::Tensor sums = at::stack({loss, at::full_like(loss, stop_requested() ? 1.0 : 0.0)});
   world_.sum(sums);
   seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
-  return {values[0], values[1] > 0.0};
+  return sums;
+}
+
+at::Tensor DataParallel::wait_for(const std::vector<at::Tensor>& sums) {
+  const auto began = std::chrono::steady_clock::now();
+  at::Tensor here = at::stack(sums).cpu();
+  seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+  return here;
 }
 
 void DataParallel::step(int task, const StepPosition& position) {
+  const c10::InferenceMode inference_mode;
   const auto began = std::chrono::steady_clock::now();
+  if (scaler_) scaler_->unscale(model_.arena(), task, world_);
+  const at::Tensor* overflow = scaler_ ? &scaler_->overflow() : nullptr;
   if (sharded_) {
-    sharded_->step(task, position);
+    sharded_->step(task, position, overflow);
   } else {
-    optimizer_.step(model_.arena(), task, position);
+    optimizer_.step(model_.arena(), task, position, overflow);
   }
   seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
 }
 
 void DataParallel::share_state(std::optional<Json>& state) {
+  share_arena(state);
+  if (scaler_ && state && !state->value("loss_scaling", Json()).is_null()) {
+    scaler_->from_json(state->at("loss_scaling"));
+  }
+}
+
+Json DataParallel::scaler_state() const { return scaler_ ? scaler_->to_json() : Json(); }
+
+void DataParallel::share_arena(std::optional<Json>& state) {
   if (world_.alone()) return;
   ParameterArena& arena = model_.arena();
   const std::string text = world_.broadcast(state ? state->dump() : "");
@@ -136,7 +158,7 @@ void DataParallel::share_state(std::optional<Json>& state) {
 
 void DataParallel::gather_state() {
   if (world_.alone()) return;
-  const at::Tensor weights = model_.arena().weights();
+  const at::Tensor weights = model_.arena().weights().cpu();
   world_.check_same("state of its weights (a fault of the machine?)",
                     content_hash_hex({static_cast<const char*>(weights.const_data_ptr()),
                                       static_cast<size_t>(weights.nbytes())}));

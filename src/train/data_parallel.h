@@ -10,6 +10,7 @@
 #include "dist/gradient_reducer.h"
 #include "dist/world.h"
 #include "model/multi_task_model.h"
+#include "train/loss_scaler.h"
 #include "train/optimizer.h"
 #include "train/options.h"
 #include "train/sharded_optimizer.h"
@@ -32,20 +33,23 @@ class DataParallel {
   DataParallel(const World& world, MultiTaskModel& model, const Optimizer& optimizer,
                ReductionType type, bool shard_optimizer);
 
-  /// What the ranks found together.
-  struct Sums {
-    double loss = 0.0;  ///< of the whole batch
-    bool stop = false;  ///< a rank was told to stop
-  };
   /// Forward and backward of this rank's share of the batch; the gradients in the arena are then
-  /// those of the whole (of a sharded optimizer, this rank's part of them).
-  Sums compute_gradients(const TrainingBatch& batch, uint64_t seed);
+  /// those of the whole (of a sharded optimizer, this rank's part of them). What the ranks found
+  /// together, [2] fp64 on the device: the loss of the whole batch, and how many ranks were told to
+  /// stop.
+  at::Tensor compute_gradients(const TrainingBatch& batch, uint64_t seed);
+
+  /// These on the CPU, [steps, 2]: waits for the device, which counts as the steps' time.
+  at::Tensor wait_for(const std::vector<at::Tensor>& sums);
 
   /// One step of the optimizer.
   void step(int task, const StepPosition& position);
 
   /// Rank 0's weights, and with a state its moments and that state, to all.
   void share_state(std::optional<Json>& state);
+
+  /// The state of the loss scaling in fp16, as a part of a checkpoint's; else null.
+  Json scaler_state() const;
 
   /// Before rank 0 writes a checkpoint, and after: the moments that other ranks keep. Throws Error
   /// if the ranks' weights differ, as they must not.
@@ -58,7 +62,9 @@ class DataParallel {
   OrderedJson speed_json(int64_t steps) const;
 
  private:
-  double run_share(const TrainingBatch& batch, uint64_t seed);
+  /// share_state() without the loss scaling.
+  void share_arena(std::optional<Json>& state);
+  at::Tensor run_share(const TrainingBatch& batch, uint64_t seed);
 
   const World& world_;
   MultiTaskModel& model_;
@@ -66,7 +72,8 @@ class DataParallel {
   std::vector<Shard> shards_;
   GradientReducer reducer_;
   std::optional<ShardedOptimizer> sharded_;
-  double seconds_ = 0.0;  ///< of all steps
+  std::optional<LossScaler> scaler_;  ///< in fp16
+  double seconds_ = 0.0;              ///< of all steps
 };
 
 }  // namespace pals

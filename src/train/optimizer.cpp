@@ -23,12 +23,13 @@ double Optimizer::learning_rate(int64_t step, int64_t total_steps) const {
          schedule_factor(options_.schedule, step, total_steps, options_.warmup_proportion);
 }
 
-void Optimizer::step(ParameterArena& arena, int task, const StepPosition& position) const {
-  step(arena, task, position, {{0, arena.table().total()}});
+void Optimizer::step(ParameterArena& arena, int task, const StepPosition& position,
+                     const at::Tensor* overflow) const {
+  step(arena, task, position, {{0, arena.table().total()}}, overflow);
 }
 
 void Optimizer::step(ParameterArena& arena, int task, const StepPosition& position,
-                     const std::vector<ArenaRange>& within) const {
+                     const std::vector<ArenaRange>& within, const at::Tensor* overflow) const {
   const double factor = schedule_factor(options_.schedule, position.step, position.total_steps,
                                         options_.warmup_proportion);
   const bool corrects = options_.bias_correction;
@@ -50,8 +51,10 @@ void Optimizer::step(ParameterArena& arena, int task, const StepPosition& positi
     ranges.push_back({row.offset, row.numel, static_cast<float>(rate * factor * corrected),
                       static_cast<float>(decay)});
   }
-  bert_adam_step(ranges, BertAdamOptions{}, arena.weights(), arena.gradients(),
-                 arena.first_moment(), arena.second_moment(), arena.shadow());
+  BertAdamOptions adam;
+  adam.overflow = overflow;
+  bert_adam_step(ranges, adam, arena.weights(), arena.gradients(), arena.first_moment(),
+                 arena.second_moment(), arena.shadow());
 }
 
 }  // namespace pals

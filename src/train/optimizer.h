@@ -34,12 +34,13 @@ class Optimizer {
  public:
   explicit Optimizer(OptimizerOptions options) : options_(options) {}
 
-  /// One step on the gradients in the arena.
-  void step(ParameterArena& arena, int task, const StepPosition& position) const;
+  /// One step on the gradients in the arena. `overflow`: see BertAdamOptions.
+  void step(ParameterArena& arena, int task, const StepPosition& position,
+            const at::Tensor* overflow = nullptr) const;
 
   /// The same, of the parameters in these ranges only.
   void step(ParameterArena& arena, int task, const StepPosition& position,
-            const std::vector<ArenaRange>& within) const;
+            const std::vector<ArenaRange>& within, const at::Tensor* overflow = nullptr) const;
 
   /// The base rate in that step.
   double learning_rate(int64_t step, int64_t total_steps) const;

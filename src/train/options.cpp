@@ -13,6 +13,8 @@ constexpr std::array kFree = {"save_checkpoints_steps",
                               "output_dir",
                               "eval_batch_size",
                               "data_dir",
+                              "device",
+                              "no_graphs",
                               "threads",
                               "json",
                               "no_cuda",
@@ -23,8 +25,8 @@ constexpr std::array kFree = {"save_checkpoints_steps",
                               "save_best_tasks"};
 
 // What each rank of a run may have to itself.
-constexpr std::array kOfEachRank = {"cache_dir", "data_dir",   "output_dir", "threads",  "json",
-                                    "no_cuda",   "local_rank", "nproc",      "recompute"};
+constexpr std::array kOfEachRank = {"cache_dir", "data_dir", "output_dir", "device", "threads",
+                                    "json",      "no_cuda",  "local_rank", "nproc",  "recompute"};
 
 template <size_t kCount>
 std::vector<std::string> differences(const Json& saved, const Json& current,
@@ -91,7 +93,9 @@ Json options_to_json(const TrainOptions& o) {
                {"freeze", o.freeze},
                {"recompute", o.recompute},
                {"seed", o.seed},
+               {"device", o.device},
                {"precision", o.precision},
+               {"no_graphs", o.no_graphs},
                {"threads", o.threads},
                {"save_checkpoints_steps", o.save_checkpoints_steps},
                {"keep_checkpoints", o.keep_checkpoints},

@@ -54,7 +54,9 @@ struct TrainOptions {
   bool freeze = false;
   bool recompute = false;
   uint64_t seed = 42;
+  std::string device = "auto";
   std::string precision = "auto";
+  bool no_graphs = false;  ///< on a GPU: steps are not recorded
   int threads = 0;
   int64_t save_checkpoints_steps = 1000;
   int64_t keep_checkpoints = 2;
@@ -66,9 +68,9 @@ struct TrainOptions {
   std::string gradient_type = "fp32";  ///< how gradients travel between ranks: fp32 or bf16
   bool shard_optimizer = false;        ///< ZeRO-1
 
-  // Accepted for the reference's sake
-  bool no_cuda = false;
-  int local_rank = -1;
+  // For the reference's sake
+  bool no_cuda = false;  ///< device "cpu"
+  int local_rank = -1;   ///< without effect
 
   bool json = false;  ///< the final scores as JSON on stdout instead of a table
 };

@@ -26,7 +26,9 @@ void copy_into(const TensorFile& file, const char* name, const at::Tensor& targe
   const TensorEntry* entry = file.find(name);
   if (entry == nullptr || entry->numel() != target.numel())
     fail(path, ": no ", name, " of this model");
-  copy_as_float(*entry, target.data_ptr<float>(), static_cast<size_t>(target.numel()));
+  const at::Tensor values = target.is_cpu() ? target : at::empty(target.sizes(), at::kFloat);
+  copy_as_float(*entry, values.mutable_data_ptr<float>(), static_cast<size_t>(values.numel()));
+  if (!target.is_cpu()) target.copy_(values);
 }
 
 }  // namespace
@@ -77,9 +79,10 @@ void CheckpointStore::save(const ParameterArena& arena, int64_t step, const Json
   const auto entry = [](const char* tensor_name, const at::Tensor& tensor) {
     return make_tensor_entry(tensor_name, DType::kF32, {tensor.numel()}, tensor.data_ptr<float>());
   };
-  const std::vector<TensorEntry> tensors = {entry("weights", arena.weights()),
-                                            entry("first_moment", arena.first_moment()),
-                                            entry("second_moment", arena.second_moment())};
+  const at::Tensor weights = arena.weights().cpu(), first = arena.first_moment().cpu(),
+                   second = arena.second_moment().cpu();
+  const std::vector<TensorEntry> tensors = {entry("weights", weights), entry("first_moment", first),
+                                            entry("second_moment", second)};
   write_safetensors(folder_ + name, tensors,
                     {{"layout", layout_hash(arena.table())}, {"state", state.dump()}});
   const std::vector<std::string> all = files();

@@ -195,7 +195,7 @@ std::vector<Task> choose_tasks(const TrainOptions& options) {
   return tasks;
 }
 
-RunSetup set_up_run(const TrainOptions& options) {
+RunSetup set_up_run(const TrainOptions& options, at::Device device) {
   const CheckpointSources sources = find_sources(options);
   RunSetup setup;
   ModelDescription& description = setup.description;
@@ -223,7 +223,8 @@ RunSetup set_up_run(const TrainOptions& options) {
   }
   setup.model = std::make_unique<MultiTaskModel>(
       description.bert, description.adapter, head_specs(description.tasks),
-      parse_training_precision(options.precision), options.freeze);
+      parse_training_precision(options.precision, device), options.freeze, device);
+  setup.model->set_recording(!options.no_graphs);
   setup.model->set_recompute(options.recompute);
   const double range = description.bert.initializer_range;
   if (sources.weights.empty()) {
@@ -249,7 +250,7 @@ TrainOptions resolved_options(TrainOptions options, const RunSetup& setup) {
   options.adapter_size = description.adapter.size;
   options.task_pooler = description.adapter.task_pooler;
   options.do_lower_case = setup.tokenizer->do_lower_case();
-  options.precision = precision_name(setup.model->arena().compute_type());
+  options.precision = precision_name(setup.model->precision());
   options.threads = at::get_num_threads();
   return options;
 }

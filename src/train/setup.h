@@ -21,7 +21,7 @@ std::vector<Task> choose_tasks(const TrainOptions& options);
 
 /// Finds configuration, vocabulary and weights (a model folder brings all three), builds the model,
 /// initialises it by seed and loads the checkpoint. UsageError for contradictory or missing flags.
-RunSetup set_up_run(const TrainOptions& options);
+RunSetup set_up_run(const TrainOptions& options, at::Device device);
 
 /// The options with what was left open as it was decided: adapter, precision, tasks, threads, case.
 TrainOptions resolved_options(TrainOptions options, const RunSetup& setup);

@@ -8,12 +8,12 @@ ShardedOptimizer::ShardedOptimizer(const Optimizer& optimizer, const World& worl
                                    ParameterArena& arena, std::vector<Shard> shards)
     : optimizer_(optimizer), world_(world), arena_(arena), shards_(std::move(shards)) {}
 
-void ShardedOptimizer::step(int task, const StepPosition& position) {
+void ShardedOptimizer::step(int task, const StepPosition& position, const at::Tensor* overflow) {
   std::vector<ArenaRange> own;
   for (const Shard& shard : shards_) {
     if (shard.rank == world_.rank()) own.push_back(shard.range);
   }
-  optimizer_.step(arena_, task, position, own);
+  optimizer_.step(arena_, task, position, own, overflow);
   std::vector<std::pair<const Shard*, PendingWork>> pending;
   for (const Shard& shard : shards_) {
     if (shard.owner != kSharedOwner && shard.owner != task) continue;

@@ -18,7 +18,7 @@ class ShardedOptimizer {
                    std::vector<Shard> shards);
 
   /// Steps with this rank's gradients on this rank's shards, then all get all weights.
-  void step(int task, const StepPosition& position);
+  void step(int task, const StepPosition& position, const at::Tensor* overflow = nullptr);
 
   /// Rank 0 gets all moments, to write them down; or gives each rank its own.
   void gather_moments();

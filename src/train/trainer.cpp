@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <utility>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -16,6 +17,7 @@
 #include "base/text_util.h"
 #include "data/feature_cache.h"
 #include "data/loader.h"
+#include "nn/device.h"
 #include "train/data_parallel.h"
 #include "train/evaluator.h"
 #include "train/optimizer.h"
@@ -28,6 +30,7 @@ constexpr double kSplitLearningRate = 3e-4;  // reference: --optim split
 constexpr int64_t kStepsPerTask = 300;
 constexpr double kLargest = 1e9;  // of numbers given, so that their products stay countable
 constexpr int kMostThreads = 1024;
+constexpr int64_t kStepsAhead = 50;
 
 void check_options(const TrainOptions& o) {
   const auto positive = [](const char* flag, double value) {
@@ -126,9 +129,9 @@ std::unique_ptr<RunLock> open_run_folder(const TrainOptions& options) {
 
 class Trainer {
  public:
-  Trainer(const TrainOptions& options, const World& world)
+  Trainer(const TrainOptions& options, at::Device device, const World& world)
       : world_(world),
-        setup_(set_up_run(options)),
+        setup_(set_up_run(options, device)),
         options_(resolved_options(options, setup_)),
         model_(*setup_.model),
         optimizer_(optimizer_options(options)),
@@ -205,9 +208,15 @@ class Trainer {
     log_info(concat("model: ", millions(table.count(kSharedOwner)), " M shared parameters, ",
                     millions(task_parameters), " M in ", model_.num_tasks(), " task",
                     model_.num_tasks() == 1 ? "" : "s", ", adapter ", model_.adapter_config().kind,
-                    ", ", precision_name(model_.arena().compute_type()), ", ",
-                    at::get_num_threads(), at::get_num_threads() == 1 ? " thread, " : " threads, ",
-                    cpu_isa(), world_.alone() ? "" : concat(", ", world_.size(), " ranks")));
+                    ", ", precision_name(model_.precision()), ", ", where(),
+                    world_.alone() ? "" : concat(", ", world_.size(), " ranks")));
+  }
+
+  // What the model computes on.
+  std::string where() const {
+    if (!model_.device().is_cpu()) return device_name(model_.device());
+    return concat(at::get_num_threads(), at::get_num_threads() == 1 ? " thread, " : " threads, ",
+                  cpu_isa());
   }
 
   void train_steps() {
@@ -254,19 +263,20 @@ class Trainer {
     while (step < plan.total_steps) {
       if (world_.alone() && stop_requested()) stop_ = true;
       if (stop_) {
+        finish_steps();
         save_checkpoint(step);
         world_.broadcast("");  // the others wait for rank 0: whoever exits ends all
         fail("stopped at step ", step, "; the same command goes on from there");
       }
-      train_one(loader.next(), plan, progress);
+      train_one(loader.next(), plan);
       ++step;
       const bool epoch_end = step % plan.steps_per_epoch == 0 || step == plan.total_steps;
+      const bool saves = epoch_end || step % options_.save_checkpoints_steps == 0;
+      if (saves || std::ssize(pending_) >= steps_ahead()) finish_steps(&progress);
       if (epoch_end && options_.do_eval && !dev_jobs_.empty()) {
         evaluate_epoch(step, (step - 1) / plan.steps_per_epoch + 1, plan.num_epochs);
       }
-      if (epoch_end || step % options_.save_checkpoints_steps == 0) {
-        save_checkpoint(step);
-      }
+      if (saves) save_checkpoint(step);
     }
     if (step > first_step) report_speed(first_step, step);
   }
@@ -278,25 +288,61 @@ class Trainer {
     write_log(line);
   }
 
-  void train_one(const TrainingBatch& batch, const StepPlan& plan, Progress& progress) {
-    const auto [loss, stop] = parallel_.compute_gradients(batch, options_.seed);
-    stop_ = stop && !world_.alone();
+  // A step whose loss was not read from the device yet.
+  struct PendingStep {
+    OrderedJson line;  // of the log
+    at::Tensor sums;   // DataParallel::compute_gradients
+  };
+
+  // How many steps a device is given before the host waits for their losses. On the CPU they are
+  // there at once, and a loss that is not finite never reaches the weights; elsewhere no
+  // checkpoint.
+  int64_t steps_ahead() const { return model_.device().is_cpu() ? 0 : kStepsAhead; }
+
+  void train_one(const TrainingBatch& batch, const StepPlan& plan) {
     int64_t tokens = 0;
     for (const PackedBatch& micro_batch : batch.micro_batches) tokens += micro_batch.num_tokens();
     const std::string& name = setup_.description.tasks[static_cast<size_t>(batch.task)].name;
-    if (!std::isfinite(loss)) fail_not_finite("step", batch.step, name);
+    PendingStep pending;
+    pending.line = {{"step", batch.step},
+                    {"task", name},
+                    {"loss", nullptr},
+                    {"learning_rate", optimizer_.learning_rate(batch.step, plan.total_steps)},
+                    {"rows", batch.num_examples},
+                    {"tokens", tokens}};
+    pending.sums = parallel_.compute_gradients(batch, options_.seed);
+    if (steps_ahead() == 0) check_finite(pending.line, pending.sums[0].item<double>());
     parallel_.step(
         batch.task,
         {.step = batch.step, .total_steps = plan.total_steps, .task_step = batch.task_step});
-    write_log({{"step", batch.step},
-               {"task", name},
-               {"loss", loss},
-               {"learning_rate", optimizer_.learning_rate(batch.step, plan.total_steps)},
-               {"rows", batch.num_examples},
-               {"tokens", tokens}});
-    smooth_loss_ = smooth_loss_ < 0.0 ? loss : 0.98 * smooth_loss_ + 0.02 * loss;
-    progress.update(static_cast<uint64_t>(batch.step + 1),
-                    concat("loss ", format_double(smooth_loss_, 3)));
+    pending_.push_back(std::move(pending));
+  }
+
+  static void check_finite(const OrderedJson& line, double loss) {
+    if (std::isfinite(loss)) return;
+    fail_not_finite("step", line.at("step").get<int64_t>(), line.at("task").get<std::string>());
+  }
+
+  // Waits for the losses of the steps that were taken, and writes their lines.
+  void finish_steps(Progress* progress = nullptr) {
+    if (pending_.empty()) return;
+    std::vector<at::Tensor> sums;
+    for (const PendingStep& pending : pending_) sums.push_back(pending.sums);
+    const at::Tensor all = parallel_.wait_for(sums);
+    const auto* values = all.const_data_ptr<double>();
+    int64_t last_step = 0;
+    for (PendingStep& pending : std::exchange(pending_, {})) {
+      const double loss = *values++;
+      stop_ = stop_ || (*values++ > 0.0 && !world_.alone());
+      check_finite(pending.line, loss);
+      pending.line["loss"] = loss;
+      write_log(pending.line);
+      last_step = pending.line.at("step").get<int64_t>();
+      smooth_loss_ = smooth_loss_ < 0.0 ? loss : 0.98 * smooth_loss_ + 0.02 * loss;
+    }
+    if (progress == nullptr) return;
+    progress->update(static_cast<uint64_t>(last_step + 1),
+                     concat("loss ", format_double(smooth_loss_, 3)));
   }
 
   void write_log(const OrderedJson& line) {
@@ -387,8 +433,10 @@ class Trainer {
       for (int64_t task = 0; task < model_.num_tasks(); ++task) {
         rows.push_back(store_.num_examples(task));
       }
-      checkpoints_->save(model_.arena(), step,
-                         {{"step", step}, {"rows", rows}, {"best", best_}, {"last", last_}});
+      Json state = {{"step", step}, {"rows", rows}, {"best", best_}, {"last", last_}};
+      const Json scaler = parallel_.scaler_state();
+      if (!scaler.is_null()) state["loss_scaling"] = scaler;
+      checkpoints_->save(model_.arena(), step, state);
     }
     parallel_.release_state();
   }
@@ -436,6 +484,7 @@ class Trainer {
   Json best_ = Json::object(), last_ = Json::object();
   std::optional<CheckpointStore> checkpoints_;  // of rank 0, as the log
   std::optional<MetricsLog> log_;
+  std::vector<PendingStep> pending_;
   double smooth_loss_ = -1.0;
   bool stop_ = false;
 };
@@ -467,20 +516,30 @@ StepPlan plan_steps(const TrainOptions& options, const std::vector<int64_t>& tas
 
 namespace {
 
-TrainResult train_as_rank(TrainOptions options, const World& world) {
+at::Device choose_device(const TrainOptions& options, const Launch& launch) {
+  if (!options.no_cuda) return choose_device(options.device, local_rank(launch));
+  if (options.device != "auto" && options.device != "cpu") {
+    fail_usage("--no_cuda contradicts --device ", options.device);
+  }
+  return at::kCPU;
+}
+
+TrainResult train_as_rank(TrainOptions options, at::Device device, const World& world) {
   if (!options.do_train && !options.do_eval) options.do_train = options.do_eval = true;
   check_options(options);
   set_threads(options.threads, world);
-  TrainResult result = Trainer(options, world).run();
+  TrainResult result = Trainer(options, device, world).run();
   return world.first() ? result : TrainResult();
 }
 
 }  // namespace
 
 TrainResult train(const TrainOptions& options) {
-  const World world(read_launch());
+  const Launch launch = read_launch();
+  const at::Device device = choose_device(options, launch);
+  const World world(launch, device);
   TrainResult result;
-  run_as_rank(world, [&] { result = train_as_rank(options, world); });
+  run_as_rank(world, [&] { result = train_as_rank(options, device, world); });
   return result;
 }
 

@@ -23,12 +23,23 @@ class Usage(PalsTest):
         self.check_words(self.usage("--sample", "aneal"), "aneal", "anneal")
         self.check_words(self.usage("--optim", "adam"), "adam", "normal or split")
         self.check_words(self.usage("--schedule", "linear"), "linear", "warmup_linear")
-        self.check_words(self.usage("--precision", "fp16"), "fp16", "bf16")
+        self.check_words(self.usage("--precision", "fp16", "--device", "cpu"), "fp16", "GPU", "bf16")
+        self.check_words(self.usage("--precision", "tf32", "--no_cuda"), "tf32", "GPU")
         self.check_words(self.usage("--precision", "int8"), "int8", "prediction")
         self.check_words(self.usage(tasks="all,rte"), "all")
         self.check_words(self.error("trian", code=USAGE), "trian", "train")
         self.check_words(self.error(code=USAGE), "--help")
         self.assertFalse(os.path.exists(self.path("run", "run_config.json")))
+
+    def test_devices(self):
+        self.check_words(self.usage("--device", "gpu"), '"gpu"', "auto, cpu, cuda or cuda:NUMBER")
+        self.check_words(self.usage("--device", "cuda:x"), '"cuda:x"')
+        self.check_words(self.usage("--device", "cuda:99"), "--device cuda:99")
+        self.check_words(self.usage("--device", "cuda:0", "--no_cuda"), "--no_cuda", "--device cuda:0")
+        for command in "eval", "predict", "submit", "features":
+            error = self.error(command, "--model", self.model, "--data_dir" if command in ("eval", "submit") else "--input",
+                               "/dev/null", "--device", "cuda:99", code=USAGE)
+            self.check_words(error, "--device cuda:99")
 
     def test_values(self):
         self.check_words(self.usage("--train_batch_size", "0"), "--train_batch_size", "0")

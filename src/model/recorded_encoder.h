@@ -1,0 +1,63 @@
+// The encoder's training passes, recorded once for each size of batch and replayed on the device.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+
+#include "adapters/adapter_hooks.h"
+#include "batch/filler.h"
+#include "bert/encoder.h"
+#include "nn/accelerator.h"
+
+namespace pals {
+
+/// Forward and backward as two pieces of recorded work; what stands between them (heads, losses)
+/// runs by itself. Whatever differs from step to step is read from tensors that are always at the
+/// same places: the batch, the dropout's keys, and, in the arena's slot, the drawn task's adapter.
+class RecordedEncoder {
+ public:
+  /// Records with the modules of `task`, on the arena's device. Encoder and adapters must outlive
+  /// this and stay where they are. `dropout`: the probabilities; `recompute`: as of a Pass.
+  RecordedEncoder(const BertEncoder& encoder, const std::vector<TaskAdapter>& adapters,
+                  const ParameterArena& arena, const DropoutState& dropout, int task,
+                  bool recompute = false);
+
+  /// The records of one size.
+  struct Record {
+    BatchSize size;
+    at::Tensor memory;                    ///< what a step's batch is uploaded to
+    std::optional<BatchTensors> tensors;  ///< in it, as all else below: in the same places always
+    at::Tensor dropout_keys;
+    Tape tape;
+    at::Tensor h, dh;  ///< [Q, H]: the last hidden states, and their gradient
+    std::unique_ptr<RecordedWork> forward, backward;
+  };
+
+  /// The record for batches of this size whose heads read all tokens, or not; null for a size that
+  /// comes for the first time, and once there are many.
+  Record* find(const BatchSize& size, bool reads_tokens);
+
+  /// The keys of a step, for the upload that ends in the record's memory.
+  std::vector<int64_t> keys_of(uint64_t seed, uint64_t step) const;
+
+  /// Replays forward for a batch that lies in the record's memory, of a task: gives record.h.
+  void forward(Record& record, const BatchTensors& tensors, const at::Tensor& dropout_keys,
+               int task);
+  /// Replays backward from record.dh; the gradients are then added to the arena's.
+  void backward(Record& record, int task);
+
+ private:
+  Pass pass(Record& record) const;
+
+  const BertEncoder& encoder_;
+  const std::vector<TaskAdapter>& adapters_;
+  ParameterArena arena_;  // with the slot
+  DropoutState dropout_;
+  bool recompute_;
+  std::vector<Segment> segments_;  // one, of the task that is recorded
+  std::map<std::pair<BatchSize, bool>, int64_t> seen_;
+  std::map<std::pair<BatchSize, bool>, Record> records_;
+};
+
+}  // namespace pals

@@ -1,0 +1,37 @@
+// The device that a model computes on: the CPU, or one that an accelerator brings.
+#pragma once
+
+#include <c10/core/Device.h>
+
+#include <string>
+
+#include "nn/accelerator.h"
+
+namespace pals {
+
+/// Where a process stands among those of its machine that compute together.
+struct LocalRank {
+  int rank = 0, size = 1;
+};
+
+/// The device that --device names: "cpu", "cuda" (of several ranks, each takes the GPU of its
+/// number), "cuda:N", or "auto": as "cuda" where there are GPUs for all ranks, else "cpu". Throws
+/// UsageError for other names, and for a GPU that cannot be had: it says what is missing.
+at::Device choose_device(const std::string& name, const LocalRank& local = {});
+
+/// "cpu", or "cuda:0 (NVIDIA H100 80GB HBM3)".
+std::string device_name(at::Device device);
+
+/// Says on stderr which device is used, if it is not the CPU.
+void report_device(at::Device device);
+
+/// Makes an accelerator, which lives until the program ends, that of its type's devices.
+void add_accelerator(const Accelerator* accelerator);
+
+/// The accelerator of a device; null for the CPU.
+const Accelerator* accelerator_of(at::Device device);
+
+/// Waits until the device has done all that it was given.
+void synchronize(at::Device device);
+
+}  // namespace pals

@@ -1,0 +1,140 @@
+// Whole runs of `pals train` on the pretend device: the log, checkpoints, results and model folders
+// are those of a run on the CPU.
+#include <gtest/gtest.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "model/model_folder.h"
+#include "model/test_models.h"
+#include "pretend_device.h"
+#include "tasks/test_files.h"
+#include "train/trainer.h"
+
+namespace pals {
+namespace {
+
+using testing::pretend_device;
+
+constexpr const char* kWords[] = {"good", "bad", "film", "rain", "very", "not", "a", "the"};
+
+// Rows of two labels, which the first word tells.
+std::string rows(uint64_t seed, int count) {
+  Random random(seed, 1);
+  std::string text = "label\ttext\n";
+  for (int i = 0; i < count; ++i) {
+    const auto label = random.below(2);
+    text += concat(label, "\t", kWords[label]);
+    for (uint64_t word = random.below(9); word > 0; --word) {
+      text += concat(" ", kWords[2 + random.below(6)]);
+    }
+    text += "\n";
+  }
+  return text;
+}
+
+class DeviceRun : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    set_quiet(true);
+    pretend_device();
+    std::string vocabulary = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n";
+    for (const char* word : kWords) vocabulary += concat(word, "\n");
+    folder_.write("vocab.txt", vocabulary);
+    folder_.write("config.json", json_text(bert_config_to_json(testing::tiny_bert())));
+    for (const char* task : {"one", "two"}) {
+      folder_.write(concat(task, "-train.tsv"), rows(task[0], 60));
+      folder_.write(concat(task, "-dev.tsv"), rows(task[1], 20));
+    }
+    Json tasks = Json::array();
+    for (const char* task : {"one", "two"}) {
+      tasks.push_back({{"name", task},
+                       {"kind", "classification"},
+                       {"labels", {"0", "1"}},
+                       {"text_a", "text"},
+                       {"label", "label"},
+                       {"train", concat(task, "-train.tsv")},
+                       {"dev", concat(task, "-dev.tsv")}});
+    }
+    folder_.write("tasks.json", json_text(Json{{"tasks", tasks}}));
+  }
+  void TearDown() override { set_quiet(false); }
+
+  TrainOptions options(const std::string& name, const std::string& device) const {
+    TrainOptions options;
+    options.task_file = path("tasks.json");
+    options.bert_config_file = path("config.json");
+    options.vocab_file = path("vocab.txt");
+    options.adapter = "pals";
+    options.adapter_size = 12;
+    options.cache_dir = "";
+    options.max_seq_length = 16;
+    options.train_batch_size = 8;
+    options.learning_rate = 1e-3;
+    options.steps_per_epoch = 60;
+    options.num_train_epochs = 2;
+    options.precision = "fp32";
+    options.do_train = options.do_eval = true;
+    options.device = device;
+    options.output_dir = path(name);
+    return options;
+  }
+
+  std::string path(const std::string& name) const { return folder_.path() + "/" + name; }
+
+  std::vector<Json> log(const std::string& run) const {
+    std::vector<Json> lines;
+    const MappedFile file(path(run) + "/metrics.jsonl");
+    std::string_view rest = file.bytes();
+    while (!rest.empty()) {
+      const size_t end = rest.find('\n');
+      lines.push_back(Json::parse(rest.substr(0, end)));
+      rest.remove_prefix(end + 1);
+    }
+    return lines;
+  }
+
+  TemporaryFolder folder_;
+};
+
+TEST_F(DeviceRun, IsTheCpus) {
+  train(options("here", "cpu"));
+  train(options("there", testing::kPretendDevice));
+  const std::vector<Json> here = log("here"), there = log("there");
+  ASSERT_EQ(there.size(), here.size());
+  int64_t steps = 0;
+  for (size_t i = 0; i < here.size(); ++i) {
+    if (!here[i].contains("step")) continue;
+    EXPECT_EQ(there[i].at("step"), steps);
+    EXPECT_EQ(there[i].at("task"), here[i].at("task"));
+    EXPECT_NEAR(there[i].at("loss").get<double>(), here[i].at("loss").get<double>(), 1e-3) << i;
+    ++steps;
+  }
+  EXPECT_EQ(steps, 120);
+
+  // Either device reads what the other wrote.
+  const auto on_cpu = load_model_folder(path("there/final"), at::kFloat);
+  const auto on_device = load_model_folder(path("there/final"), at::kFloat, pretend_device());
+  const PackedBatch batch = testing::pack(testing::rows_of(testing::tiny_rows(3), 0));
+  EXPECT_TRUE(at::allclose(on_device.model->forward(batch).logits.front().cpu(),
+                           on_cpu.model->forward(batch).logits.front(), 1e-5, 1e-6));
+}
+
+TEST_F(DeviceRun, GoesOnFromTheCpusCheckpoint) {
+  TrainOptions first = options("run", "cpu");
+  train(options("whole", "cpu"));
+  train(first);
+  // As if it had been stopped after the first epoch.
+  for (const char* name : {"/checkpoints/step-0000000120.safetensors", "/eval_results.json"}) {
+    std::filesystem::remove(path("run") + name);
+  }
+  train(options("run", testing::kPretendDevice));
+  const std::vector<Json> whole = log("whole"), resumed = log("run");
+  for (size_t i = 0; i < std::min(whole.size(), resumed.size()); ++i) {
+    if (!whole[i].contains("step") || !resumed[i].contains("step")) continue;
+    EXPECT_NEAR(resumed[i].at("loss").get<double>(), whole[i].at("loss").get<double>(), 1e-3) << i;
+  }
+  EXPECT_TRUE(file_exists(path("run") + "/eval_results.json"));
+}
+
+}  // namespace
+}  // namespace pals

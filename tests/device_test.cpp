@@ -1,0 +1,258 @@
+// Training and prediction on another device than the CPU, a pretend one: the same results, and no
+// step of the host into the device's memory.
+#include "nn/device.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "model/folder_writer.h"
+#include "model/row_outputs.h"
+#include "model/test_models.h"
+#include "predict/pooling.h"
+#include "pretend_device.h"
+#include "train/data_parallel.h"
+#include "train/run_folder.h"
+
+namespace pals {
+namespace {
+
+using testing::kTinyTasks;
+using testing::pack;
+using testing::pretend_device;
+using testing::tiny_adapter;
+using testing::tiny_bert;
+using testing::tiny_model;
+using testing::tiny_rows;
+
+constexpr int64_t kSteps = 20;
+
+double distance(const at::Tensor& a, const at::Tensor& b) {
+  return (a.cpu().to(at::kDouble) - b.cpu().to(at::kDouble)).abs().max().item<double>();
+}
+
+/// A model that takes steps on rows of all kinds of tasks, one task after the other.
+class Training {
+ public:
+  Training(const AdapterConfig& adapter, const Precision& precision, bool freeze, at::Device device,
+           bool records = false)
+      : model_(tiny_model(tiny_bert(), adapter, precision, freeze, device)),
+        optimizer_({.learning_rate = 1e-3}),
+        parallel_(world_, *model_, optimizer_, ReductionType::kFloat, false) {
+    model_->set_recording(records);
+  }
+
+  MultiTaskModel& model() { return *model_; }
+  ParameterArena& arena() { return model_->arena(); }
+  DataParallel& parallel() { return parallel_; }
+
+  /// The losses of steps [first, last).
+  std::vector<double> run(int64_t first, int64_t last) {
+    std::vector<at::Tensor> sums;
+    for (int64_t step = first; step < last; ++step) {
+      TrainingBatch batch;
+      batch.step = step;
+      batch.task = static_cast<int>(step % kTinyTasks);
+      batch.task_step = step / kTinyTasks;
+      const auto rows = testing::rows_of(tiny_rows(4, static_cast<uint64_t>(step)), batch.task);
+      batch.micro_batches = {pack({rows.begin(), rows.begin() + 2}),
+                             pack({rows.begin() + 2, rows.end()})};
+      batch.num_examples = static_cast<int64_t>(rows.size());
+      sums.push_back(parallel_.compute_gradients(batch, 42));
+      parallel_.step(batch.task, {step, 2 * kSteps, batch.task_step});
+    }
+    const at::Tensor all = parallel_.wait_for(sums);
+    std::vector<double> losses;
+    for (int64_t i = 0; i < all.size(0); ++i) losses.push_back(all[i][0].item<double>());
+    return losses;
+  }
+
+ private:
+  World world_;
+  std::unique_ptr<MultiTaskModel> model_;
+  Optimizer optimizer_;
+  DataParallel parallel_;
+};
+
+TEST(PretendDevice, ItsMemoryIsOutOfTheHostsReach) {
+  const at::Tensor x = at::ones({3}, at::TensorOptions(at::kFloat).device(pretend_device()));
+  EXPECT_EQ(x.sum().item<float>(), 3.0F);
+  EXPECT_DEATH(EXPECT_EQ(*x.const_data_ptr<float>(), 1.0F), "");
+  EXPECT_THROW(x + at::ones({3}), c10::Error);
+  EXPECT_TRUE(at::equal((x + 1).cpu(), at::full({3}, 2.0F)));
+}
+
+TEST(PretendDevice, IsChosenByItsName) {
+  EXPECT_EQ(choose_device(testing::kPretendDevice), pretend_device());
+  EXPECT_EQ(device_name(pretend_device()), "privateuseone:0 (a pretence)");
+  EXPECT_THROW(choose_device("privateuseone:1"), UsageError);
+  EXPECT_THROW(choose_device("privateuseone:x"), UsageError);
+}
+
+struct Case {
+  std::string name, kind;
+  bool task_pooler = false, freeze = false;
+  Precision precision = {};
+};
+
+void PrintTo(const Case& test, std::ostream* stream) { *stream << test.name; }
+
+std::vector<Case> cases() {
+  std::vector<Case> all;
+  for (const std::string& kind : adapter_names()) all.push_back({kind, kind});
+  all.push_back({"pals_frozen", "pals", false, true});
+  all.push_back({"low_rank_task_pooler", "low_rank", true});
+  all.push_back({"pals_bf16", "pals", false, false, at::kBFloat16});
+  return all;
+}
+
+class OnAnotherDevice : public ::testing::TestWithParam<Case> {
+ protected:
+  static std::unique_ptr<Training> training(at::Device device, bool records = false) {
+    const Case& test = GetParam();
+    return std::make_unique<Training>(tiny_adapter(test.kind, {}, test.task_pooler), test.precision,
+                                      test.freeze, device, records);
+  }
+};
+
+TEST_P(OnAnotherDevice, TrainingAndPredictionAreTheCpus) {
+  const auto on_cpu = training(at::kCPU), on_device = training(pretend_device());
+  Training &here = *on_cpu, &there = *on_device;
+  const std::vector<double> expected = here.run(0, kSteps), losses = there.run(0, kSteps);
+  for (size_t i = 0; i < expected.size(); ++i) EXPECT_NEAR(losses[i], expected[i], 1e-6) << i;
+  EXPECT_LT(distance(here.arena().weights(), there.arena().weights()), 1e-6);
+  EXPECT_LT(distance(here.arena().second_moment(), there.arena().second_moment()), 1e-6);
+
+  const PackedBatch batch = pack(tiny_rows(3));  // of all tasks
+  const auto wanted = here.model().forward(batch), found = there.model().forward(batch);
+  for (size_t i = 0; i < wanted.logits.size(); ++i) {
+    EXPECT_LT(distance(found.logits[i], wanted.logits[i]), 1e-5) << i;
+  }
+  const std::vector<double> wanted_losses = here.model().example_losses(batch, wanted),
+                            found_losses = there.model().example_losses(batch, found);
+  for (size_t i = 0; i < wanted_losses.size(); ++i) {
+    EXPECT_NEAR(found_losses[i], wanted_losses[i], 1e-5) << i;
+  }
+}
+
+TEST_P(OnAnotherDevice, RecordedStepsAreTheSame) {
+  const auto eager = training(at::kCPU), recorded = training(pretend_device(), true);
+  const int64_t before = testing::num_replays();
+  const std::vector<double> expected = eager->run(0, kSteps), losses = recorded->run(0, kSteps);
+  // Two parts a step, forward and backward; some sizes come for the first time.
+  EXPECT_GT(testing::num_replays() - before, 2 * kSteps);
+  const double tolerance = GetParam().precision.type == at::kFloat ? 2e-5 : 2e-2;
+  for (size_t i = 0; i < expected.size(); ++i) EXPECT_NEAR(losses[i], expected[i], tolerance) << i;
+  EXPECT_LT(distance(eager->arena().weights(), recorded->arena().weights()), 10 * tolerance);
+}
+
+INSTANTIATE_TEST_SUITE_P(Kinds, OnAnotherDevice, ::testing::ValuesIn(cases()),
+                         [](const auto& info) { return info.param.name; });
+
+// A folder of its own, removed at the end.
+class Folder {
+ public:
+  Folder() : path_(::testing::TempDir() + "pals_device_" + std::to_string(::getpid())) {
+    std::filesystem::remove_all(path_);
+  }
+  ~Folder() { std::filesystem::remove_all(path_); }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+TEST(Devices, ARunGoesOnOnAnotherDevice) {
+  const AdapterConfig adapter = tiny_adapter("pals");
+  Training whole(adapter, at::kFloat, false, at::kCPU);
+  const std::vector<double> expected = whole.run(0, kSteps);
+  for (const auto& [first, second] : {std::pair(at::Device(at::kCPU), pretend_device()),
+                                      std::pair(pretend_device(), at::Device(at::kCPU))}) {
+    const Folder folder;
+    const CheckpointStore store(folder.path(), 1);
+    Training begun(adapter, at::kFloat, false, first);
+    begun.run(0, kSteps / 2);
+    store.save(begun.arena(), kSteps / 2, {{"step", kSteps / 2}});
+    Training resumed(adapter, at::kFloat, false, second);
+    ASSERT_TRUE(store.restore(resumed.arena()).has_value());
+    const std::vector<double> losses = resumed.run(kSteps / 2, kSteps);
+    for (size_t i = 0; i < losses.size(); ++i) {
+      EXPECT_NEAR(losses[i], expected[i + kSteps / 2], 1e-6) << i;
+    }
+    EXPECT_LT(distance(resumed.arena().weights(), whole.arena().weights()), 1e-6);
+    EXPECT_EQ(shared_weights_hash(tensors_of(begun.arena())).size(), 32U);
+  }
+}
+
+TEST(Devices, FilesHoldTheSameWeights) {
+  const AdapterConfig adapter = tiny_adapter("houlsby");
+  const auto here = tiny_model(tiny_bert(), adapter);
+  const auto there = tiny_model(tiny_bert(), adapter, {}, false, pretend_device());
+  EXPECT_EQ(shared_weights_hash(tensors_of(here->arena())),
+            shared_weights_hash(tensors_of(there->arena())));
+}
+
+TEST(Devices, PooledVectorsAreOnTheHost) {
+  const AdapterConfig adapter = tiny_adapter("none");
+  const auto here = tiny_model(tiny_bert(), adapter);
+  const auto there = tiny_model(tiny_bert(), adapter, {}, false, pretend_device());
+  const PackedBatch batch = pack(testing::rows_of(tiny_rows(3), 0));
+  for (const Pooling pooling : {Pooling::kCls, Pooling::kMean, Pooling::kMax, Pooling::kPooled}) {
+    const at::Tensor vectors = pool(batch, there->forward(batch, true), pooling, true);
+    EXPECT_TRUE(vectors.is_cpu());
+    EXPECT_LT(distance(vectors, pool(batch, here->forward(batch, true), pooling, true)), 1e-6);
+  }
+}
+
+TEST(Devices, FilteredPrecisions) {
+  EXPECT_EQ(parse_precision("auto", pretend_device()).type, at::kBFloat16);
+  for (const char* name : {"fp32", "bf16", "fp16", "tf32"}) {
+    EXPECT_STREQ(precision_name(parse_precision(name, pretend_device())), name);
+  }
+  EXPECT_THROW(parse_precision("int8", pretend_device()), UsageError);
+  EXPECT_THROW(parse_precision("fp16", at::kCPU), UsageError);
+  EXPECT_THROW(parse_precision("tf32", at::kCPU), UsageError);
+}
+
+TEST(LossScaling, TrainsInFp16AsInFp32) {
+  const AdapterConfig adapter = tiny_adapter("pals");
+  Training exact(adapter, at::kFloat, false, at::kCPU);
+  Training half(adapter, at::kHalf, false, pretend_device());
+  // The scale that the first steps would come down to, dropped one after the other.
+  std::optional<Json> state = {{{"loss_scaling", {{"scale", 128.0}, {"good_steps", 3}}}}};
+  half.parallel().share_state(state);
+  const std::vector<double> expected = exact.run(0, kSteps), losses = half.run(0, kSteps);
+  for (size_t i = 0; i < expected.size(); ++i) {
+    EXPECT_NEAR(losses[i], expected[i], 0.02 * std::max(1.0, expected[i])) << i;
+  }
+  EXPECT_TRUE(exact.parallel().scaler_state().is_null());
+  const Json after = half.parallel().scaler_state();
+  EXPECT_EQ(after.at("scale").get<double>(), 128.0);
+  EXPECT_EQ(after.at("good_steps").get<int64_t>(), 3 + kSteps);
+}
+
+TEST(LossScaling, AnOverflowDropsTheStepAndHalvesTheScale) {
+  Training half(tiny_adapter("none"), at::kHalf, false, pretend_device());
+  std::optional<Json> state = {{{"loss_scaling", {{"scale", 1e38}, {"good_steps", 7}}}}};
+  half.parallel().share_state(state);
+  const at::Tensor before = half.arena().weights().cpu().clone();
+  half.run(5, 6);
+  EXPECT_TRUE(at::equal(half.arena().weights().cpu(), before));
+  EXPECT_EQ(half.arena().first_moment().cpu().abs().max().item<float>(), 0.0F);
+  const Json after = half.parallel().scaler_state();
+  EXPECT_NEAR(after.at("scale").get<double>(), 5e37, 1e31);
+  EXPECT_EQ(after.at("good_steps").get<int>(), 0);
+
+  state = {{{"loss_scaling", {{"scale", 64.0}, {"good_steps", 1999}}}}};
+  half.parallel().share_state(state);
+  half.run(6, 7);
+  EXPECT_FALSE(at::equal(half.arena().weights().cpu(), before));
+  EXPECT_EQ(half.parallel().scaler_state().at("scale").get<double>(), 128.0);
+  EXPECT_EQ(half.parallel().scaler_state().at("good_steps").get<int>(), 0);
+}
+
+}  // namespace
+}  // namespace pals

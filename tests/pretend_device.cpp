@@ -1,0 +1,410 @@
+#include "pretend_device.h"
+
+#include <ATen/EmptyTensor.h>
+#include <ATen/native/TensorFactories.h>
+#include <c10/core/impl/DeviceGuardImplInterface.h>
+#include <sys/mman.h>
+#include <torch/library.h>
+
+#include <cstring>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <tuple>
+
+#include "nn/device.h"
+
+namespace pals::testing {
+namespace {
+
+constexpr auto kType = c10::DeviceType::PrivateUse1;
+constexpr size_t kReserved = size_t{2} << 30, kAlignment = 64;
+
+/// One run of addresses, which the host may touch only while an operator runs.
+class Memory {
+ public:
+  static Memory& instance() {
+    static auto* memory = new Memory;  // outlives the last tensor
+    return *memory;
+  }
+
+  void* allocate(size_t bytes) {
+    const std::lock_guard lock(mutex_);
+    const size_t size = std::max(kAlignment, (bytes + kAlignment - 1) / kAlignment * kAlignment);
+    auto place = free_.begin();
+    while (place != free_.end() && place->second < size) ++place;
+    TORCH_CHECK(place != free_.end(), "pretend device: out of memory");
+    const auto [first, room] = *place;
+    free_.erase(place);
+    if (room > size) free_[first + size] = room - size;
+    used_[first] = size;
+    reach_ = std::max(reach_, first + size);
+    unlock();
+    std::memset(base_ + first, 0xFF, size);
+    lock_again();
+    return base_ + first;
+  }
+
+  void release(void* pointer) {
+    const std::lock_guard lock(mutex_);
+    const auto used = used_.find(static_cast<size_t>(static_cast<char*>(pointer) - base_));
+    size_t first = used->first, size = used->second;
+    used_.erase(used);
+    const auto next = free_.lower_bound(first);
+    if (next != free_.begin()) {
+      const auto before = std::prev(next);
+      if (before->first + before->second == first) {
+        first = before->first;
+        size += before->second;
+        free_.erase(before);
+      }
+    }
+    if (next != free_.end() && first + size == next->first) {
+      size += next->second;
+      free_.erase(next);
+    }
+    free_[first] = size;
+  }
+
+  void begin() {
+    const std::lock_guard lock(mutex_);
+    unlock();
+  }
+  void end() {
+    const std::lock_guard lock(mutex_);
+    lock_again();
+  }
+
+ private:
+  Memory()
+      : base_(static_cast<char*>(mmap(nullptr, kReserved, PROT_NONE,
+                                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0))) {
+    TORCH_CHECK(base_ != MAP_FAILED, "pretend device: no memory");
+    free_[0] = kReserved;
+  }
+
+  // What is in reach is what was ever allocated: more is made so while an operator runs.
+  void unlock() {
+    if (running_++ == 0 || open_ < reach_) {
+      mprotect(base_, reach_, PROT_READ | PROT_WRITE);
+      open_ = reach_;
+    }
+  }
+  void lock_again() {
+    if (--running_ > 0) return;
+    mprotect(base_, reach_, PROT_NONE);
+    open_ = 0;
+  }
+
+  char* base_;
+  std::mutex mutex_;
+  std::map<size_t, size_t> free_, used_;  // sizes by offset
+  size_t reach_ = 0, open_ = 0;
+  int running_ = 0;
+};
+
+/// While it lives, the device's memory is in reach.
+struct Running {
+  Running() { Memory::instance().begin(); }
+  ~Running() { Memory::instance().end(); }
+  Running(const Running&) = delete;
+  Running& operator=(const Running&) = delete;
+};
+
+class PretendAllocator : public c10::Allocator {
+ public:
+  c10::DataPtr allocate(size_t bytes) override {
+    void* memory = bytes > 0 ? Memory::instance().allocate(bytes) : nullptr;
+    return {memory, memory, &release, c10::Device(kType, 0)};
+  }
+  c10::DeleterFnPtr raw_deleter() const override { return &release; }
+  void copy_data(void* to, const void* from, std::size_t bytes) const override {
+    const Running running;
+    default_copy_data(to, from, bytes);
+  }
+
+ private:
+  static void release(void* memory) {
+    if (memory != nullptr) Memory::instance().release(memory);
+  }
+};
+
+PretendAllocator& allocator() {
+  static auto* one = new PretendAllocator;
+  return *one;
+}
+
+struct PretendGuard : c10::impl::NoOpDeviceGuardImpl<kType> {
+  c10::Device exchangeDevice(c10::Device) const override { return {kType, 0}; }
+  c10::Device getDevice() const override { return {kType, 0}; }
+  c10::Stream getStream(c10::Device device) const noexcept override {
+    return c10::Stream(c10::Stream::DEFAULT, device);
+  }
+};
+
+bool is_pretend(const at::Tensor& x) { return x.defined() && x.device().type() == kType; }
+
+/// The same memory as a tensor of the CPU.
+at::Tensor as_host(const at::Tensor& x) {
+  if (!is_pretend(x)) return x;
+  return at::from_blob(const_cast<void*>(x.const_data_ptr()), x.sizes(), x.strides(),
+                       at::TensorOptions(x.scalar_type()));
+}
+
+at::Tensor to_device(const at::Tensor& x) {
+  at::Tensor copy =
+      at::empty_strided(x.sizes(), x.strides(), x.options().device(c10::Device(kType, 0)));
+  as_host(copy).copy_(x);
+  return copy;
+}
+
+/// The tensors of one call, as the CPU's operator sees them.
+class HostArguments {
+ public:
+  explicit HostArguments(const c10::OperatorHandle& op) : op_(op) {}
+
+  c10::IValue take(const c10::IValue& value) {
+    if (value.isTensor()) return take(value.toTensor());
+    if (value.isTensorList()) {
+      c10::List<at::Tensor> list;
+      for (const at::Tensor& x : value.toTensorVector()) list.push_back(take(x));
+      return list;
+    }
+    if (value.isOptionalTensorList()) {
+      c10::List<std::optional<at::Tensor>> list;
+      for (const std::optional<at::Tensor>& x : value.toOptionalTensorVector()) {
+        list.push_back(x ? std::optional(take(*x)) : std::nullopt);
+      }
+      return list;
+    }
+    return value.isDevice() ? c10::IValue(c10::Device(at::kCPU)) : value;
+  }
+
+  /// A result: the argument that it is, or a new tensor of the device.
+  c10::IValue give_back(const c10::IValue& value) const {
+    if (value.isTensorList()) {
+      c10::List<at::Tensor> list;
+      for (const at::Tensor& x : value.toTensorVector()) list.push_back(give_back(x).toTensor());
+      return list;
+    }
+    if (!value.isTensor() || !value.toTensor().defined()) return value;
+    const at::Tensor& result = value.toTensor();
+    for (const auto& [original, aliased] : pairs_) {
+      if (result.is_same(aliased)) return original;
+      TORCH_CHECK(!result.is_alias_of(aliased), op_.schema().name(),
+                  " gives a view, which the pretend device does not know");
+    }
+    return to_device(result);
+  }
+
+  void check_shapes() const {
+    for (const auto& [original, aliased] : pairs_) {
+      TORCH_CHECK(original.sizes() == aliased.sizes(), op_.schema().name(),
+                  " changed the shape of an argument");
+    }
+  }
+
+ private:
+  at::Tensor take(const at::Tensor& x) {
+    if (!x.defined()) return x;
+    // As on a GPU, only single numbers may come from the host.
+    TORCH_CHECK(is_pretend(x) || x.dim() == 0, op_.schema().name(), " mixes devices");
+    at::Tensor aliased = as_host(x);
+    if (is_pretend(x)) pairs_.emplace_back(x, aliased);
+    return aliased;
+  }
+
+  const c10::OperatorHandle& op_;
+  std::vector<std::pair<at::Tensor, at::Tensor>> pairs_;
+};
+
+void run_on_host(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
+  const Running running;
+  HostArguments arguments(op);
+  const size_t count = op.schema().arguments().size();
+  for (size_t i = stack->size() - count; i < stack->size(); ++i) {
+    (*stack)[i] = arguments.take((*stack)[i]);
+  }
+  const size_t below = stack->size() - count;
+  op.callBoxed(stack);
+  arguments.check_shapes();
+  for (size_t i = below; i < stack->size(); ++i) {
+    (*stack)[i] = arguments.give_back((*stack)[i]);
+  }
+}
+
+at::Tensor empty_strided(at::IntArrayRef size, at::IntArrayRef stride,
+                         std::optional<at::ScalarType> type, std::optional<at::Layout>,
+                         std::optional<at::Device>, std::optional<bool>) {
+  return at::detail::empty_strided_generic(size, stride, &allocator(),
+                                           c10::DispatchKeySet(c10::DispatchKey::PrivateUse1),
+                                           type.value_or(at::kFloat));
+}
+
+at::Tensor empty(at::IntArrayRef size, std::optional<at::ScalarType> type,
+                 std::optional<at::Layout>, std::optional<at::Device>, std::optional<bool>,
+                 std::optional<at::MemoryFormat> format) {
+  return at::detail::empty_generic(size, &allocator(),
+                                   c10::DispatchKeySet(c10::DispatchKey::PrivateUse1),
+                                   type.value_or(at::kFloat), format);
+}
+
+at::Tensor copy_from(const at::Tensor& from, const at::Tensor& to, bool /*non_blocking*/) {
+  const Running running;
+  as_host(to).copy_(as_host(from));
+  return to;
+}
+
+const at::Tensor& resize(const at::Tensor& x, at::IntArrayRef size,
+                         std::optional<at::MemoryFormat>) {
+  c10::TensorImpl* impl = x.unsafeGetTensorImpl();
+  const size_t bytes = at::detail::computeStorageNbytesContiguous(
+      size, x.element_size(), static_cast<size_t>(x.storage_offset()));
+  if (bytes > x.storage().nbytes()) {
+    x.storage().set_data_ptr(allocator().allocate(bytes));
+    x.storage().set_nbytes(bytes);
+  }
+  impl->set_sizes_contiguous(size);
+  return x;
+}
+
+// An argument of a block, as the CPU's block sees it.
+template <typename T>
+T on_host(const T& value) {
+  return value;
+}
+at::Tensor on_host(const at::Tensor& value) { return as_host(value); }
+AttentionRows on_host(AttentionRows rows) {
+  for (at::Tensor* tensor :
+       {&rows.cu_seqlens, &rows.token_keys, &rows.cu_queries, &rows.query_keys}) {
+    *tensor = as_host(*tensor);
+  }
+  return rows;
+}
+
+Dropout on_host(Dropout dropout) {
+  if (dropout.device_key != nullptr) dropout.key = *dropout.device_key;
+  return dropout;
+}
+
+template <typename T>
+bool is_half(const T&) {
+  return false;
+}
+bool is_half(const at::Tensor& x) { return x.defined() && x.scalar_type() == at::kHalf; }
+
+// The block of the table's member on the CPU; CPU kernels do not know fp16.
+template <auto kMember, typename... Arguments>
+void run_block(Arguments... arguments) {
+  const Running running;
+  std::tuple<std::decay_t<Arguments>...> host{on_host(arguments)...};
+  const BlockTable& table = (is_half(arguments) || ...) ? plain::block_table() : cpu::block_table();
+  std::apply([&](auto&... values) { (table.*kMember)(values...); }, host);
+}
+
+template <auto kMember>
+struct Wrapped {
+  template <typename... Arguments>
+  static constexpr auto make(void (*BlockTable::*)(Arguments...)) {
+    return &run_block<kMember, Arguments...>;
+  }
+  static constexpr auto value = make(kMember);
+};
+
+void bert_adam_step_on_host(const std::vector<AdamRange>& ranges, const BertAdamOptions& options,
+                            at::Tensor weights, const at::Tensor& gradients,
+                            at::Tensor first_moment, at::Tensor second_moment, at::Tensor shadow) {
+  const Running running;
+  at::Tensor overflow;
+  BertAdamOptions own = options;
+  if (options.overflow != nullptr) {
+    overflow = as_host(*options.overflow);
+    own.overflow = &overflow;
+  }
+  const BlockTable& table = is_half(shadow) ? plain::block_table() : cpu::block_table();
+  table.bert_adam_step(ranges, own, as_host(weights), as_host(gradients), as_host(first_moment),
+                       as_host(second_moment), as_host(shadow));
+}
+
+const BlockTable& pretend_blocks() {
+  static constexpr BlockTable table = {
+      .bias_activation_forward = Wrapped<&BlockTable::bias_activation_forward>::value,
+      .bias_activation_backward = Wrapped<&BlockTable::bias_activation_backward>::value,
+      .bias_dropout_forward = Wrapped<&BlockTable::bias_dropout_forward>::value,
+      .bias_dropout_backward = Wrapped<&BlockTable::bias_dropout_backward>::value,
+      .dropout_add_layer_norm_forward = Wrapped<&BlockTable::dropout_add_layer_norm_forward>::value,
+      .dropout_add_layer_norm_backward =
+          Wrapped<&BlockTable::dropout_add_layer_norm_backward>::value,
+      .attention_forward = Wrapped<&BlockTable::attention_forward>::value,
+      .attention_backward = Wrapped<&BlockTable::attention_backward>::value,
+      .embedding_forward = Wrapped<&BlockTable::embedding_forward>::value,
+      .embedding_backward = Wrapped<&BlockTable::embedding_backward>::value,
+      .add_column_sums = Wrapped<&BlockTable::add_column_sums>::value,
+      .accumulate = Wrapped<&BlockTable::accumulate>::value,
+      .quantize_rows = Wrapped<&BlockTable::quantize_rows>::value,
+      .scale_rows = Wrapped<&BlockTable::scale_rows>::value,
+      .bert_adam_step = bert_adam_step_on_host,
+  };
+  return table;
+}
+
+int64_t replays = 0;
+
+class KeptWork : public RecordedWork {
+ public:
+  explicit KeptWork(std::function<void()> work) : work_(std::move(work)) {}
+  void replay() override {
+    ++replays;
+    work_();
+  }
+
+ private:
+  std::function<void()> work_;
+};
+
+class PretendAccelerator : public Accelerator {
+ public:
+  c10::DeviceType type() const override { return kType; }
+  int device_count() const override { return 1; }
+  AcceleratorInfo info(int) const override {
+    return {"a pretence", static_cast<int64_t>(kReserved), static_cast<int64_t>(kReserved)};
+  }
+  const BlockTable& blocks() const override { return pretend_blocks(); }
+  void synchronize(int) const override {}
+  std::unique_ptr<RecordedWork> record(int, const std::function<void()>& work) const override {
+    return std::make_unique<KeptWork>(work);
+  }
+};
+
+}  // namespace
+
+C10_REGISTER_GUARD_IMPL(PrivateUse1, PretendGuard);
+
+TORCH_LIBRARY_IMPL(_, PrivateUse1, m) {
+  m.fallback(torch::CppFunction::makeFromBoxedFunction<&run_on_host>());
+}
+
+TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
+  m.impl("empty.memory_format", &empty);
+  m.impl("empty_strided", &empty_strided);
+  m.impl("_copy_from", &copy_from);
+  m.impl("resize_", &resize);
+  m.impl("as_strided", &at::native::as_strided_tensorimpl);
+  m.impl("view",
+         static_cast<at::Tensor (*)(const at::Tensor&, at::IntArrayRef)>(&at::native::view));
+  m.impl("_reshape_alias", &at::native::_reshape_alias);
+}
+
+at::Device pretend_device() {
+  static const PretendAccelerator accelerator;
+  static const bool registered = [] {
+    c10::SetAllocator(kType, &allocator());
+    add_accelerator(&accelerator);
+    return true;
+  }();
+  return registered ? at::Device(kType, 0) : at::Device(at::kCPU);
+}
+
+int64_t num_replays() { return replays; }
+
+}  // namespace pals::testing

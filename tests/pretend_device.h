@@ -1,0 +1,20 @@
+// A device for tests of what runs on GPUs: its memory is the host's, but out of the host's reach
+// while none of its operators runs, and its tensors are of another device.
+#pragma once
+
+#include <ATen/ATen.h>
+
+namespace pals::testing {
+
+/// Its name for --device.
+inline constexpr const char* kPretendDevice = "privateuseone";
+
+/// The device; registers it when first asked for. Operators run on the CPU's kernels, on the same
+/// memory: results are the CPU's. Operators that mix devices throw. Memory that is new is full of
+/// NaNs. Work is recorded by keeping it and running it again.
+at::Device pretend_device();
+
+/// How often recorded work was replayed since the program began.
+int64_t num_replays();
+
+}  // namespace pals::testing
