@@ -101,7 +101,8 @@ void World::finish(const PendingWork& work, Traffic& traffic) const {
   const auto began = std::chrono::steady_clock::now();
   work->wait();
   traffic.waited += std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
-  traffic.seconds += static_cast<double>(work->getDuration()) * 1e-3;
+  // Elsewhere the device waits, not the host, and how long the work takes is not known yet.
+  if (device_.is_cpu()) traffic.seconds += static_cast<double>(work->getDuration()) * 1e-3;
 }
 
 void World::sum(const at::Tensor& tensor) const {

@@ -63,8 +63,9 @@ at::Device choose_device(const std::string& name, const LocalRank& local) {
   const size_t colon = name.find(':');
   const std::optional<int64_t> number =
       colon == std::string::npos ? local.rank : parse_int(name.substr(colon + 1));
-  const Accelerator* accelerator = find_accelerator(name.substr(0, colon), name);
-  if (accelerator == nullptr || !number || *number < 0) {
+  const Accelerator* accelerator =
+      number && *number >= 0 ? find_accelerator(name.substr(0, colon), name) : nullptr;
+  if (accelerator == nullptr) {
     fail_usage("--device: ", quote(name), " is unknown, expected auto, cpu, cuda or cuda:NUMBER");
   }
   return device_of(*accelerator, *number, name);

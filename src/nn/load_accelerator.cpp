@@ -34,7 +34,7 @@ AcceleratorFiles usual_accelerator_files() {
 LoadedAccelerator load_accelerator(const AcceleratorFiles& files) {
   const auto library = std::ranges::find_if(files.libraries, file_exists);
   if (library == files.libraries.end()) {
-    return {nullptr, concat("this pals was built without it: there is no ",
+    return {nullptr, concat("this pals was built without ", kLibrary, ": there is no ",
                             join(files.libraries, ", and no "))};
   }
   if (dlopen(files.driver.c_str(), RTLD_LAZY) == nullptr) {
