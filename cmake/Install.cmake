@@ -18,7 +18,7 @@ foreach(room IN LISTS rooms)
   install(DIRECTORY "${PROJECT_SOURCE_DIR}/src/${room}/" DESTINATION "${folder}" FILES_MATCHING
     PATTERN "*.h"
     REGEX "/([a-z_]*_)?test_[a-z_]*\\.h$" EXCLUDE           # what tests share
-    REGEX "/nn/(isa|blocks_cpu.h|cpu_support.h)$" EXCLUDE)  # the kernels' own
+    REGEX "/nn/(isa|cuda|blocks_cpu.h|cpu_support.h)$" EXCLUDE)  # the kernels' own
 endforeach()
 install(EXPORT palsTargets NAMESPACE pals:: DESTINATION "${package_dir}")
 
@@ -32,3 +32,9 @@ install(FILES "${CMAKE_BINARY_DIR}/palsConfig.cmake" "${CMAKE_BINARY_DIR}/palsCo
 set_target_properties(pals PROPERTIES INSTALL_RPATH "${PALS_LIBTORCH_RUNTIME}"
   BUILD_WITH_INSTALL_RPATH ON)
 install(TARGETS pals RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
+
+if(TARGET pals_cuda)
+  set_target_properties(pals_cuda PROPERTIES INSTALL_RPATH "${PALS_LIBTORCH_RUNTIME}"
+    BUILD_WITH_INSTALL_RPATH ON)
+  install(TARGETS pals_cuda LIBRARY DESTINATION lib)  # where the program looks for it
+endif()

@@ -75,7 +75,7 @@ step_setup() {
 }
 
 step_format() {
-  find src tests bench examples \( -name '*.h' -o -name '*.cpp' -o -name '*.inc' \) -print0 |
+  find src tests bench examples \( -name '*.h' -o -name '*.cpp' -o -name '*.inc' -o -name '*.cu' -o -name '*.cuh' \) -print0 |
     xargs -0 clang-format-14 --dry-run -Werror || die "run clang-format-14 -i on the files above"
 }
 
@@ -137,7 +137,7 @@ step_fuzz() {
 step_tidy() {
   mkdir -p build-tidy
   quietly build-tidy/configure.log cmake -S . -B build-tidy -G Ninja -DCMAKE_CXX_COMPILER=clang++-14 \
-    -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON
+    -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON -DPALS_CUDA=OFF
   python3 scripts/tidy.py build-tidy --budget "${PALS_TIDY_SECONDS:-120}" ||
     die "clang-tidy has findings (above)"
 }

@@ -27,8 +27,8 @@ void set_block_table(c10::DeviceType type, const BlockTable* table) {
 
 const BlockTable& block_table_for(const at::Tensor& x) {
   const BlockTable* table = tables()[static_cast<size_t>(x.device().type())];
-  const bool other_type =
-      x.is_cpu() && x.scalar_type() != at::kFloat && x.scalar_type() != at::kBFloat16;
+  const bool other_type = table == &cpu::block_table() && x.scalar_type() != at::kFloat &&
+                          x.scalar_type() != at::kBFloat16;
   return table == nullptr || other_type ? plain::block_table() : *table;
 }
 

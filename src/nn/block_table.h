@@ -26,7 +26,7 @@ struct BlockTable {
 };
 
 /// The blocks of `type`, which live until the program ends; null takes them away. Devices without
-/// any run the plain versions, as does the CPU for types other than fp32 and bf16.
+/// any run the plain versions, as do the CPU kernels' tensors of types other than fp32 and bf16.
 void set_block_table(c10::DeviceType type, const BlockTable* table);
 
 /// The blocks for an activation (or parameter) like x.

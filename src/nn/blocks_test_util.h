@@ -1,5 +1,5 @@
-// What the tests of the blocks share: cases over instruction sets and activation types, seeded
-// random tensors, comparisons.
+// What the tests of the blocks share: cases over kernels (the CPU's for each instruction set,
+// CUDA's on the emulator) and activation types, seeded random tensors, comparisons.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -11,6 +11,7 @@
 #include "nn/blocks.h"
 #include "nn/blocks_cpu.h"
 #include "nn/blocks_plain.h"
+#include "nn/cuda/emulator/emulated_blocks.h"
 
 namespace pals::testing {
 
@@ -69,16 +70,35 @@ inline void expect_close(const at::Tensor& got, const at::Tensor& expected, doub
   EXPECT_FALSE(std::isnan(difference)) << what;
 }
 
-/// One case: an instruction set of this machine and a type of activations.
+/// The CUDA kernels' name among those of instruction sets.
+inline const std::string kCudaEmulated = "cuda_emulated";
+
+/// Has the blocks of CPU tensors run on the kernels of that name; of no name: on the usual ones.
+inline void use_kernels(const std::string& name) {
+  const bool emulated = name == kCudaEmulated;
+  set_block_table(c10::DeviceType::CPU,
+                  emulated ? &cuda_emulated_block_table() : &cpu::block_table());
+  cpu::set_isa(emulated || name.empty() ? cpu::available_isas().front() : name);
+}
+
+/// All kernels that this machine can run.
+inline std::vector<std::string> kernel_names() {
+  std::vector<std::string> names = cpu::available_isas();
+  names.push_back(kCudaEmulated);
+  return names;
+}
+
+/// One case: kernels and a type of activations.
 class KernelTest : public ::testing::TestWithParam<std::tuple<std::string, at::ScalarType>> {
  protected:
-  void SetUp() override { cpu::set_isa(std::get<0>(GetParam())); }
-  void TearDown() override { cpu::set_isa(cpu::available_isas().front()); }
+  void SetUp() override { use_kernels(std::get<0>(GetParam())); }
+  void TearDown() override { use_kernels(""); }
 
+  bool is_emulated() const { return std::get<0>(GetParam()) == kCudaEmulated; }
   at::ScalarType type() const { return std::get<1>(GetParam()); }
   bool is_fp32() const { return type() == at::kFloat; }
-  /// fp32: near the last bit, against doubles. bf16: one rounding, against the plain version in
-  /// bf16.
+  /// fp32: near the last bit, against doubles. Else: one rounding (of bf16), against the plain
+  /// version in the same type.
   double tolerance() const { return is_fp32() ? 2e-6 : 8e-3; }
   /// What the plain version computes with.
   at::Tensor reference(const at::Tensor& act) const {
@@ -94,12 +114,20 @@ class KernelTest : public ::testing::TestWithParam<std::tuple<std::string, at::S
 
 inline std::string case_name(
     const ::testing::TestParamInfo<std::tuple<std::string, at::ScalarType>>& info) {
-  return std::get<0>(info.param) + (std::get<1>(info.param) == at::kFloat ? "_fp32" : "_bf16");
+  const at::ScalarType type = std::get<1>(info.param);
+  const char* name = type == at::kFloat ? "_fp32" : type == at::kBFloat16 ? "_bf16" : "_fp16";
+  return std::get<0>(info.param) + name;
 }
 
+/// Every kernel with the types that it knows.
 inline auto all_kernels() {
-  return ::testing::Combine(::testing::ValuesIn(cpu::available_isas()),
-                            ::testing::Values(at::kFloat, at::kBFloat16));
+  std::vector<std::tuple<std::string, at::ScalarType>> cases;
+  for (const std::string& name : kernel_names()) {
+    for (const at::ScalarType type : {at::kFloat, at::kBFloat16, at::kHalf}) {
+      if (type != at::kHalf || name == kCudaEmulated) cases.emplace_back(name, type);
+    }
+  }
+  return ::testing::ValuesIn(cases);
 }
 
 }  // namespace pals::testing

@@ -29,7 +29,7 @@ inline isa::DropoutArgs dropout_args(const Dropout& dropout, const at::Tensor& t
     return {};
   }
   return {token_keys.const_data_ptr<int32_t>(), dropout.key, dropout_threshold(dropout.p),
-          dropout_scale(dropout.p)};
+          dropout_scale(dropout.p), dropout.device_key};
 }
 
 inline const isa::ActivationKernels& kernels_for(const at::Tensor& x,

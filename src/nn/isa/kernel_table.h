@@ -14,6 +14,7 @@ struct DropoutArgs {
   uint64_t key = 0;
   uint32_t threshold = 0;
   float scale = 1.0F;
+  const uint64_t* device_key = nullptr;  ///< CUDA kernels: the key's place, if it is on the device
 };
 
 /// A matrix of activations, float or bf16 (uint16_t): first element and row stride in elements.

@@ -1,0 +1,104 @@
+// The accelerator of NVIDIA's GPUs: what libpals_cuda.so brings.
+#include <ATen/cuda/CUDAGraph.h>
+#include <c10/cuda/CUDACachingAllocator.h>
+#include <c10/cuda/CUDAFunctions.h>
+#include <c10/cuda/CUDAGuard.h>
+#include <c10/cuda/CUDAStream.h>
+#include <cuda_runtime_api.h>
+
+#include "nn/accelerator.h"
+#include "nn/cuda/blocks_cuda.h"
+
+namespace pals {
+
+void cuda::on_device(const at::Tensor& x, const char* block, c10::function_ref<void(Stream)> work) {
+  TORCH_CHECK(x.is_cuda(), block, ": want tensors on a GPU, got one on ", x.device());
+  const c10::cuda::CUDAGuard guard(x.device());
+  work(c10::cuda::getCurrentCUDAStream(x.device().index()).stream());
+  const cudaError_t error = cudaGetLastError();
+  TORCH_CHECK(error == cudaSuccess, block, ": ", cudaGetErrorString(error));
+}
+
+namespace {
+
+/// A CUDA graph of one stream's work.
+class RecordedGraph : public RecordedWork {
+ public:
+  RecordedGraph(int index, const std::function<void()>& work)
+      : stream_(c10::cuda::getStreamFromPool(false, static_cast<c10::DeviceIndex>(index))) {
+    // Recording needs a stream of its own, behind all that has been given to the usual one.
+    const c10::cuda::CUDAGuard device(static_cast<c10::DeviceIndex>(index));
+    c10::cuda::device_synchronize();
+    const c10::cuda::CUDAStreamGuard guard(stream_);
+    // Other threads may go on to prepare batches: the mode leaves their calls alone.
+    graph_.capture_begin({0, 0}, cudaStreamCaptureModeThreadLocal);
+    try {
+      work();
+    } catch (...) {
+      try {
+        graph_.capture_end();
+      } catch (const c10::Error&) {  // that the recording is void, which the first error explains
+      }
+      throw;
+    }
+    graph_.capture_end();
+  }
+
+  void replay() override {
+    const c10::cuda::CUDAGuard device(stream_.device_index());
+    graph_.replay();  // on the current stream
+  }
+
+ private:
+  c10::cuda::CUDAStream stream_;
+  at::cuda::CUDAGraph graph_;
+};
+
+class CudaAccelerator : public Accelerator {
+ public:
+  c10::DeviceType type() const override { return c10::DeviceType::CUDA; }
+
+  int device_count() const override { return c10::cuda::device_count(); }
+
+  AcceleratorInfo info(int index) const override {
+    const c10::cuda::CUDAGuard guard(static_cast<c10::DeviceIndex>(index));
+    cudaDeviceProp properties;
+    check(cudaGetDeviceProperties(&properties, index));
+    size_t free = 0, total = 0;
+    check(cudaMemGetInfo(&free, &total));
+    // What LibTorch's allocator holds without using it can be had as well.
+    auto* allocator = c10::cuda::CUDACachingAllocator::get();
+    if (!allocator->initialized()) {
+      return {properties.name, static_cast<int64_t>(total), static_cast<int64_t>(free)};
+    }
+    const auto stats = allocator->getDeviceStats(static_cast<c10::DeviceIndex>(index));
+    const auto all = static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE);
+    const int64_t held = stats.reserved_bytes[all].current - stats.allocated_bytes[all].current;
+    return {properties.name, static_cast<int64_t>(total), static_cast<int64_t>(free) + held};
+  }
+
+  const BlockTable& blocks() const override { return cuda::block_table(); }
+
+  void synchronize(int index) const override {
+    const c10::cuda::CUDAGuard guard(static_cast<c10::DeviceIndex>(index));
+    c10::cuda::device_synchronize();
+  }
+
+  std::unique_ptr<RecordedWork> record(int index,
+                                       const std::function<void()>& work) const override {
+    return std::make_unique<RecordedGraph>(index, work);
+  }
+
+ private:
+  static void check(cudaError_t error) {
+    TORCH_CHECK(error == cudaSuccess, "CUDA: ", cudaGetErrorString(error));
+  }
+};
+
+}  // namespace
+}  // namespace pals
+
+extern "C" __attribute__((visibility("default"))) pals::Accelerator* pals_accelerator() {
+  static pals::CudaAccelerator accelerator;
+  return &accelerator;
+}

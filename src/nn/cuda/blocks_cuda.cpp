@@ -1,0 +1,308 @@
+#include "nn/cuda/blocks_cuda.h"
+
+#include "nn/blocks_plain.h"
+#include "nn/cpu_support.h"
+#include "nn/cuda/adam_layout.h"
+
+namespace pals::cuda {
+namespace {
+
+using cpu::dropout_args;
+using cpu::floats;
+using cpu::matrix;
+
+Type type_of(const at::Tensor& x) {
+  switch (x.scalar_type()) {
+    case at::kFloat:
+      return Type::kFloat;
+    case at::kBFloat16:
+      return Type::kBFloat16;
+    case at::kHalf:
+      return Type::kHalf;
+    default:
+      TORCH_CHECK(false, "blocks on CUDA kernels: want fp32, bf16 or fp16, got ", x.scalar_type());
+  }
+}
+
+/// Scratch memory beside x; it may be given away again as soon as the kernels are launched, since
+/// its next owner's come after them on the stream.
+at::Tensor workspace_for(const at::Tensor& x, int64_t floats_wanted) {
+  return at::empty({floats_wanted}, x.options().dtype(at::kFloat));
+}
+
+/// For `sums` column sums of x; empty where they are not wanted.
+at::Tensor sums_workspace(const at::Tensor& x, const at::Tensor& wanted) {
+  return workspace_for(x, wanted.defined() ? column_sum_workspace(x.size(0), x.size(1), 1) : 0);
+}
+
+float* data_of(const at::Tensor& workspace) { return workspace.mutable_data_ptr<float>(); }
+
+void bias_activation_forward(Activation activation, at::Tensor& x, const at::Tensor& bias,
+                             at::Tensor& y) {
+  isa::BiasActivationArgs args;
+  args.kind = static_cast<isa::ActivationKind>(activation);
+  args.columns = x.size(1);
+  args.x = matrix(x);
+  args.y = matrix(y);
+  args.bias = floats(bias);
+  on_device(x, "bias_activation_forward", [&](Stream stream) {
+    cuda::bias_activation_forward(type_of(x), args, x.size(0), stream);
+  });
+}
+
+void bias_activation_backward(Activation activation, const at::Tensor& dy, const at::Tensor& u,
+                              at::Tensor& du, at::Tensor bias_grad) {
+  isa::BiasActivationArgs args;
+  args.kind = static_cast<isa::ActivationKind>(activation);
+  args.columns = u.size(1);
+  args.x = matrix(u);
+  args.dy = matrix(dy);
+  args.y = matrix(du);
+  const at::Tensor workspace = sums_workspace(u, bias_grad);
+  on_device(u, "bias_activation_backward", [&](Stream stream) {
+    cuda::bias_activation_backward(type_of(u), args, u.size(0), floats(bias_grad),
+                                   data_of(workspace), stream);
+  });
+}
+
+void bias_dropout_forward(at::Tensor& x, const at::Tensor& bias, const Dropout& dropout,
+                          const at::Tensor& token_keys) {
+  if (!bias.defined() && !dropout.active()) return;
+  isa::BiasDropoutArgs args;
+  args.columns = x.size(1);
+  args.x = matrix(x);
+  args.bias = floats(bias);
+  args.dropout = dropout_args(dropout, token_keys);
+  on_device(x, "bias_dropout_forward", [&](Stream stream) {
+    cuda::bias_dropout_forward(type_of(x), args, x.size(0), stream);
+  });
+}
+
+void bias_dropout_backward(const at::Tensor& dy, const Dropout& dropout,
+                           const at::Tensor& token_keys, at::Tensor& dx, at::Tensor bias_grad) {
+  isa::BiasDropoutArgs args;
+  args.columns = dy.size(1);
+  args.x = matrix(dy);
+  args.y = matrix(dx);
+  args.dropout = dropout_args(dropout, token_keys);
+  const at::Tensor workspace = sums_workspace(dy, bias_grad);
+  on_device(dy, "bias_dropout_backward", [&](Stream stream) {
+    cuda::bias_dropout_backward(type_of(dy), args, dy.size(0), floats(bias_grad),
+                                data_of(workspace), stream);
+  });
+}
+
+void dropout_add_layer_norm_forward(at::Tensor& x, const at::Tensor& bias,
+                                    const at::Tensor& residual, const at::Tensor& extra,
+                                    const at::Tensor& gamma, const at::Tensor& beta, double epsilon,
+                                    const Dropout& dropout, const at::Tensor& token_keys,
+                                    at::Tensor& y, at::Tensor& mean, at::Tensor& rstd) {
+  isa::LayerNormArgs args;
+  args.columns = x.size(1);
+  args.x = matrix(x);
+  args.residual = matrix(residual);
+  args.extra = matrix(extra);
+  args.y = matrix(y);
+  args.bias = floats(bias);
+  args.gamma = floats(gamma);
+  args.beta = floats(beta);
+  args.mean = floats(mean);
+  args.rstd = floats(rstd);
+  args.epsilon = static_cast<float>(epsilon);
+  args.dropout = dropout_args(dropout, token_keys);
+  on_device(x, "dropout_add_layer_norm_forward",
+            [&](Stream stream) { layer_norm_forward(type_of(x), args, x.size(0), stream); });
+}
+
+void dropout_add_layer_norm_backward(const at::Tensor& dy, const at::Tensor& z,
+                                     const at::Tensor& mean, const at::Tensor& rstd,
+                                     const at::Tensor& gamma, const Dropout& dropout,
+                                     const at::Tensor& token_keys, at::Tensor& dz, at::Tensor& dx,
+                                     at::Tensor gamma_grad, at::Tensor beta_grad,
+                                     at::Tensor bias_grad) {
+  isa::LayerNormArgs args;
+  args.columns = z.size(1);
+  args.x = matrix(z);
+  args.dy = matrix(dy);
+  args.dz = matrix(dz);
+  args.dx = matrix(dx);
+  args.gamma = floats(gamma);
+  args.mean = floats(mean);
+  args.rstd = floats(rstd);
+  args.dropout = dropout_args(dropout, token_keys);
+  const at::Tensor workspace = workspace_for(z, layer_norm_workspace(z.size(0), z.size(1)));
+  on_device(z, "dropout_add_layer_norm_backward", [&](Stream stream) {
+    layer_norm_backward(type_of(z), args, z.size(0),
+                        {floats(gamma_grad), floats(beta_grad), floats(bias_grad)},
+                        data_of(workspace), stream);
+  });
+}
+
+isa::AttentionArgs attention_args(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                                  const at::Tensor& context, const at::Tensor& logsumexp,
+                                  const AttentionRows& rows, int64_t num_heads, double scale,
+                                  const Dropout& dropout) {
+  isa::AttentionArgs args;
+  args.q = matrix(q);
+  args.k = matrix(k);
+  args.v = matrix(v);
+  args.context = matrix(context);
+  args.cu_seqlens = rows.cu_seqlens.const_data_ptr<int32_t>();
+  args.cu_queries = rows.narrowed() ? rows.cu_queries.const_data_ptr<int32_t>() : args.cu_seqlens;
+  args.logsumexp = floats(logsumexp);
+  args.num_heads = num_heads;
+  args.head_size = q.size(1) / num_heads;
+  args.scale = static_cast<float>(scale);
+  args.dropout = dropout_args(dropout, rows.narrowed() ? rows.query_keys : rows.token_keys);
+  return args;
+}
+
+AttentionSize size_of(const AttentionRows& rows) {
+  return {rows.cu_seqlens.numel() - 1, rows.max_seqlen};
+}
+
+/// Heads that no kernel takes are left to the plain version, which waits for the device.
+bool too_large(const at::Tensor& q, int64_t num_heads) {
+  return q.size(1) / num_heads > kLargestHead;
+}
+
+void attention_forward(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                       const AttentionRows& rows, int64_t num_heads, double scale,
+                       const Dropout& dropout, at::Tensor& context, at::Tensor& logsumexp) {
+  if (too_large(q, num_heads)) {
+    return plain::attention_forward(q, k, v, rows, num_heads, scale, dropout, context, logsumexp);
+  }
+  const isa::AttentionArgs args =
+      attention_args(q, k, v, context, logsumexp, rows, num_heads, scale, dropout);
+  on_device(q, "attention_forward", [&](Stream stream) {
+    cuda::attention_forward(type_of(q), args, size_of(rows), stream);
+  });
+}
+
+void attention_backward(const at::Tensor& d_context, const at::Tensor& q, const at::Tensor& k,
+                        const at::Tensor& v, const at::Tensor& context, const at::Tensor& logsumexp,
+                        const AttentionRows& rows, int64_t num_heads, double scale,
+                        const Dropout& dropout, at::Tensor& dq, at::Tensor& dk, at::Tensor& dv) {
+  if (too_large(q, num_heads)) {
+    return plain::attention_backward(d_context, q, k, v, context, logsumexp, rows, num_heads, scale,
+                                     dropout, dq, dk, dv);
+  }
+  isa::AttentionArgs args =
+      attention_args(q, k, v, context, logsumexp, rows, num_heads, scale, dropout);
+  args.d_context = matrix(d_context);
+  args.dq = matrix(dq);
+  args.dk = matrix(dk);
+  args.dv = matrix(dv);
+  const at::Tensor row_dots = workspace_for(q, q.size(0) * num_heads);
+  on_device(q, "attention_backward", [&](Stream stream) {
+    cuda::attention_backward(type_of(q), args, size_of(rows), data_of(row_dots), stream);
+  });
+}
+
+int64_t rows_of(const at::Tensor& table) { return table.defined() ? table.size(0) : 0; }
+
+isa::EmbeddingArgs embedding_args(const at::Tensor& token_ids, const at::Tensor& position_ids,
+                                  const at::Tensor& token_type_ids, const at::Tensor& word,
+                                  const at::Tensor& position, const at::Tensor& token_type,
+                                  const at::Tensor& out) {
+  isa::EmbeddingArgs args;
+  args.token_ids = token_ids.const_data_ptr<int32_t>();
+  args.position_ids = position_ids.const_data_ptr<int32_t>();
+  args.token_type_ids = token_type_ids.const_data_ptr<int32_t>();
+  args.word = floats(word);
+  args.position = floats(position);
+  args.token_type = floats(token_type);
+  args.out = matrix(out);
+  args.columns = out.size(1);
+  return args;
+}
+
+void embedding_forward(const at::Tensor& token_ids, const at::Tensor& position_ids,
+                       const at::Tensor& token_type_ids, const at::Tensor& word,
+                       const at::Tensor& position, const at::Tensor& token_type, at::Tensor& out) {
+  const isa::EmbeddingArgs args =
+      embedding_args(token_ids, position_ids, token_type_ids, word, position, token_type, out);
+  on_device(out, "embedding_forward", [&](Stream stream) {
+    cuda::embedding_forward(type_of(out), args,
+                            {rows_of(word), rows_of(position), rows_of(token_type)}, out.size(0),
+                            stream);
+  });
+}
+
+void embedding_backward(const at::Tensor& d_out, const at::Tensor& token_ids,
+                        const at::Tensor& position_ids, const at::Tensor& token_type_ids,
+                        at::Tensor word_grad, at::Tensor position_grad,
+                        at::Tensor token_type_grad) {
+  const isa::EmbeddingArgs args = embedding_args(token_ids, position_ids, token_type_ids, word_grad,
+                                                 position_grad, token_type_grad, d_out);
+  const at::Tensor workspace = sums_workspace(d_out, token_type_grad);
+  on_device(d_out, "embedding_backward", [&](Stream stream) {
+    cuda::embedding_backward(type_of(d_out), args,
+                             {rows_of(word_grad), rows_of(position_grad), rows_of(token_type_grad)},
+                             d_out.size(0), data_of(workspace), stream);
+  });
+}
+
+void add_column_sums(const at::Tensor& x, at::Tensor sum) {
+  const at::Tensor workspace = sums_workspace(x, sum);
+  on_device(x, "add_column_sums", [&](Stream stream) {
+    cuda::add_column_sums(type_of(x), matrix(x), x.size(0), x.size(1), floats(sum),
+                          data_of(workspace), stream);
+  });
+}
+
+void accumulate(const at::Tensor& x, at::Tensor target) {
+  on_device(x, "accumulate", [&](Stream stream) {
+    cuda::accumulate(type_of(x), matrix(x), matrix(target), x.size(0), x.size(1), stream);
+  });
+}
+
+void bert_adam_step(const std::vector<AdamRange>& ranges, const BertAdamOptions& options,
+                    at::Tensor weights, const at::Tensor& gradients, at::Tensor first_moment,
+                    at::Tensor second_moment, at::Tensor shadow) {
+  const AdamLayout& layout = adam_layout(ranges, weights.device());
+  AdamArgs args;
+  args.weights = floats(weights);
+  args.gradients = floats(gradients);
+  args.first_moment = floats(first_moment);
+  args.second_moment = floats(second_moment);
+  if (shadow.defined()) {
+    args.shadow = shadow.mutable_data_ptr();
+    args.shadow_type = type_of(shadow);
+  }
+  layout.describe(args);
+  args.beta1 = options.beta1;
+  args.beta2 = options.beta2;
+  args.epsilon = options.epsilon;
+  args.max_grad_norm = options.max_grad_norm;
+  if (options.overflow != nullptr) args.overflow = floats(*options.overflow);
+  on_device(weights, "bert_adam_step", [&](Stream stream) {
+    layout.send_rates(ranges);
+    bert_adam(args, stream);
+  });
+}
+
+}  // namespace
+
+const BlockTable& block_table() {
+  static constexpr BlockTable table = {
+      .bias_activation_forward = bias_activation_forward,
+      .bias_activation_backward = bias_activation_backward,
+      .bias_dropout_forward = bias_dropout_forward,
+      .bias_dropout_backward = bias_dropout_backward,
+      .dropout_add_layer_norm_forward = dropout_add_layer_norm_forward,
+      .dropout_add_layer_norm_backward = dropout_add_layer_norm_backward,
+      .attention_forward = attention_forward,
+      .attention_backward = attention_backward,
+      .embedding_forward = embedding_forward,
+      .embedding_backward = embedding_backward,
+      .add_column_sums = add_column_sums,
+      .accumulate = accumulate,
+      .quantize_rows = plain::quantize_rows,
+      .scale_rows = plain::scale_rows,
+      .bert_adam_step = bert_adam_step,
+  };
+  return table;
+}
+
+}  // namespace pals::cuda
