@@ -11,7 +11,9 @@
 #include "nn/blocks.h"
 #include "nn/blocks_cpu.h"
 #include "nn/blocks_plain.h"
+#include "nn/cuda/emulator/blocks_elsewhere.h"
 #include "nn/cuda/emulator/emulated_blocks.h"
+#include "nn/load_accelerator.h"
 
 namespace pals::testing {
 
@@ -70,23 +72,38 @@ inline void expect_close(const at::Tensor& got, const at::Tensor& expected, doub
   EXPECT_FALSE(std::isnan(difference)) << what;
 }
 
-/// The CUDA kernels' name among those of instruction sets.
+/// The CUDA kernels' names among those of instruction sets: on the emulator, and on a GPU.
 inline const std::string kCudaEmulated = "cuda_emulated";
+inline const std::string kCuda = "cuda";
+
+/// The GPU's accelerator; null where there is no GPU, or no library for it.
+inline const Accelerator* gpu() {
+  static const Accelerator* const found = [] {
+    const Accelerator* accelerator = load_accelerator(usual_accelerator_files()).accelerator;
+    return accelerator != nullptr && accelerator->device_count() > 0 ? accelerator : nullptr;
+  }();
+  return found;
+}
 
 /// Has the blocks of CPU tensors run on the kernels of that name; of no name: on the usual ones.
 inline void use_kernels(const std::string& name) {
-  const bool emulated = name == kCudaEmulated;
-  set_block_table(c10::DeviceType::CPU,
-                  emulated ? &cuda_emulated_block_table() : &cpu::block_table());
-  cpu::set_isa(emulated || name.empty() ? cpu::available_isas().front() : name);
+  const BlockTable* table = &cpu::block_table();
+  if (name == kCudaEmulated) table = &cuda_emulated_block_table();
+  if (name == kCuda) table = &blocks_elsewhere(at::Device(gpu()->type(), 0), gpu()->blocks());
+  set_block_table(c10::DeviceType::CPU, table);
+  const bool is_isa = table == &cpu::block_table() && !name.empty();
+  cpu::set_isa(is_isa ? name : cpu::available_isas().front());
 }
 
 /// All kernels that this machine can run.
 inline std::vector<std::string> kernel_names() {
   std::vector<std::string> names = cpu::available_isas();
   names.push_back(kCudaEmulated);
+  if (gpu() != nullptr) names.push_back(kCuda);
   return names;
 }
+
+inline bool is_cuda(const std::string& name) { return name == kCudaEmulated || name == kCuda; }
 
 /// One case: kernels and a type of activations.
 class KernelTest : public ::testing::TestWithParam<std::tuple<std::string, at::ScalarType>> {
@@ -94,7 +111,7 @@ class KernelTest : public ::testing::TestWithParam<std::tuple<std::string, at::S
   void SetUp() override { use_kernels(std::get<0>(GetParam())); }
   void TearDown() override { use_kernels(""); }
 
-  bool is_emulated() const { return std::get<0>(GetParam()) == kCudaEmulated; }
+  bool is_cuda() const { return testing::is_cuda(std::get<0>(GetParam())); }
   at::ScalarType type() const { return std::get<1>(GetParam()); }
   bool is_fp32() const { return type() == at::kFloat; }
   /// fp32: near the last bit, against doubles. Else: one rounding (of bf16), against the plain
@@ -124,7 +141,7 @@ inline auto all_kernels() {
   std::vector<std::tuple<std::string, at::ScalarType>> cases;
   for (const std::string& name : kernel_names()) {
     for (const at::ScalarType type : {at::kFloat, at::kBFloat16, at::kHalf}) {
-      if (type != at::kHalf || name == kCudaEmulated) cases.emplace_back(name, type);
+      if (type != at::kHalf || is_cuda(name)) cases.emplace_back(name, type);
     }
   }
   return ::testing::ValuesIn(cases);

@@ -22,7 +22,6 @@ __device__ inline RowSpan row_span(const isa::AttentionArgs& args, unsigned row)
           cu_queries[row + 1] - cu_queries[row]};
 }
 
-/// The factors of dropout, or none.
 __device__ inline bool drops(const isa::AttentionArgs& args) {
   return args.dropout.token_keys != nullptr;
 }

@@ -91,8 +91,8 @@ constexpr int kScanThreads = 128;
 constexpr int kScanWarps = kScanThreads / kWarp;
 
 /// Which of kScanThreads tokens are chosen: their numbers, in order, in `chosen`. Returns how many.
-/// `warp_counts` [kScanWarps] is scratch. All threads of a block call it, and pass a barrier before
-/// the next call.
+/// `warp_counts` [kScanWarps] is scratch. All threads of a block call it; its barriers are all that
+/// one call after the other needs.
 __device__ int choose(bool is_chosen, int32_t token, int32_t* chosen, int32_t* warp_counts) {
   const unsigned lane = threadIdx.x % kWarp, warp = threadIdx.x / kWarp;
   const unsigned votes = __ballot_sync(kAllLanes, is_chosen ? 1 : 0);
@@ -130,7 +130,6 @@ __global__ void __launch_bounds__(kScanThreads)
   float* target = table.gradient + id * columns;
   for (int64_t begin = token; begin < tokens; begin += kScanThreads) {
     const int64_t mine = begin + threadIdx.x;
-    __syncthreads();
     const int count = choose(mine < tokens && table.ids[mine] == id, static_cast<int32_t>(mine),
                              chosen, warp_counts);
     if (count == 0) continue;

@@ -77,7 +77,8 @@ struct AttentionSize {
 };
 void attention_forward(Type type, const isa::AttentionArgs& args, const AttentionSize& size,
                        Stream stream);
-/// args.context is what forward wrote. `row_dots` [queries, num_heads] is workspace.
+/// args.context is what forward wrote; dq, dk and dv must not overlap what is read. `row_dots`
+/// [queries, num_heads] is workspace.
 void attention_backward(Type type, const isa::AttentionArgs& args, const AttentionSize& size,
                         float* row_dots, Stream stream);
 

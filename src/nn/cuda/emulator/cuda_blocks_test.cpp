@@ -277,6 +277,31 @@ TEST_F(CudaBlocks, RepeatsBitForBitInAnyOrder) {
   }
 }
 
+// What lets the tests of the blocks run on a GPU: arguments go elsewhere, and results come back.
+TEST_F(CudaBlocks, ComputedElsewhereTheyAreTheSame) {
+  const Dropout dropout = {0.1F, dropout_key(1, 1, 1)};
+  const AttentionRows rows = rows_of({20, 70});
+  const auto run = [&] {
+    const at::Tensor fused = random({90, 3 * 68}, 1).to(at::kBFloat16);
+    std::vector<at::Tensor> results =
+        attend(fused, random({90, 68}, 2).to(at::kBFloat16), rows, 2, dropout).all();
+    at::Tensor x = testing::strided(random({90, 50}, 1)), y, mean, rstd, dz, dx = at::empty_like(x),
+               sums = at::zeros({50});
+    dropout_add_layer_norm_forward(x, random({50}, 2), x.clone(), at::Tensor(), random({50}, 4),
+                                   random({50}, 5), 1e-12, dropout, keys(90), y, mean, rstd);
+    dropout_add_layer_norm_backward(y, x, mean, rstd, random({50}, 4), dropout, keys(90), dz, dx,
+                                    sums, at::Tensor(), at::Tensor());
+    at::Tensor weights = random({300}, 1), m = at::zeros({300}), v = at::zeros({300});
+    bert_adam_step({{3, 290, 1e-2F, 0.01F}}, {}, weights, random({300}, 2), m, v, at::Tensor());
+    results.insert(results.end(), {x, y, mean, rstd, dz, dx, sums, weights, m, v});
+    return results;
+  };
+  const auto here = run();
+  set_block_table(c10::DeviceType::CPU, &blocks_elsewhere(at::kCPU, cuda_emulated_block_table()));
+  const auto there = run();
+  for (size_t i = 0; i < here.size(); ++i) EXPECT_TRUE(at::equal(here[i], there[i])) << i;
+}
+
 TEST_F(CudaBlocks, EmbeddingsOfManyEqualIds) {
   for (const at::ScalarType type : kTypes) {
     for (const int64_t types : {2, 6}) {
