@@ -6,9 +6,11 @@
   bench/compare.py train       BERT-base + Houlsby(50) and MiniLM + PALs against transformers with `adapters`, in bf16
   bench/compare.py adapters    our own training step with each kind of adapter, and with the shared part frozen
   bench/compare.py memory      peak memory of `pals train` against the eager way
+  bench/compare.py gpu         on an NVIDIA GPU: BERT-base + PALs in training against the reference's way and against
+                               transformers, prediction against torch.compile and ONNX Runtime; batches of 32 and of 256
   bench/compare.py tokenizer   one thread, against the `tokenizers` package
   bench/compare.py data        GLUE of full size (949,000 rows, made of the rows at hand): seconds until ready to train
-  bench/compare.py all         one after the other
+  bench/compare.py all         one after the other, but for `gpu`
 
 The others' programs are bench/peers/*_peer.py, run by --python, which has bench/peers/requirements.txt installed. Each
 table is followed by a line of JSON. build/bench/train_step compares with eager training in time.
@@ -105,10 +107,12 @@ def take_turns(title, sides, rounds):
     rows = []
     for side in sides:
         ratios = [first / this for first, this in zip(sides[0].rates(), side.rates())]
-        rows.append({"work": title, "side": side.name, "tokens_per_second": statistics.median(side.rates()),
+        rows.append({"work": title, "side": side.name, "tokens": side.results[0].get("tokens"),
+                     "tokens_per_second": statistics.median(side.rates()),
                      "spread": [min(side.rates()), max(side.rates())], "first_is_times": statistics.median(ratios),
                      "ratio_spread": [min(ratios), max(ratios)],
-                     **{key: side.facts[key] for key in ("version", "torch", "transformers", "adapters")
+                     **{key: side.facts[key] for key in ("version", "torch", "transformers", "adapters", "operations",
+                                                         "operations_per_second")
                         if key in side.facts}})
     for side in sides:
         side.close()
@@ -126,6 +130,22 @@ def show(rows, facts, **more):
     print(json.dumps({**more, **host, "results": rows}), flush=True)
 
 
+def show_gpu(rows, batches, facts):
+    """The same with milliseconds, and how much of the speed of a large product the work's products have by its time."""
+    lines = [["work", "side", "ms a batch", "tokens/s", "the first is", "smallest to largest", "of a large product"]]
+    for row in rows:
+        seconds = row["tokens"] / row["tokens_per_second"]
+        row["milliseconds"] = 1000 * seconds / batches
+        if "operations" in row:
+            row["share"] = row["operations"] / seconds / row["operations_per_second"]
+        lines.append([row["work"], row["side"], "%.2f" % row["milliseconds"], "%.0f" % row["tokens_per_second"],
+                      "%.2f x" % row["first_is_times"], "%.2f to %.2f" % tuple(row["ratio_spread"]),
+                      "%.0f %%" % (100 * row["share"]) if "share" in row else ""])
+    show_lines(lines)
+    host = {key: facts[key] for key in ("device", "cpu", "threads")}
+    print(json.dumps({"comparison": "gpu", **host, "results": rows}), flush=True)
+
+
 def show_lines(lines):
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     for line in lines:
@@ -139,29 +159,29 @@ class Comparisons:
     def __init__(self, arguments, folder):
         self.arguments, self.folder = arguments, folder
         self.contestant = os.path.join(arguments.build, "bench", "contestant")
-        self.rows = None
+        self.rows = {}  # files, by rows of a batch
 
     def path(self, *parts):
         return os.path.join(self.folder, *parts)
 
-    def data_flags(self, work):
+    def data_flags(self, work, batch_size=32):
         flags = ["--data_dir", self.arguments.data_dir, "--vocab_file", self.arguments.vocab_file]
-        return flags if work == "data" else flags + ["--batches", self.arguments.batches]
+        return flags if work == "data" else flags + ["--batches", self.arguments.batches, "--batch_size", batch_size]
 
     def sizes(self, model):
         return (["--model", model] if model else []) + (
             ["--layers", self.arguments.layers] if self.arguments.layers else [])
 
-    def ours(self, work, *flags, model=None, name="ours"):
-        return Side(name, [self.contestant, work, *self.data_flags(work), "--threads", self.arguments.threads,
+    def ours(self, work, *flags, model=None, name="ours", batch_size=32):
+        return Side(name, [self.contestant, work, *self.data_flags(work, batch_size), "--threads", self.arguments.threads,
                            *self.sizes(model), *flags])
 
-    def peer(self, program, name, *flags, model=None):
-        if self.rows is None:
-            self.rows = self.path("rows.json")
-            subprocess.run([str(part) for part in [self.contestant, "rows", *self.data_flags("rows"),
-                                                   "--output", self.rows]], check=True)
-        return Side(name, [self.arguments.python, os.path.join(PEERS, program), "--rows", self.rows,
+    def peer(self, program, name, *flags, model=None, batch_size=32):
+        if batch_size not in self.rows:
+            self.rows[batch_size] = self.path(f"rows-{batch_size}.json")
+            subprocess.run([str(part) for part in [self.contestant, "rows", *self.data_flags("rows", batch_size),
+                                                   "--output", self.rows[batch_size]]], check=True)
+        return Side(name, [self.arguments.python, os.path.join(PEERS, program), "--rows", self.rows[batch_size],
                            "--threads", self.arguments.threads, *self.sizes(model), *flags])
 
     def predict(self):
@@ -194,6 +214,28 @@ class Comparisons:
             facts = sides[0].facts
             rows += take_turns(f"train, bf16, {title}", sides, self.arguments.rounds)
         show(rows, facts, comparison="train")
+
+    def gpu(self):
+        rows, facts = [], {}
+        device = ["--device", self.arguments.device]
+        for size in self.arguments.batch_size:
+            sides = [self.ours("train", *device, "--precision", "bf16", "--adapter", "pals", "--products", batch_size=size,
+                               name="ours, bf16"),
+                     self.peer("reference_peer.py", "the reference's way, fp32", *device, batch_size=size),
+                     self.peer("train_peer.py", "transformers without PALs, bf16", *device, "--precision", "bf16",
+                               batch_size=size)]
+            facts = sides[0].facts
+            rows += take_turns(f"train, {size} rows", sides, self.arguments.rounds)
+            flags = [*device, "--order", "sorted"]
+            cache = ["--cache_dir", self.arguments.cache_dir]
+            onnx = "fp32" if self.arguments.device == "cpu" else "fp16"  # ONNX Runtime has no bf16
+            sides = [self.ours("predict", *flags, "--precision", "bf16", "--products", batch_size=size, name="ours, bf16"),
+                     self.peer("predict_peer.py", "torch.compile, bf16", "--engine", "compile", *cache, *flags,
+                               "--precision", "bf16", batch_size=size),
+                     self.peer("predict_peer.py", f"ONNX Runtime, {onnx}", "--engine", "onnxruntime", *cache, *flags,
+                               "--precision", onnx, batch_size=size)]
+            rows += take_turns(f"predict, {size} rows, sorted", sides, self.arguments.rounds)
+        show_gpu(rows, self.arguments.batches, facts)
 
     def adapters(self):
         rows, facts = [], {}
@@ -330,18 +372,20 @@ def make_full_glue(data_dir, target, share):
 
 # -- Main -------------------------------------------------------------------------------------------
 
-COMPARISONS = ["predict", "train", "adapters", "memory", "tokenizer", "data"]
+COMPARISONS = ["predict", "train", "adapters", "memory", "tokenizer", "data"]  # of `all`
 
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("comparison", choices=COMPARISONS + ["all"])
+    parser.add_argument("comparison", choices=COMPARISONS + ["gpu", "all"])
     parser.add_argument("--build", default=os.path.join(REPOSITORY, "build"))
     parser.add_argument("--python", default=os.path.join(CACHE, "venv-bench", "bin", "python"), help="of the peers")
     parser.add_argument("--data_dir", default=os.environ.get("PALS_GLUE_DIR"), help="GLUE (default: PALS_GLUE_DIR)")
     parser.add_argument("--vocab_file", default=os.path.join(MINILM, "vocab.txt"), help="default: MiniLM's")
     parser.add_argument("--model", default=MINILM, help="the MiniLM of `train`; only its sizes count")
-    parser.add_argument("--batches", type=int, default=12, help="of 32 rows, in a turn")
+    parser.add_argument("--batches", type=int, default=12, help="in a turn, of 32 rows but for `gpu`")
+    parser.add_argument("--batch_size", nargs="+", type=int, default=[32, 256], help="rows of a batch, for `gpu`")
+    parser.add_argument("--device", default="cuda", help="of `gpu`: cuda (default), or cpu to try it out")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--precision", nargs="+", choices=["fp32", "bf16"], default=["fp32", "bf16"])

@@ -24,9 +24,12 @@
 #include "data/feature_store.h"
 #include "eager_peer.h"
 #include "measure/batch_list.h"
+#include "measure/products.h"
 #include "measure/training_side.h"
 #include "model/sources.h"
 #include "nn/blocks.h"
+#include "nn/device.h"
+#include "nn/profile.h"
 #include "peer_batches.h"
 #include "tasks/glue.h"
 #include "train/setup.h"
@@ -42,7 +45,9 @@ struct Options {
   std::string output, cache_dir;
   int64_t layers = 0;
   int tasks = 1;
-  bool freeze = false;
+  bool freeze = false, products = false;
+  std::string device_name = "cpu";
+  at::Device device = at::kCPU;
 };
 
 double seconds_since(Clock::time_point start) {
@@ -63,25 +68,45 @@ MeasuredModel measured_model(const Options& options, const BatchList& list) {
   model.adapter.kind = options.adapter;
   model.adapter = resolve_adapter(model.adapter, model.bert, "--adapter " + options.adapter);
   model.heads = heads_of(list.rows);
+  model.device = options.device;
   return model;
 }
 
-/// Answers each line of the input with one turn.
-void answer(int64_t tokens, const std::function<void()>& turn) {
-  print({{"ready", true},
-         {"peak_rss_bytes", peak_rss_bytes()},
-         {"isa", matrix_isa()},
-         {"kernels", cpu_isa()},
-         {"cpu", cpu_name()},
-         {"threads", at::get_num_threads()}});
+/// Answers each line of the input with one turn, at whose end the device is waited for; `facts`
+/// stand in the first line.
+void answer(const Options& options, int64_t tokens, const std::function<void()>& turn,
+            const OrderedJson& facts = OrderedJson::object()) {
+  OrderedJson ready = {{"ready", true},
+                       {"peak_rss_bytes", peak_rss_bytes()},
+                       {"isa", matrix_isa()},
+                       {"kernels", cpu_isa()},
+                       {"cpu", cpu_name()},
+                       {"threads", at::get_num_threads()},
+                       {"device", device_name(options.device)}};
+  ready.update(facts);
+  print(ready);
   std::string line;
   while (std::getline(std::cin, line)) {
     const Clock::time_point start = Clock::now();
     turn();
+    synchronize(options.device);
     print({{"seconds", seconds_since(start)},
            {"tokens", tokens},
            {"peak_rss_bytes", peak_rss_bytes()}});
   }
+}
+
+/// The operations of a turn's matrix products, which `turn` does call by call, and how many a large
+/// product does in a second.
+OrderedJson product_facts(const Options& options, const Precision& precision,
+                          const std::function<void()>& turn) {
+  if (!options.products) return OrderedJson::object();
+  start_profile();
+  turn();
+  double operations = 0.0;
+  for (const Product& product : stop_profile().products) operations += product.flops();
+  return {{"operations", operations},
+          {"operations_per_second", large_product_speed(precision.type, options.device)}};
 }
 
 int64_t total_tokens(const BatchList& list) {
@@ -117,27 +142,34 @@ void train_eager(const Options& options, const BatchList& list) {
                      TrainingSide::learning_rate(step++));
   };
   run(list.batches[longest_batch(list)]);
-  answer(total_tokens(list), [&] { std::ranges::for_each(list.batches, run); });
+  answer(options, total_tokens(list), [&] { std::ranges::for_each(list.batches, run); });
 }
 
 void train_ours(const Options& options, const BatchList& list) {
-  TrainingSide side(measured_model(options, list), parse_training_precision(options.precision),
-                    options.freeze);
+  const Precision precision = parse_training_precision(options.precision, options.device);
+  TrainingSide side(measured_model(options, list), precision, options.freeze);
   int64_t step = TrainingSide::kFirstStep;
   const auto run = [&](const BatchPlan& plan) { side.step(pack(list.rows, plan), step++); };
+  const auto turn = [&] { std::ranges::for_each(list.plans, run); };
   run(list.plans[longest_batch(list)]);
-  answer(total_tokens(list), [&] { std::ranges::for_each(list.plans, run); });
+  side.set_recording(false);
+  const OrderedJson facts = product_facts(options, precision, turn);
+  side.set_recording(true);
+  // A device records a size of batch when it comes for the second time.
+  for (int time = 0; time < 2 && !options.device.is_cpu(); ++time) turn();
+  answer(options, total_tokens(list), turn, facts);
 }
 
 /// A turn is all rows of the list, in a stream, for --tasks tasks.
 void predict(const Options& options, const BatchList& list) {
-  const MultiTaskModel model =
-      make_prediction_model(measured_model(options, list), parse_precision(options.precision));
+  const Precision precision = parse_precision(options.precision, options.device);
+  const MultiTaskModel model = make_prediction_model(measured_model(options, list), precision);
   const std::vector<BatchPlan> stream = stream_plans(
       list.rows, list.plans, {options.list.batch_size, options.order == "sorted", options.tasks});
   const auto run = [&](const BatchPlan& plan) { model.forward(pack(list.rows, plan)); };
-  std::ranges::for_each(stream, run);
-  answer(total_tokens(list), [&] { std::ranges::for_each(stream, run); });
+  const auto turn = [&] { std::ranges::for_each(stream, run); };
+  turn();
+  answer(options, total_tokens(list), turn, product_facts(options, precision, turn));
 }
 
 /// The list's rows for other programs: batches as `train` takes them, and the order of `predict`.
@@ -215,6 +247,9 @@ void add_model(CLI::App& work, Options& options) {
   work.add_option("--layers", options.layers, "so many layers");
   work.add_option("--adapter", options.adapter, "of `pals train` (default: none)");
   work.add_option("--precision", options.precision, "fp32 (default) or bf16");
+  work.add_option("--device", options.device_name, "cpu (default), cuda, cuda:N or auto");
+  work.add_flag("--products", options.products,
+                "count the products' operations, and time a large one");
 }
 
 void run(const CLI::App& app, Options& options) {
@@ -223,6 +258,10 @@ void run(const CLI::App& app, Options& options) {
   if (options.list.threads > 0) at::set_num_threads(options.list.threads);
   if (options.side != "eager") keep_freed_pages();  // as the program does
   if (app.got_subcommand("data")) return load_data(options);
+  options.device = choose_device(options.device_name);
+  if (options.side == "eager" && !options.device.is_cpu()) {
+    fail_usage("--side eager computes on the CPU only");
+  }
   const BatchList list = make_batch_list(options.list);
   if (app.got_subcommand("rows")) return write_rows(options, list);
   if (app.got_subcommand("predict")) return predict(options, list);

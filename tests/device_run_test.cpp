@@ -2,12 +2,14 @@
 // are those of a run on the CPU.
 #include <gtest/gtest.h>
 
+#include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "model/model_folder.h"
 #include "model/test_models.h"
 #include "pretend_device.h"
 #include "tasks/test_files.h"
+#include "train/memory_check.h"
 #include "train/trainer.h"
 
 namespace pals {
@@ -134,6 +136,50 @@ TEST_F(DeviceRun, GoesOnFromTheCpusCheckpoint) {
     EXPECT_NEAR(resumed[i].at("loss").get<double>(), whole[i].at("loss").get<double>(), 1e-3) << i;
   }
   EXPECT_TRUE(file_exists(path("run") + "/eval_results.json"));
+}
+
+/// A device with little memory left, until the end of a test.
+class ShortOfMemory {
+ public:
+  explicit ShortOfMemory(int64_t bytes) { testing::set_free_memory(bytes); }
+  ~ShortOfMemory() { testing::set_free_memory(int64_t{2} << 30); }
+  ShortOfMemory(const ShortOfMemory&) = delete;
+  ShortOfMemory& operator=(const ShortOfMemory&) = delete;
+};
+
+std::string error_of(const TrainOptions& options) {
+  try {
+    train(options);
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST_F(DeviceRun, SaysWhatItLacksBeforeTheFirstStep) {
+  const ShortOfMemory device(120'000);  // weights fit, gradients and moments beside them do not
+  const std::string error = error_of(options("run", testing::kPretendDevice));
+  EXPECT_TRUE(error.starts_with("not enough memory: training takes ")) << error;
+  for (const char* part : {"weights", "gradients", "moments", "tokens", "a pretence",
+                           "--train_batch_size", "--recompute"}) {
+    EXPECT_NE(error.find(part), std::string::npos) << error;
+  }
+}
+
+TEST_F(DeviceRun, SaysWhatItLacksInAStep) {
+  const MultiTaskModel model(testing::tiny_bert(), testing::tiny_adapter("none"),
+                             testing::tiny_heads(), at::kFloat, false, pretend_device());
+  const ShortOfMemory device(1000);
+  try {
+    within_memory(model, 77, [] {
+      at::empty({1 << 20}, at::TensorOptions(at::kFloat).device(pretend_device()));
+    });
+    FAIL() << "there was enough";
+  } catch (const Error& error) {
+    const std::string text = error.what();
+    EXPECT_TRUE(text.starts_with("out of memory: ")) << text;
+    EXPECT_NE(text.find("77 tokens"), std::string::npos) << text;
+  }
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// Training and prediction on another device than the CPU, a pretend one: the same results, and no
-// step of the host into the device's memory.
+// Training and prediction on another device than the CPU: the same results, and no step of the host
+// into the device's memory. Everywhere on a pretend device, and where there is a GPU on that, too.
 #include "nn/device.h"
 
 #include <gtest/gtest.h>
@@ -32,6 +32,21 @@ constexpr int64_t kSteps = 20;
 
 double distance(const at::Tensor& a, const at::Tensor& b) {
   return (a.cpu().to(at::kDouble) - b.cpu().to(at::kDouble)).abs().max().item<double>();
+}
+
+bool has_gpu() { return !choose_device("auto").is_cpu(); }
+
+/// The pretend device, and the GPU where there is one.
+std::vector<at::Device> devices() {
+  std::vector<at::Device> all = {pretend_device()};
+  if (has_gpu()) all.push_back(choose_device("cuda"));
+  return all;
+}
+
+/// How far losses may be from the CPU's: the pretend device computes on its kernels, in another
+/// order at most; a GPU has its own, and small differences grow from step to step.
+double tolerance_on(at::Device device, double pretended) {
+  return device.is_cuda() ? std::max(1e-3, pretended) : pretended;
 }
 
 /// A model that takes steps on rows of all kinds of tasks, one task after the other.
@@ -96,6 +111,13 @@ struct Case {
   std::string name, kind;
   bool task_pooler = false, freeze = false;
   Precision precision = {};
+  bool on_gpu = false;
+
+  at::Device device() const { return on_gpu ? choose_device("cuda") : pretend_device(); }
+  double tolerance(double pretended) const {
+    const bool rounds = on_gpu && precision.type != at::kFloat;
+    return rounds ? std::max(5e-2, pretended) : tolerance_on(device(), pretended);
+  }
 };
 
 void PrintTo(const Case& test, std::ostream* stream) { *stream << test.name; }
@@ -106,6 +128,13 @@ std::vector<Case> cases() {
   all.push_back({"pals_frozen", "pals", false, true});
   all.push_back({"low_rank_task_pooler", "low_rank", true});
   all.push_back({"pals_bf16", "pals", false, false, at::kBFloat16});
+  const size_t pretended = all.size();
+  for (size_t i = 0; i < pretended && has_gpu(); ++i) {
+    Case test = all[i];
+    test.name += "_gpu";
+    test.on_gpu = true;
+    all.push_back(test);
+  }
   return all;
 }
 
@@ -119,32 +148,36 @@ class OnAnotherDevice : public ::testing::TestWithParam<Case> {
 };
 
 TEST_P(OnAnotherDevice, TrainingAndPredictionAreTheCpus) {
-  const auto on_cpu = training(at::kCPU), on_device = training(pretend_device());
+  const auto on_cpu = training(at::kCPU), on_device = training(GetParam().device());
   Training &here = *on_cpu, &there = *on_device;
   const std::vector<double> expected = here.run(0, kSteps), losses = there.run(0, kSteps);
-  for (size_t i = 0; i < expected.size(); ++i) EXPECT_NEAR(losses[i], expected[i], 1e-6) << i;
-  EXPECT_LT(distance(here.arena().weights(), there.arena().weights()), 1e-6);
-  EXPECT_LT(distance(here.arena().second_moment(), there.arena().second_moment()), 1e-6);
+  for (size_t i = 0; i < expected.size(); ++i)
+    EXPECT_NEAR(losses[i], expected[i], GetParam().tolerance(1e-6)) << i;
+  EXPECT_LT(distance(here.arena().weights(), there.arena().weights()), GetParam().tolerance(1e-6));
+  EXPECT_LT(distance(here.arena().second_moment(), there.arena().second_moment()),
+            GetParam().tolerance(1e-6));
 
   const PackedBatch batch = pack(tiny_rows(3));  // of all tasks
   const auto wanted = here.model().forward(batch), found = there.model().forward(batch);
   for (size_t i = 0; i < wanted.logits.size(); ++i) {
-    EXPECT_LT(distance(found.logits[i], wanted.logits[i]), 1e-5) << i;
+    EXPECT_LT(distance(found.logits[i], wanted.logits[i]), GetParam().tolerance(1e-5)) << i;
   }
   const std::vector<double> wanted_losses = here.model().example_losses(batch, wanted),
                             found_losses = there.model().example_losses(batch, found);
   for (size_t i = 0; i < wanted_losses.size(); ++i) {
-    EXPECT_NEAR(found_losses[i], wanted_losses[i], 1e-5) << i;
+    EXPECT_NEAR(found_losses[i], wanted_losses[i], GetParam().tolerance(1e-5)) << i;
   }
 }
 
 TEST_P(OnAnotherDevice, RecordedStepsAreTheSame) {
-  const auto eager = training(at::kCPU), recorded = training(pretend_device(), true);
+  const auto eager = training(at::kCPU), recorded = training(GetParam().device(), true);
   const int64_t before = testing::num_replays();
   const std::vector<double> expected = eager->run(0, kSteps), losses = recorded->run(0, kSteps);
   // Two parts a step, forward and backward; some sizes come for the first time.
-  EXPECT_GT(testing::num_replays() - before, 2 * kSteps);
-  const double tolerance = GetParam().precision.type == at::kFloat ? 2e-5 : 2e-2;
+  const int64_t replays = testing::num_replays() - before;  // on the pretend device
+  EXPECT_TRUE(GetParam().on_gpu || replays > 2 * kSteps) << replays;
+  const double tolerance =
+      GetParam().tolerance(GetParam().precision.type == at::kFloat ? 2e-5 : 2e-2);
   for (size_t i = 0; i < expected.size(); ++i) EXPECT_NEAR(losses[i], expected[i], tolerance) << i;
   EXPECT_LT(distance(eager->arena().weights(), recorded->arena().weights()), 10 * tolerance);
 }
@@ -169,8 +202,13 @@ TEST(Devices, ARunGoesOnOnAnotherDevice) {
   const AdapterConfig adapter = tiny_adapter("pals");
   Training whole(adapter, at::kFloat, false, at::kCPU);
   const std::vector<double> expected = whole.run(0, kSteps);
-  for (const auto& [first, second] : {std::pair(at::Device(at::kCPU), pretend_device()),
-                                      std::pair(pretend_device(), at::Device(at::kCPU))}) {
+  std::vector<std::pair<at::Device, at::Device>> ways;
+  for (const at::Device device : devices()) {
+    ways.emplace_back(at::kCPU, device);
+    ways.emplace_back(device, at::kCPU);
+  }
+  for (const auto& [first, second] : ways) {
+    const double tolerance = tolerance_on(first.is_cpu() ? second : first, 1e-6);
     const Folder folder;
     const CheckpointStore store(folder.path(), 1);
     Training begun(adapter, at::kFloat, false, first);
@@ -180,9 +218,9 @@ TEST(Devices, ARunGoesOnOnAnotherDevice) {
     ASSERT_TRUE(store.restore(resumed.arena()).has_value());
     const std::vector<double> losses = resumed.run(kSteps / 2, kSteps);
     for (size_t i = 0; i < losses.size(); ++i) {
-      EXPECT_NEAR(losses[i], expected[i + kSteps / 2], 1e-6) << i;
+      EXPECT_NEAR(losses[i], expected[i + kSteps / 2], tolerance) << i;
     }
-    EXPECT_LT(distance(resumed.arena().weights(), whole.arena().weights()), 1e-6);
+    EXPECT_LT(distance(resumed.arena().weights(), whole.arena().weights()), tolerance);
     EXPECT_EQ(shared_weights_hash(tensors_of(begun.arena())).size(), 32U);
   }
 }
@@ -190,20 +228,25 @@ TEST(Devices, ARunGoesOnOnAnotherDevice) {
 TEST(Devices, FilesHoldTheSameWeights) {
   const AdapterConfig adapter = tiny_adapter("houlsby");
   const auto here = tiny_model(tiny_bert(), adapter);
-  const auto there = tiny_model(tiny_bert(), adapter, {}, false, pretend_device());
-  EXPECT_EQ(shared_weights_hash(tensors_of(here->arena())),
-            shared_weights_hash(tensors_of(there->arena())));
+  for (const at::Device device : devices()) {
+    const auto there = tiny_model(tiny_bert(), adapter, {}, false, device);
+    EXPECT_EQ(shared_weights_hash(tensors_of(here->arena())),
+              shared_weights_hash(tensors_of(there->arena())));
+  }
 }
 
 TEST(Devices, PooledVectorsAreOnTheHost) {
   const AdapterConfig adapter = tiny_adapter("none");
   const auto here = tiny_model(tiny_bert(), adapter);
-  const auto there = tiny_model(tiny_bert(), adapter, {}, false, pretend_device());
   const PackedBatch batch = pack(testing::rows_of(tiny_rows(3), 0));
-  for (const Pooling pooling : {Pooling::kCls, Pooling::kMean, Pooling::kMax, Pooling::kPooled}) {
-    const at::Tensor vectors = pool(batch, there->forward(batch, true), pooling, true);
-    EXPECT_TRUE(vectors.is_cpu());
-    EXPECT_LT(distance(vectors, pool(batch, here->forward(batch, true), pooling, true)), 1e-6);
+  for (const at::Device device : devices()) {
+    const auto there = tiny_model(tiny_bert(), adapter, {}, false, device);
+    for (const Pooling pooling : {Pooling::kCls, Pooling::kMean, Pooling::kMax, Pooling::kPooled}) {
+      const at::Tensor vectors = pool(batch, there->forward(batch, true), pooling, true);
+      EXPECT_TRUE(vectors.is_cpu());
+      EXPECT_LT(distance(vectors, pool(batch, here->forward(batch, true), pooling, true)),
+                tolerance_on(device, 1e-6));
+    }
   }
 }
 
@@ -217,10 +260,20 @@ TEST(Devices, FilteredPrecisions) {
   EXPECT_THROW(parse_precision("tf32", at::kCPU), UsageError);
 }
 
-TEST(LossScaling, TrainsInFp16AsInFp32) {
+class LossScaling : public ::testing::TestWithParam<bool> {
+ protected:
+  static at::Device device() { return GetParam() ? choose_device("cuda") : pretend_device(); }
+};
+
+INSTANTIATE_TEST_SUITE_P(Devices, LossScaling,
+                         ::testing::ValuesIn(has_gpu() ? std::vector<bool>{false, true}
+                                                       : std::vector<bool>{false}),
+                         [](const auto& info) { return info.param ? "gpu" : "pretended"; });
+
+TEST_P(LossScaling, TrainsInFp16AsInFp32) {
   const AdapterConfig adapter = tiny_adapter("pals");
   Training exact(adapter, at::kFloat, false, at::kCPU);
-  Training half(adapter, at::kHalf, false, pretend_device());
+  Training half(adapter, at::kHalf, false, device());
   // The scale that the first steps would come down to, dropped one after the other.
   std::optional<Json> state = {{{"loss_scaling", {{"scale", 128.0}, {"good_steps", 3}}}}};
   half.parallel().share_state(state);
@@ -234,8 +287,8 @@ TEST(LossScaling, TrainsInFp16AsInFp32) {
   EXPECT_EQ(after.at("good_steps").get<int64_t>(), 3 + kSteps);
 }
 
-TEST(LossScaling, AnOverflowDropsTheStepAndHalvesTheScale) {
-  Training half(tiny_adapter("none"), at::kHalf, false, pretend_device());
+TEST_P(LossScaling, AnOverflowDropsTheStepAndHalvesTheScale) {
+  Training half(tiny_adapter("none"), at::kHalf, false, device());
   std::optional<Json> state = {{{"loss_scaling", {{"scale", 1e38}, {"good_steps", 7}}}}};
   half.parallel().share_state(state);
   const at::Tensor before = half.arena().weights().cpu().clone();

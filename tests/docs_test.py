@@ -39,6 +39,9 @@ NOT_RUN = {
     "echo 'a moving, funny film' | /tmp/pals-examples/": "run by tests/e2e/test_library.py",
     "echo 'Ada lives in Rome.": "run by tests/e2e/test_library.py",
     "build/pals bench --precision": "BERT-base, minutes; tests/e2e/test_bench.py runs a tiny model",
+    "scripts/gpu_check.sh": "needs a GPU",
+    "apt-get download": "fetches packages",
+    "for package in": "unpacks them",
     "bench/compare.py": "timings against other programs, on real data",
     "python3 -m venv ~/.cache/pals/venv-bench": "7 GB of other programs",
     "~/.cache/pals/venv-bench/bin/pip": "as above",
@@ -305,7 +308,7 @@ class Pages(unittest.TestCase):
         known = set(HIDDEN_FLAGS) | OTHER_FLAGS
         for command in ("train", "eval", "predict", "features", "submit", "convert", "bench", "info"):
             known |= flags_in(help_of(support.PALS, command))
-        for script in ("setup.sh", "test.sh"):
+        for script in ("setup.sh", "test.sh", "gpu_check.sh"):
             known |= flags_in(help_of(REPOSITORY / "scripts" / script))
         known |= flags_in(help_of(sys.executable, REPOSITORY / "bench/compare.py"))
         known |= {"--help", "--flag"}

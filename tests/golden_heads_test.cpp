@@ -13,7 +13,7 @@ namespace {
 double largest(const at::Tensor& x) { return x.abs().max().item<double>(); }
 
 double relative_error(const at::Tensor& actual, const at::Tensor& expected) {
-  return largest(actual - expected) / std::max(largest(expected), 1e-30);
+  return largest(actual.cpu() - expected) / std::max(largest(expected), 1e-30);
 }
 
 /// A set of one of the three classes, told by what it holds.
@@ -34,7 +34,8 @@ struct SingleSet {
     }
     kind = head.kind;
     model = std::make_unique<MultiTaskModel>(bert, resolve_adapter({}, bert, path),
-                                             std::vector<HeadSpec>{head}, at::kFloat);
+                                             std::vector<HeadSpec>{head}, at::kFloat, false,
+                                             test_device());
     const LoadReport report = load_weights(*model, weights, LoadScope::kAll, folder);
     EXPECT_TRUE(report.unused.empty());
     model->arena().prepare_training();
@@ -100,14 +101,15 @@ TEST_P(GoldenHead, LogitsMatch) {
   const SingleSet set(GetParam());
   const at::Tensor logits = set.model->forward(set.batch()).logits.front();
   if (set.kind != TaskKind::kSpan) {
-    EXPECT_LT(relative_error(logits.flatten(), set.tensor("logits").flatten()), 1e-5);
+    EXPECT_LT(relative_error(logits.flatten(), set.tensor("logits").flatten()),
+              golden_tolerance(1e-5));
     return;
   }
   const at::Tensor mask = set.tensor("attention_mask").flatten().nonzero().squeeze(1);
   int64_t column = 0;
   for (const char* name : {"start_logits", "end_logits"}) {
     const at::Tensor expected = set.tensor(name).flatten().index_select(0, mask);
-    EXPECT_LT(relative_error(logits.select(1, column++), expected), 1e-5) << name;
+    EXPECT_LT(relative_error(logits.select(1, column++), expected), golden_tolerance(1e-5)) << name;
   }
 }
 
@@ -116,7 +118,7 @@ TEST_P(GoldenHead, LossAndGradientsMatch) {
   ParameterArena& arena = set.model->arena();
   arena.gradients().zero_();
   const double expected_loss = set.tensor("loss").item<double>();
-  EXPECT_NEAR(set.train(), expected_loss, 1e-5 * expected_loss);
+  EXPECT_NEAR(set.train(), expected_loss, golden_tolerance(1e-5) * expected_loss);
   size_t compared = 0;
   for (const TensorEntry& entry : set.reference.tensors()) {
     if (!entry.name.starts_with("grad.")) continue;
@@ -127,9 +129,9 @@ TEST_P(GoldenHead, LossAndGradientsMatch) {
     // Adding to all logits of a softmax changes nothing: such gradients are rounding alone.
     const bool zero = name.ends_with("key.bias") || largest(expected) < 1e-6;
     if (zero) {
-      EXPECT_LT(largest(actual), 2e-6) << entry.name;
+      EXPECT_LT(largest(actual), golden_tolerance(2e-6)) << entry.name;
     } else {
-      EXPECT_LT(relative_error(actual, expected), 2e-5) << entry.name;
+      EXPECT_LT(relative_error(actual, expected), golden_tolerance(2e-5)) << entry.name;
     }
     ++compared;
   }

@@ -72,8 +72,9 @@ class GoldenMiniLm : public testing::Test {
     const BertConfig bert =
         parse_bert_config(read_json(folder + "/config.json"), folder + "/config.json", {});
     AdapterConfig adapter;
-    auto model = std::make_unique<MultiTaskModel>(bert, resolve_adapter(adapter, bert, folder),
-                                                  std::vector<HeadSpec>(1), type);
+    auto model =
+        std::make_unique<MultiTaskModel>(bert, resolve_adapter(adapter, bert, folder),
+                                         std::vector<HeadSpec>(1), type, false, test_device());
     const LoadReport report = load_weights(*model, load_tensor_file(folder + "/model.safetensors"),
                                            LoadScope::kShared, folder);
     for (const std::string& name : report.missing) {
@@ -125,12 +126,13 @@ TEST_F(GoldenMiniLm, LayersAndPooledMatch) {
     for (size_t back = 1; back <= num_layers; ++back) {
       const std::string name = concat(line, ".layer.-", back);
       if (reference_.find(name) == nullptr) continue;
-      const at::Tensor actual = output.encoder_layers[num_layers - back].narrow(0, first, length);
+      const at::Tensor actual =
+          output.encoder_layers[num_layers - back].narrow(0, first, length).cpu();
       const at::Tensor difference = actual - tensor_of(reference_, name);
       EXPECT_LT(difference.abs().max().item<double>(), kTolerance) << name;
       ++compared;
     }
-    const at::Tensor pooled = output.pooled[static_cast<int64_t>(line)];
+    const at::Tensor pooled = output.pooled[static_cast<int64_t>(line)].cpu();
     const at::Tensor difference = pooled - tensor_of(reference_, concat(line, ".pooled"));
     EXPECT_LT(difference.abs().max().item<double>(), kTolerance) << line;
   }
@@ -143,7 +145,7 @@ TEST_F(GoldenMiniLm, Bf16IsNear) {
   const auto output = model->forward(batch());
   for (size_t line = 0; line < num_lines_; ++line) {
     const at::Tensor expected = tensor_of(reference_, concat(line, ".pooled"));
-    const at::Tensor actual = output.pooled[static_cast<int64_t>(line)].to(at::kFloat);
+    const at::Tensor actual = output.pooled[static_cast<int64_t>(line)].cpu().to(at::kFloat);
     EXPECT_LT((actual - expected).norm().item<double>(), 3e-2 * expected.norm().item<double>())
         << line;
   }

@@ -14,7 +14,7 @@ double largest(const at::Tensor& x) { return x.abs().max().item<double>(); }
 
 // Largest difference relative to the expected tensor's largest value.
 double relative_error(const at::Tensor& actual, const at::Tensor& expected) {
-  return largest(actual.to(at::kFloat) - expected) / std::max(largest(expected), 1e-30);
+  return largest(actual.cpu().to(at::kFloat) - expected) / std::max(largest(expected), 1e-30);
 }
 
 TEST_P(GoldenModel, ForwardMatches) {
@@ -25,17 +25,20 @@ TEST_P(GoldenModel, ForwardMatches) {
     for (size_t layer = 0; layer < output.encoder_layers.size(); ++layer) {
       const at::Tensor expected =
           set.pack(task, set.expected(task, "encoder_layer." + std::to_string(layer)));
-      EXPECT_LT(relative_error(output.encoder_layers[layer], expected), 1e-5)
+      EXPECT_LT(relative_error(output.encoder_layers[layer], expected), golden_tolerance(1e-5))
           << "task " << task << " layer " << layer;
     }
-    EXPECT_LT(relative_error(output.pooled, set.expected(task, "pooled")), 1e-5) << task;
-    EXPECT_LT(relative_error(output.logits.front(), set.expected(task, "logits")), 1e-5) << task;
+    EXPECT_LT(relative_error(output.pooled, set.expected(task, "pooled")), golden_tolerance(1e-5))
+        << task;
+    EXPECT_LT(relative_error(output.logits.front(), set.expected(task, "logits")),
+              golden_tolerance(1e-5))
+        << task;
     double loss = 0.0;
     for (const double row : set.model->example_losses(batch, output)) {
       loss += row / static_cast<double>(batch.num_rows());
     }
     const double expected_loss = set.expected(task, "loss").item<double>();
-    EXPECT_NEAR(loss, expected_loss, 1e-5 * std::abs(expected_loss)) << task;
+    EXPECT_NEAR(loss, expected_loss, golden_tolerance(1e-5) * std::abs(expected_loss)) << task;
   }
 }
 
@@ -48,7 +51,7 @@ TEST_P(GoldenModel, GradientsMatch) {
     arena.zero_gradients(task);
     const double loss = set.model->train(batch, {.examples = batch.num_examples()}).item<double>();
     const double expected_loss = set.expected(task, "loss").item<double>();
-    EXPECT_NEAR(loss, expected_loss, 1e-5 * std::abs(expected_loss));
+    EXPECT_NEAR(loss, expected_loss, golden_tolerance(1e-5) * std::abs(expected_loss));
 
     const std::string prefix = "task" + std::to_string(task) + ".grad.";
     size_t compared = 0;
@@ -61,9 +64,10 @@ TEST_P(GoldenModel, GradientsMatch) {
       const at::Tensor expected = tensor_of(set.reference, entry.name);
       const at::Tensor actual = arena.gradient(id);
       if (name.ends_with("key.bias")) {
-        EXPECT_LT(largest(actual), 1e-6) << entry.name;
+        EXPECT_LT(largest(actual), golden_tolerance(1e-6)) << entry.name;
       } else {
-        EXPECT_LT(relative_error(actual, expected), 2e-5) << "task " << task << " " << entry.name;
+        EXPECT_LT(relative_error(actual, expected), golden_tolerance(2e-5))
+            << "task " << task << " " << entry.name;
       }
       ++compared;
     }
@@ -89,7 +93,8 @@ TEST_P(GoldenModel, SixStepsMatch) {
     const double loss = set.model->train(batch, {.examples = batch.num_examples()}).item<double>();
     const double expected =
         tensor_of(set.reference, "step" + std::to_string(step) + ".loss").item<double>();
-    EXPECT_NEAR(loss, expected, 2e-4 * std::max(1.0, std::abs(expected))) << "step " << step;
+    EXPECT_NEAR(loss, expected, golden_tolerance(2e-4) * std::max(1.0, std::abs(expected)))
+        << "step " << step;
     optimizer.step(arena, task, {step, 6});
   }
   for (const TensorEntry& entry : set.reference.tensors()) {
@@ -98,8 +103,8 @@ TEST_P(GoldenModel, SixStepsMatch) {
     ParameterId id = arena.table().find(name);
     if (id < 0) id = arena.table().find(tied_name(name));
     ASSERT_GE(id, 0) << entry.name;
-    const at::Tensor difference = arena.weight(id) - tensor_of(set.reference, entry.name);
-    EXPECT_LT(largest(difference), 1e-4) << entry.name;
+    const at::Tensor difference = arena.weight(id).cpu() - tensor_of(set.reference, entry.name);
+    EXPECT_LT(largest(difference), golden_tolerance(1e-4)) << entry.name;
   }
 }
 
@@ -109,7 +114,7 @@ TEST_P(GoldenModel, MixedBatchEqualsSingleTasks) {
   std::vector<at::Tensor> single;
   for (int task = 0; task < set.num_tasks(); ++task) {
     const PackedBatch batch = set.batch(task);
-    single.push_back(set.model->forward(batch).logits.front());
+    single.push_back(set.model->forward(batch).logits.front().cpu());
     for (size_t row = 0; row < batch.row_ids.size(); ++row) {
       const int32_t first = batch.cu_seqlens[row], last = batch.cu_seqlens[row + 1];
       mixed.append(task, batch.row_ids[row], batch.token_ids.data() + first,
@@ -119,7 +124,8 @@ TEST_P(GoldenModel, MixedBatchEqualsSingleTasks) {
   const auto output = set.model->forward(mixed);
   ASSERT_EQ(output.logits.size(), single.size());
   for (size_t task = 0; task < single.size(); ++task) {
-    EXPECT_LT(relative_error(output.logits[task], single[task]), 1e-5) << "task " << task;
+    EXPECT_LT(relative_error(output.logits[task], single[task]), golden_tolerance(1e-5))
+        << "task " << task;
   }
 }
 

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <torch/library.h>
 
+#include <algorithm>
 #include <cstring>
 #include <map>
 #include <mutex>
@@ -33,7 +34,9 @@ class Memory {
     const size_t size = std::max(kAlignment, (bytes + kAlignment - 1) / kAlignment * kAlignment);
     auto place = free_.begin();
     while (place != free_.end() && place->second < size) ++place;
-    TORCH_CHECK(place != free_.end(), "pretend device: out of memory");
+    TORCH_CHECK_WITH(OutOfMemoryError, place != free_.end() && taken_ + size <= limit_,
+                     "pretend device: out of memory");
+    taken_ += size;
     const auto [first, room] = *place;
     free_.erase(place);
     if (room > size) free_[first + size] = room - size;
@@ -50,6 +53,7 @@ class Memory {
     const auto used = used_.find(static_cast<size_t>(static_cast<char*>(pointer) - base_));
     size_t first = used->first, size = used->second;
     used_.erase(used);
+    taken_ -= size;
     const auto next = free_.lower_bound(first);
     if (next != free_.begin()) {
       const auto before = std::prev(next);
@@ -64,6 +68,15 @@ class Memory {
       free_.erase(next);
     }
     free_[first] = size;
+  }
+
+  size_t free_bytes() {
+    const std::lock_guard lock(mutex_);
+    return limit_ - std::min(limit_, taken_);
+  }
+  void set_free_bytes(size_t bytes) {
+    const std::lock_guard lock(mutex_);
+    limit_ = std::min(kReserved, taken_ + bytes);
   }
 
   void begin() {
@@ -99,6 +112,7 @@ class Memory {
   char* base_;
   std::mutex mutex_;
   std::map<size_t, size_t> free_, used_;  // sizes by offset
+  size_t taken_ = 0, limit_ = kReserved;
   size_t reach_ = 0, open_ = 0;
   int running_ = 0;
 };
@@ -367,7 +381,8 @@ class PretendAccelerator : public Accelerator {
   c10::DeviceType type() const override { return kType; }
   int device_count() const override { return 1; }
   AcceleratorInfo info(int) const override {
-    return {"a pretence", static_cast<int64_t>(kReserved), static_cast<int64_t>(kReserved)};
+    return {"a pretence", static_cast<int64_t>(kReserved),
+            static_cast<int64_t>(Memory::instance().free_bytes())};
   }
   const BlockTable& blocks() const override { return pretend_blocks(); }
   void synchronize(int) const override {}
@@ -403,6 +418,10 @@ at::Device pretend_device() {
     return true;
   }();
   return registered ? at::Device(kType, 0) : at::Device(at::kCPU);
+}
+
+void set_free_memory(int64_t bytes) {
+  Memory::instance().set_free_bytes(static_cast<size_t>(bytes));
 }
 
 int64_t num_replays() { return replays; }

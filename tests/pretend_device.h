@@ -14,6 +14,10 @@ inline constexpr const char* kPretendDevice = "privateuseone";
 /// NaNs. Work is recorded by keeping it and running it again.
 at::Device pretend_device();
 
+/// Has so many bytes be free from now on, at most 2 GiB in all; allocations beyond throw
+/// c10::OutOfMemoryError.
+void set_free_memory(int64_t bytes);
+
 /// How often recorded work was replayed since the program began.
 int64_t num_replays();
 

@@ -1,11 +1,14 @@
 #include "reference_set.h"
 
 #include <cstdlib>
+#include <string_view>
 
 #include "base/error.h"
 #include "base/file.h"
 #include "checkpoint/safetensors.h"
 #include "model/weights.h"
+#include "nn/device.h"
+#include "pretend_device.h"
 
 namespace pals {
 namespace {
@@ -34,6 +37,15 @@ std::vector<std::string> folders_with(const std::string& marker) {
 std::vector<std::string> reference_folders() { return folders_with("task0.logits"); }
 
 std::vector<std::string> single_task_folders() { return folders_with("input_ids"); }
+
+at::Device test_device() {
+  const char* name = std::getenv("PALS_TEST_DEVICE");
+  if (name == nullptr) return at::kCPU;
+  return name == std::string_view(testing::kPretendDevice) ? testing::pretend_device()
+                                                           : choose_device(name);
+}
+
+double golden_tolerance(double on_cpu) { return test_device().is_cpu() ? on_cpu : 10 * on_cpu; }
 
 at::Tensor tensor_of(const TensorFile& file, const std::string& name) {
   const TensorEntry* entry = file.find(name);
@@ -64,7 +76,7 @@ ReferenceSet::ReferenceSet(const std::string& folder_name, at::ScalarType type)
     heads.push_back(
         {regression ? TaskKind::kRegression : TaskKind::kClassification, head->shape[0]});
   }
-  model = std::make_unique<MultiTaskModel>(bert, adapter, heads, type);
+  model = std::make_unique<MultiTaskModel>(bert, adapter, heads, type, false, test_device());
   const LoadReport report = load_weights(*model, weights, LoadScope::kAll, folder);
   if (!report.unused.empty()) fail(folder, ": unused tensor ", report.unused.front());
 }

@@ -17,6 +17,12 @@ std::vector<std::string> reference_folders();
 /// The same for sets of the reference's single-task classes.
 std::vector<std::string> single_task_folders();
 
+/// What the tests compute on: the device of that name in PALS_TEST_DEVICE, or the CPU.
+at::Device test_device();
+
+/// The tolerance there: that of the CPU, or on other devices ten times as much.
+double golden_tolerance(double on_cpu);
+
 /// The values of a tensor in a file, as a float tensor of its shape.
 at::Tensor tensor_of(const TensorFile& file, const std::string& name);
 

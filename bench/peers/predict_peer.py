@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""BERT without adapters under ONNX Runtime or OpenVINO: a turn is all rows of the stream, padded to each batch's longest.
+"""BERT without adapters under another engine: a turn is all rows of the stream, padded to each batch's longest.
 
-The weights are random. The model is exported once into --cache_dir; ONNX Runtime gets it with its own fusions for BERT.
-ONNX Runtime has no bf16 on x86.
+The weights are random. For ONNX Runtime and OpenVINO the model is exported once into --cache_dir; ONNX Runtime gets it
+with its own fusions for BERT. It has no bf16; fp16 is for GPUs. `compile` is transformers' model under torch.compile, of
+any number of rows and tokens.
 """
 
 import argparse
@@ -17,24 +18,31 @@ import turns
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", required=True)
-    parser.add_argument("--engine", choices=["onnxruntime", "openvino"], required=True)
-    parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
+    parser.add_argument("--engine", choices=["onnxruntime", "openvino", "compile"], required=True)
+    parser.add_argument("--precision", choices=["fp32", "bf16", "fp16"], default="fp32")
     parser.add_argument("--order", choices=["unsorted", "sorted"], default="unsorted")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--model", help="take the sizes of this folder, not BERT-base's")
     parser.add_argument("--layers", type=int, help="so many layers")
     parser.add_argument("--cache_dir", required=True)
+    parser.add_argument("--device", default="cpu", help="cpu (default) or cuda")
     return parser.parse_args()
+
+
+def bert_config(arguments, vocab_size, attention):
+    import transformers
+    config = (transformers.BertConfig.from_pretrained(arguments.model) if arguments.model
+              else transformers.BertConfig(vocab_size=max(30522, vocab_size)))
+    config.num_hidden_layers = arguments.layers or config.num_hidden_layers
+    config._attn_implementation = attention
+    return config
 
 
 def export(arguments, vocab_size):
     """The path of the ONNX file, and its configuration."""
     import torch
     import transformers
-    config = (transformers.BertConfig.from_pretrained(arguments.model) if arguments.model
-              else transformers.BertConfig(vocab_size=max(30522, vocab_size)))
-    config.num_hidden_layers = arguments.layers or config.num_hidden_layers
-    config._attn_implementation = "eager"
+    config = bert_config(arguments, vocab_size, "eager")
     name = f"bert-{config.num_hidden_layers}-{config.hidden_size}-{config.vocab_size}.onnx"
     path = os.path.join(arguments.cache_dir, name)
     if not os.path.exists(path):
@@ -50,21 +58,27 @@ def export(arguments, vocab_size):
     return path, config
 
 
-def onnxruntime_model(path, config, arguments):
+def onnxruntime_model(arguments, vocab_size):
     import onnxruntime
     from onnxruntime.transformers import optimizer
-    if arguments.precision != "fp32":
-        sys.exit("predict_peer.py: ONNX Runtime has no bf16 on x86")
-    fused = path.replace(".onnx", ".fused.onnx")
+    if arguments.precision == "bf16":
+        sys.exit("predict_peer.py: ONNX Runtime has no bf16 for BERT")
+    path, config = export(arguments, vocab_size)
+    fused = path.replace(".onnx", f".{arguments.device}-{arguments.precision}.fused.onnx")
     if not os.path.exists(fused):
         optimised = optimizer.optimize_model(path, "bert", num_heads=config.num_attention_heads,
-                                             hidden_size=config.hidden_size)
+                                             hidden_size=config.hidden_size, use_gpu=arguments.device != "cpu")
+        if arguments.precision == "fp16":
+            optimised.convert_float_to_float16()
         optimised.save_model_to_file(fused + ".part")
         os.rename(fused + ".part", fused)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = arguments.threads
     options.inter_op_num_threads = 1
-    session = onnxruntime.InferenceSession(fused, options, providers=["CPUExecutionProvider"])
+    wanted = "CPUExecutionProvider" if arguments.device == "cpu" else "CUDAExecutionProvider"
+    session = onnxruntime.InferenceSession(fused, options, providers=[wanted])
+    if wanted not in session.get_providers():
+        sys.exit(f"predict_peer.py: this onnxruntime has no {wanted}")
     names = [argument.name for argument in session.get_inputs()]
 
     def run(inputs):
@@ -72,8 +86,26 @@ def onnxruntime_model(path, config, arguments):
     return run, onnxruntime.__version__
 
 
-def openvino_model(path, _, arguments):
+def compiled_model(arguments, vocab_size):
+    import torch
+    import transformers
+    torch.set_num_threads(arguments.threads)
+    torch.manual_seed(42)
+    kind = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[arguments.precision]
+    config = bert_config(arguments, vocab_size, "sdpa")
+    model = transformers.BertForSequenceClassification(config).eval().to(arguments.device, kind)
+    compiled = torch.compile(model, dynamic=True)
+
+    def run(inputs):
+        with torch.inference_mode():
+            inputs = {name: torch.from_numpy(values).to(arguments.device) for name, values in inputs.items()}
+            return compiled(**inputs).logits
+    return run, torch.__version__
+
+
+def openvino_model(arguments, vocab_size):
     import openvino
+    path, _ = export(arguments, vocab_size)
     core = openvino.Core()
     compiled = core.compile_model(core.read_model(path), "CPU", {
         "INFERENCE_NUM_THREADS": arguments.threads, "PERFORMANCE_HINT": "LATENCY",
@@ -88,16 +120,18 @@ def openvino_model(path, _, arguments):
 def main():
     arguments = parse_arguments()
     rows = turns.load_rows(arguments.rows)
-    path, config = export(arguments, rows["vocab_size"])
-    make = {"onnxruntime": onnxruntime_model, "openvino": openvino_model}[arguments.engine]
-    run, version = make(path, config, arguments)
+    make = {"onnxruntime": onnxruntime_model, "openvino": openvino_model, "compile": compiled_model}[arguments.engine]
+    run, version = make(arguments, rows["vocab_size"])
     stream = turns.in_order(rows["stream"], arguments.order)
 
     def turn():
+        outputs = []
         for batch in stream:
             ids, mask, types = turns.padded(batch, numpy)
-            logits = run({"input_ids": ids, "attention_mask": mask, "token_type_ids": types})
-            assert logits.shape[0] == len(batch) and numpy.isfinite(logits).all()
+            outputs.append(run({"input_ids": ids, "attention_mask": mask, "token_type_ids": types}))
+        for batch, logits in zip(stream, outputs):  # not before: a GPU is not waited for between batches
+            assert logits.shape[0] == len(batch)
+            assert numpy.isfinite(logits if arguments.engine != "compile" else logits.float().cpu().numpy()).all()
 
     turn()
     turns.answer(rows["tokens"], turn, version=version)

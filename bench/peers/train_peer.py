@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """transformers with the `adapters` package, as one would train with them: a turn is a step on each batch of the rows.
 
-Padded to each batch's longest row, bf16 autocast unless --precision fp32, global clipping, fused AdamW over all
-weights. --adapter houlsby: bottlenecks of --adapter_size after attention and feed-forward, each task with its own.
+Padded to each batch's longest row, bf16 autocast unless --precision fp32, SDPA, global clipping, fused AdamW over all
+weights. --adapter houlsby: bottlenecks of --adapter_size after attention and feed-forward, each task with its own; only
+this needs the `adapters` package.
 """
 
 import argparse
 
-import adapters
 import numpy
 import torch
 import transformers
@@ -24,6 +24,7 @@ def parse_arguments():
     parser.add_argument("--adapter_size", type=int, default=50)
     parser.add_argument("--precision", choices=["fp32", "bf16"], default="bf16")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--device", default="cpu", help="cpu (default) or cuda")
     return parser.parse_args()
 
 
@@ -33,9 +34,13 @@ class Model(torch.nn.Module):
         config = (transformers.BertConfig.from_pretrained(arguments.model) if arguments.model
                   else transformers.BertConfig(vocab_size=max(30522, rows["vocab_size"])))
         config.num_hidden_layers = arguments.layers or config.num_hidden_layers
+        config._attn_implementation = "sdpa"
         self.bert = transformers.BertModel(config)
         self.adapter = arguments.adapter
+        self.facts = {"torch": torch.__version__, "transformers": transformers.__version__}
         if self.adapter == "houlsby":
+            import adapters
+            self.facts["adapters"] = adapters.__version__
             adapters.init(self.bert)
             houlsby = adapters.DoubleSeqBnConfig(reduction_factor=config.hidden_size / arguments.adapter_size)
             for name in rows["task_names"]:
@@ -57,11 +62,10 @@ class Model(torch.nn.Module):
         return torch.nn.functional.cross_entropy(logits, targets)
 
 
-def tensors_of(batch, outputs):
-    ids, mask, types = map(torch.from_numpy, turns.padded(batch, numpy))
-    targets = (torch.tensor([row["value"] for row in batch]) if outputs == 1
-               else torch.tensor([row["label"] for row in batch]))
-    return {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}, targets
+def tensors_of(batch, outputs, device):
+    ids, mask, types = (torch.from_numpy(values).to(device, non_blocking=True) for values in turns.padded(batch, numpy))
+    inputs = {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
+    return inputs, turns.targets(batch, outputs, torch).to(device, non_blocking=True)
 
 
 def main():
@@ -69,27 +73,29 @@ def main():
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(42)
     rows = turns.load_rows(arguments.rows)
-    model = Model(arguments, rows).train()
+    on_cpu = arguments.device == "cpu"
+    model = Model(arguments, rows).to(arguments.device).train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-5, fused=True)
+    kind = torch.device(arguments.device).type
 
     def step(batch):
         task = batch[0]["task"]
-        inputs, targets = tensors_of(batch, rows["task_outputs"][task])
+        inputs, targets = tensors_of(batch, rows["task_outputs"][task], arguments.device)
         optimizer.zero_grad()
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=arguments.precision == "bf16"):
+        with torch.autocast(kind, dtype=torch.bfloat16, enabled=arguments.precision == "bf16"):
             loss = model.loss(task, inputs, targets)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
-        assert numpy.isfinite(loss.item())
+        assert not on_cpu or numpy.isfinite(loss.item())  # a GPU is not waited for in each step
 
     def turn():
         for batch in rows["batches"]:
             step(batch)
+        turns.synchronize(arguments.device, torch)
 
-    step(max(rows["batches"], key=lambda batch: sum(map(turns.length, batch))))
-    turns.answer(rows["tokens"], turn, torch=torch.__version__, transformers=transformers.__version__,
-                 adapters=adapters.__version__)
+    turns.warm_up(arguments.device, rows, step, turn)
+    turns.answer(rows["tokens"], turn, **model.facts)
 
 
 if __name__ == "__main__":

@@ -28,15 +28,32 @@ def in_order(stream, order):
     return [rows[first:first + size] for first in range(0, len(rows), size)]
 
 
-def padded(batch, numpy):
-    """input_ids, attention_mask and token_type_ids [rows, longest] int64."""
-    longest = max(map(length, batch))
+def padded(batch, numpy, longest=None):
+    """input_ids, attention_mask and token_type_ids [rows, longest] int64; by default, of the longest row."""
+    longest = longest or max(map(length, batch))
     ids, mask, types = (numpy.zeros((len(batch), longest), dtype=numpy.int64) for _ in range(3))
     for number, row in enumerate(batch):
         ids[number, :length(row)] = row["ids"]
         mask[number, :length(row)] = 1
         types[number, row["first_length"]:length(row)] = 1
     return ids, mask, types
+
+
+def targets(batch, outputs, torch):
+    """Of a regression (one output) [rows] fp32, else classes [rows] int64."""
+    return torch.tensor([row["value"] for row in batch] if outputs == 1 else [row["label"] for row in batch])
+
+
+def synchronize(device, torch):
+    if device != "cpu":
+        torch.cuda.synchronize(device)
+
+
+def warm_up(device, rows, step, turn):
+    """The longest batch, so that buffers have grown; on a GPU all of them, since libraries choose by shape."""
+    step(max(rows["batches"], key=lambda batch: sum(map(length, batch))))
+    if device != "cpu":
+        turn()
 
 
 def peak_rss_bytes():

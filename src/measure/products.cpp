@@ -2,7 +2,9 @@
 
 #include <c10/core/InferenceMode.h>
 
+#include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <map>
 #include <tuple>
 
@@ -62,6 +64,26 @@ double ProductReplay::run() {
   for (Call& call : calls_) at::mm_out(call.result, call.a, call.b);
   synchronize(device_);
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+double large_product_speed(at::ScalarType type, at::Device device) {
+  const c10::InferenceMode inference_mode;
+  const int64_t size = device.is_cpu() ? 1024 : 8192;
+  constexpr int kRepeats = 10, kRounds = 3;
+  const auto matrix = [&] { return at::randn({size, size}).to(device, type); };
+  const at::Tensor a = matrix(), b = matrix();
+  at::Tensor result = at::mm(a, b);
+  double best = 0.0;
+  for (int round = 0; round < kRounds; ++round) {
+    synchronize(device);
+    const auto start = std::chrono::steady_clock::now();
+    for (int repeat = 0; repeat < kRepeats; ++repeat) at::mm_out(result, a, b);
+    synchronize(device);
+    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+    const double operations = 2.0 * kRepeats * std::pow(static_cast<double>(size), 3);
+    best = std::max(best, operations / seconds.count());
+  }
+  return best;
 }
 
 }  // namespace pals

@@ -30,4 +30,7 @@ class ProductReplay {
   double flops_ = 0.0;
 };
 
+/// Operations a second of one large square product of this type: what the device can do at best.
+double large_product_speed(at::ScalarType type, at::Device device);
+
 }  // namespace pals

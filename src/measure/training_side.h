@@ -33,6 +33,9 @@ class TrainingSide {
   /// optimizer. Its number in the schedule is `step`. Returns the loss, on the device.
   at::Tensor step(const PackedBatch& batch, int64_t step);
 
+  /// Whether steps on a device other than the CPU are recorded (MultiTaskModel::set_recording).
+  void set_recording(bool on) { model_.set_recording(on); }
+
   /// The base learning rate of that step.
   static double learning_rate(int64_t step);
   /// A step in the middle of the schedule, to count from.

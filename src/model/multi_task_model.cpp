@@ -189,6 +189,19 @@ at::Tensor MultiTaskModel::train(const PackedBatch& batch, const TrainingStep& s
   return loss;
 }
 
+int64_t MultiTaskModel::bytes_per_token() const {
+  const int64_t hidden = bert_.hidden_size, layers = bert_.num_hidden_layers;
+  // Of a layer: its input, queries, keys and values, the context, two sums before LayerNorms, the
+  // attention's output, and the feed-forward's inner values before and after the activation.
+  int64_t layer = 8 * hidden + 2 * bert_.intermediate_size;
+  if (adapter_.kind != "none") layer += hidden + 5 * (adapter_.size + adapter_.bottleneck_size);
+  const int64_t kept = recompute_ ? layers * hidden + layer : layers * layer;
+  const int64_t transient = 2 * bert_.intermediate_size + 8 * hidden;
+  const int64_t statistics = layers * (4 + bert_.num_attention_heads);
+  return (kept + transient) * static_cast<int64_t>(c10::elementSize(precision_.type)) +
+         statistics * static_cast<int64_t>(sizeof(float));
+}
+
 RecordedEncoder::Record* MultiTaskModel::find_record(const PackedBatch& batch) {
   if (!records_ || device().is_cpu() || batch.segments.size() != 1) return nullptr;
   const int task = batch.segments.front().task;
@@ -196,7 +209,8 @@ RecordedEncoder::Record* MultiTaskModel::find_record(const PackedBatch& batch) {
     recorded_ = std::make_unique<RecordedEncoder>(encoder_, adapters_, *arena_, dropout_state({}),
                                                   task, recompute_);
   }
-  return recorded_->find(filled_size(batch), head(task).reads_tokens());
+  const BatchSize size = filled_size(batch);
+  return recorded_->find(size, head(task).reads_tokens(), size.tokens * bytes_per_token());
 }
 
 at::Tensor MultiTaskModel::train_recorded(RecordedEncoder::Record& record, const PackedBatch& batch,

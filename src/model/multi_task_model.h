@@ -86,6 +86,9 @@ class MultiTaskModel {
   /// Whether training computes each layer's activations twice instead of keeping them.
   void set_recompute(bool on);
 
+  /// About how many bytes of activations a training step takes for each token of its batch.
+  int64_t bytes_per_token() const;
+
  private:
   const Pooler& pooler(int task) const;
   /// What the heads read: the first token of each row, all tokens of a span's.

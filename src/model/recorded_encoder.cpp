@@ -8,7 +8,9 @@ namespace pals {
 namespace {
 
 constexpr size_t kMostRecords = 64;  // each has memory for its activations
-constexpr int kLayersOnTop = 8;      // with dropout: more than any adapter has
+// What must be free for a record: its own activations, and those of two batches without one.
+constexpr int64_t kRoomForBatches = 3;
+constexpr int kLayersOnTop = 8;  // with dropout: more than any adapter has
 
 // What tasks' ranges have in common: adapters come first in them, and are alike.
 int64_t slot_size(const ParameterTable& table, int num_tasks) {
@@ -33,17 +35,22 @@ RecordedEncoder::RecordedEncoder(const BertEncoder& encoder,
       recompute_(recompute),
       segments_({Segment{.task = task}}) {}
 
-RecordedEncoder::Record* RecordedEncoder::find(const BatchSize& size, bool reads_tokens) {
+RecordedEncoder::Record* RecordedEncoder::find(const BatchSize& size, bool reads_tokens,
+                                               int64_t bytes) {
   const auto key = std::pair(size, reads_tokens);
   const auto known = records_.find(key);
   if (known != records_.end()) return &known->second;
   // What comes once is not worth it; and the first time the libraries below prepare themselves.
   if (++seen_[key] < 2 || records_.size() >= kMostRecords) return nullptr;
+  const at::Device device = arena_.device();
+  if (accelerator_of(device)->info(device.index()).free_memory < kRoomForBatches * bytes) {
+    return nullptr;
+  }
   Record& record = records_[key];
   record.size = size;
-  const int64_t bytes =
+  const int64_t upload =
       upload_bytes(size.rows, size.tokens) + static_cast<int64_t>(keys_of(0, 0).size()) * 8;
-  record.memory = at::empty({bytes}, at::TensorOptions(at::kByte).device(arena_.device()));
+  record.memory = at::empty({upload}, at::TensorOptions(at::kByte).device(device));
   return &record;
 }
 

@@ -34,9 +34,10 @@ class RecordedEncoder {
     std::unique_ptr<RecordedWork> forward, backward;
   };
 
-  /// The record for batches of this size whose heads read all tokens, or not; null for a size that
-  /// comes for the first time, and once there are many.
-  Record* find(const BatchSize& size, bool reads_tokens);
+  /// The record for batches of this size, of about so many bytes of activations, whose heads read
+  /// all tokens, or not; null for a size that comes for the first time, once there are many, and
+  /// once the device's memory is short.
+  Record* find(const BatchSize& size, bool reads_tokens, int64_t bytes);
 
   /// The keys of a step, for the upload that ends in the record's memory.
   std::vector<int64_t> keys_of(uint64_t seed, uint64_t step) const;

@@ -19,6 +19,7 @@
 #include "train/check_options.h"
 #include "train/data_parallel.h"
 #include "train/evaluator.h"
+#include "train/memory_check.h"
 #include "train/optimizer.h"
 #include "train/run_folder.h"
 
@@ -148,6 +149,7 @@ class Trainer {
     const TaskSampler sampler(parse_sampling(options_.sample), examples, options_.seed,
                               plan.total_steps, plan.num_epochs, plan.steps_per_epoch);
 
+    check_device_memory(features);
     model_.arena().prepare_training();
     if (world_.first()) {
       checkpoints_.emplace(options_.output_dir + kCheckpointsName, options_.keep_checkpoints);
@@ -196,6 +198,15 @@ class Trainer {
     if (step > first_step) report_speed(first_step, step);
   }
 
+  // Of a device that is not the CPU. It needs to know the rows' lengths.
+  void check_device_memory(const std::vector<FeaturesFuture>& features) const {
+    if (model_.device().is_cpu()) return;
+    std::vector<FeaturesPtr> read;
+    for (const FeaturesFuture& task : features) read.push_back(task.get());
+    const int64_t parts = options_.gradient_accumulation_steps * world_.size();
+    check_memory(model_, read, (options_.train_batch_size + parts - 1) / parts);
+  }
+
   void report_speed(int64_t first_step, int64_t step) {
     if (!world_.alone()) log_info(parallel_.speed_text(step - first_step));
     OrderedJson line = {{"until_step", step}};
@@ -215,8 +226,11 @@ class Trainer {
   int64_t steps_ahead() const { return model_.device().is_cpu() ? 0 : kStepsAhead; }
 
   void train_one(const TrainingBatch& batch, const StepPlan& plan) {
-    int64_t tokens = 0;
-    for (const PackedBatch& micro_batch : batch.micro_batches) tokens += micro_batch.num_tokens();
+    int64_t tokens = 0, most_tokens = 0;
+    for (const PackedBatch& micro_batch : batch.micro_batches) {
+      tokens += micro_batch.num_tokens();
+      most_tokens = std::max(most_tokens, micro_batch.num_tokens());
+    }
     const std::string& name = setup_.description.tasks[static_cast<size_t>(batch.task)].name;
     PendingStep pending;
     pending.line = {{"step", batch.step},
@@ -225,11 +239,12 @@ class Trainer {
                     {"learning_rate", optimizer_.learning_rate(batch.step, plan.total_steps)},
                     {"rows", batch.num_examples},
                     {"tokens", tokens}};
-    pending.sums = parallel_.compute_gradients(batch, options_.seed);
+    within_memory(model_, most_tokens,
+                  [&] { pending.sums = parallel_.compute_gradients(batch, options_.seed); });
     if (steps_ahead() == 0) check_finite(pending.line, pending.sums[0].item<double>());
-    parallel_.step(
-        batch.task,
-        {.step = batch.step, .total_steps = plan.total_steps, .task_step = batch.task_step});
+    const StepPosition position{
+        .step = batch.step, .total_steps = plan.total_steps, .task_step = batch.task_step};
+    within_memory(model_, most_tokens, [&] { parallel_.step(batch.task, position); });
     pending_.push_back(std::move(pending));
   }
 

@@ -1,0 +1,26 @@
+// What training takes of a device's memory: the model's state exactly, a batch's as an estimate.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "model/multi_task_model.h"
+
+namespace pals {
+
+/// Bytes.
+struct TrainingMemory {
+  int64_t weights = 0, shadow = 0, gradients = 0, moments = 0;
+  int64_t tokens = 0;  ///< of the batch
+  int64_t batch = 0;   ///< an estimate: what forward keeps for backward, and what either works on
+
+  int64_t model() const { return weights + shadow + gradients + moments; }
+};
+
+/// Of a training step on one batch of so many tokens.
+TrainingMemory training_memory(const MultiTaskModel& model, int64_t tokens);
+
+/// The same in words, beside what the device has free, and what a user can do about it.
+std::string memory_text(const TrainingMemory& memory, const MultiTaskModel& model);
+
+}  // namespace pals
