@@ -10,7 +10,7 @@
 namespace pals {
 namespace {
 
-double largest(const at::Tensor& x) { return x.abs().max().item<double>(); }
+double largest(const at::Tensor& x) { return x.cpu().abs().max().item<double>(); }
 
 double relative_error(const at::Tensor& actual, const at::Tensor& expected) {
   return largest(actual.cpu() - expected) / std::max(largest(expected), 1e-30);

@@ -10,7 +10,7 @@ namespace {
 
 class GoldenModel : public testing::TestWithParam<std::string> {};
 
-double largest(const at::Tensor& x) { return x.abs().max().item<double>(); }
+double largest(const at::Tensor& x) { return x.cpu().abs().max().item<double>(); }
 
 // Largest difference relative to the expected tensor's largest value.
 double relative_error(const at::Tensor& actual, const at::Tensor& expected) {
