@@ -239,7 +239,8 @@ __global__ void __launch_bounds__(kSideThreads)
     __syncthreads();
     const bool exists = side.lane < queries;
     const int64_t at = (first_query + side.lane) * args.num_heads + side.head;
-    const float logsumexp = exists ? args.logsumexp[at] : kInfinity;
+    float logsumexp = kInfinity;
+    if (exists) logsumexp = args.logsumexp[at];
     const float dots = exists ? row_dots[at] : 0.0F;
     const DropoutRow dropout =
         drops(args) && exists ? dropout_row(args.dropout, first_query + side.lane) : DropoutRow{};

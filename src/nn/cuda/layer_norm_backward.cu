@@ -54,7 +54,7 @@ __global__ void __launch_bounds__(kRowThreads)
     layer_norm_backward_kernel(isa::LayerNormArgs args, int64_t rows, int64_t rows_per_chunk,
                                float* partial) {
   constexpr int kPacks = kElements / kWidth;
-  const int warp = threadIdx.x / kWarp;
+  const int warp = static_cast<int>(threadIdx.x) / kWarp;
   const auto columns = static_cast<float>(args.columns);
   float sums[kPacks][3][kWidth] = {};
   const int64_t begin = blockIdx.x * rows_per_chunk;

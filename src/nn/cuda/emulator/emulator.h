@@ -73,6 +73,7 @@ inline float bits_to_float(uint32_t bits) {
 }  // namespace pals::emulator
 
 // --- The words of CUDA ---
+// NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming): their names are CUDA's
 
 #define __global__
 #define __device__
@@ -129,3 +130,5 @@ inline unsigned __ballot_sync(unsigned /*mask*/, int predicate, const char* file
 }
 
 inline int __popc(unsigned x) { return __builtin_popcount(x); }
+
+// NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming)
