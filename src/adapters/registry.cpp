@@ -33,9 +33,7 @@ ParsedKind parse_kind(std::string name, const std::string& where) {
     if (name == kind.name) parsed.kind = &kind;
   }
   if (parsed.kind == nullptr) {
-    const std::string nearest = nearest_name(name, adapter_names());
-    fail_usage(where, ": unknown adapter \"", name, "\"",
-               nearest.empty() ? "" : concat("; did you mean \"", nearest, "\"?"),
+    fail_usage(where, ": unknown adapter \"", name, "\"", did_you_mean(name, adapter_names()),
                " Known: ", join(adapter_names(), ", "));
   }
   return parsed;

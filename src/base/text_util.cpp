@@ -10,8 +10,9 @@
 namespace pals {
 namespace {
 
-constexpr size_t kLongestName =
-    256;  // of names that suggestions are made for: the cost is quadratic
+// Names that suggestions are made for or out of: longer ones are no typos, and the cost is
+// quadratic.
+constexpr size_t kLongestName = 64, kMostCandidates = 1000;
 
 bool is_blank(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
@@ -82,8 +83,10 @@ std::string nearest_name(std::string_view name, const std::vector<std::string>& 
   const size_t allowed = std::max<size_t>(name.size() < 3 ? 1 : 2, name.size() / 3);
   size_t best_distance = allowed + 1;
   const std::string* best = nullptr;
+  size_t compared = 0;
   for (const std::string& candidate : candidates) {
     if (candidate.empty() || candidate.size() > kLongestName) continue;
+    if (++compared > kMostCandidates) break;
     const size_t distance = edit_distance(wanted, ascii_lower(candidate));
     // A name of which nothing is left is no suggestion.
     if (distance < best_distance && distance < std::max(name.size(), candidate.size())) {
@@ -92,6 +95,11 @@ std::string nearest_name(std::string_view name, const std::vector<std::string>& 
     }
   }
   return best == nullptr ? "" : *best;
+}
+
+std::string did_you_mean(std::string_view name, const std::vector<std::string>& candidates) {
+  const std::string nearest = nearest_name(name, candidates);
+  return nearest.empty() ? "" : "; did you mean " + quote(nearest) + "?";
 }
 
 std::string quote(std::string_view text, size_t max_bytes) {

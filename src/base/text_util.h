@@ -25,8 +25,11 @@ std::string ascii_lower(std::string_view text);
 
 /// The candidate with the smallest edit distance to `name` (letter case ignored; the first on
 /// ties), or "" when none is near enough to be meant: at most a third of the letters wrong, two in
-/// short names.
+/// short names. Names may be untrusted: what is very long or comes very late is passed over.
 std::string nearest_name(std::string_view name, const std::vector<std::string>& candidates);
+
+/// The same as the end of an error message: "; did you mean \"cola\"?", or "".
+std::string did_you_mean(std::string_view name, const std::vector<std::string>& candidates);
 
 /// A piece of untrusted text for an error message: in double quotes, control characters escaped,
 /// cut after `max_bytes` at a UTF-8 boundary.

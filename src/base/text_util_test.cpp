@@ -38,6 +38,8 @@ TEST(TextUtil, SuggestsTheNearestName) {
   EXPECT_EQ(nearest_name("", names), "");
   EXPECT_EQ(nearest_name("seed", {}), "");
   EXPECT_EQ(nearest_name(std::string(10'000'000, 's'), names), "");
+  EXPECT_EQ(did_you_mean("sede", names), "; did you mean \"seed\"?");
+  EXPECT_EQ(did_you_mean("x", names), "");
 }
 
 TEST(TextUtil, QuotesUntrustedText) {

@@ -136,9 +136,8 @@ class Reader {
       if (!is_key(known_) && !is_key(metadata_keys())) unknown.push_back(item.key());
     }
     if (unknown.empty()) return;
-    const std::string nearest = nearest_name(unknown.front(), known_);
     fail(where_, ": unknown key", unknown.size() > 1 ? "s " : " ", join(unknown, ", "),
-         nearest.empty() ? "" : concat("; did you mean \"", nearest, "\"?"));
+         did_you_mean(unknown.front(), known_));
   }
 
  private:

@@ -48,8 +48,7 @@ void run_eval(const EvalOptions& options, at::Device device, const World& world)
       load_model_folder(options.model, parse_precision(options.precision, device), device);
   std::vector<Task>& tasks = loaded.description.tasks;
   replace_files(tasks, options.task_file);
-  const std::string cache =
-      options.cache_dir == "auto" ? default_feature_cache_dir() : options.cache_dir;
+  const std::string cache = feature_cache_dir(options.cache_dir);
   std::vector<EvaluationSet> sets;
   for (size_t i = 0; i < tasks.size(); ++i) {
     for (const DataFile* file : files_of(tasks[i], "dev")) {

@@ -51,9 +51,8 @@ std::string unknown_argument(const CLI::App& app, const std::string& argument) {
     for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
   }
   const std::string name = argument.substr(0, argument.find('='));
-  const std::string nearest = nearest_name(name, names);
   return concat("unknown argument ", quote(argument), " of `pals ", app.get_name(), "`",
-                nearest.empty() ? "" : concat("; did you mean ", nearest, "?"));
+                did_you_mean(name, names));
 }
 
 // A first argument that is no command; empty if there is none or it is an option.
@@ -68,9 +67,7 @@ std::string unknown_command(const std::vector<std::string>& arguments,
   }
   const std::string& given = arguments.front();
   if (std::find(names.begin(), names.end(), given) != names.end()) return {};
-  const std::string nearest = nearest_name(given.substr(0, 64), names);
-  return concat("unknown command ", quote(given),
-                nearest.empty() ? "" : concat("; did you mean ", nearest, "?"),
+  return concat("unknown command ", quote(given), did_you_mean(given, names),
                 " (commands: ", join(names, ", "), ")");
 }
 

@@ -92,10 +92,10 @@ TEST(Program, AnswersHelpAndVersion) {
 TEST(Program, NamesTheNearestFlagOrCommand) {
   const Outcome flag = run({"train", "--adaptor-size", "12"});
   EXPECT_EQ(flag.code, 2);
-  EXPECT_NE(flag.err.find("did you mean --adapter_size?"), std::string::npos) << flag.err;
+  EXPECT_NE(flag.err.find("did you mean \"--adapter_size\"?"), std::string::npos) << flag.err;
   const Outcome command = run({"evla"});
   EXPECT_EQ(command.code, 2);
-  EXPECT_NE(command.err.find("did you mean eval?"), std::string::npos) << command.err;
+  EXPECT_NE(command.err.find("did you mean \"eval\"?"), std::string::npos) << command.err;
 }
 
 TEST(Program, MistakesAreOneLine) {

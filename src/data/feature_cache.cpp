@@ -84,7 +84,8 @@ std::string cache_path(const FeatureRequest& request, const std::string& cache_d
 
 }  // namespace
 
-std::string default_feature_cache_dir() {
+std::string feature_cache_dir(const std::string& name) {
+  if (name != "auto") return name;
   // A relative XDG_CACHE_HOME is to be ignored, says its specification.
   if (const char* cache = std::getenv("XDG_CACHE_HOME"); cache != nullptr && cache[0] == '/') {
     return concat(cache, "/pals/features");

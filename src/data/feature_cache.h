@@ -11,8 +11,9 @@
 
 namespace pals {
 
-/// ${XDG_CACHE_HOME:-~/.cache}/pals/features; empty (no cache) if neither variable names a folder.
-std::string default_feature_cache_dir();
+/// The folder that --cache_dir names: for "auto" ${XDG_CACHE_HOME:-~/.cache}/pals/features, or
+/// empty (no cache) if neither variable names a folder.
+std::string feature_cache_dir(const std::string& name);
 
 /// One data file on its way to features. The file is hashed when this is made, so that the steps
 /// below agree on what they speak of. Fields are public to read.

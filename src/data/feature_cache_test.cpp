@@ -215,13 +215,13 @@ TEST(FeatureCacheFolder, FollowsTheEnvironment) {
   const std::string old_home = home == nullptr ? "" : home;
   setenv("HOME", "/home/me", 1);
   setenv("XDG_CACHE_HOME", "/var/me", 1);
-  EXPECT_EQ(default_feature_cache_dir(), "/var/me/pals/features");
+  EXPECT_EQ(feature_cache_dir("auto"), "/var/me/pals/features");
   setenv("XDG_CACHE_HOME", "relative", 1);
-  EXPECT_EQ(default_feature_cache_dir(), "/home/me/.cache/pals/features");
+  EXPECT_EQ(feature_cache_dir("auto"), "/home/me/.cache/pals/features");
   unsetenv("XDG_CACHE_HOME");
-  EXPECT_EQ(default_feature_cache_dir(), "/home/me/.cache/pals/features");
+  EXPECT_EQ(feature_cache_dir("auto"), "/home/me/.cache/pals/features");
   unsetenv("HOME");
-  EXPECT_EQ(default_feature_cache_dir(), "");
+  EXPECT_EQ(feature_cache_dir("auto"), "");
   if (cache != nullptr) setenv("XDG_CACHE_HOME", old_cache.c_str(), 1);
   if (home != nullptr) setenv("HOME", old_home.c_str(), 1);
 }

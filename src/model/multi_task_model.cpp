@@ -100,6 +100,12 @@ MultiTaskModel::Output MultiTaskModel::forward(const PackedBatch& batch, bool ke
   return output;
 }
 
+at::Tensor MultiTaskModel::head_logits(int task, const at::Tensor& pooled) const {
+  const c10::InferenceMode inference_mode;
+  const Pass pass{*arena_, precision_.type, {}, {}};
+  return head(task).forward(pass, pooled, {});
+}
+
 std::vector<double> MultiTaskModel::example_losses(const PackedBatch& batch,
                                                    const Output& output) const {
   const c10::InferenceMode inference_mode;

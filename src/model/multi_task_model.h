@@ -75,6 +75,11 @@ class MultiTaskModel {
 
   const Head& head(int task) const { return heads_[static_cast<size_t>(task)]; }
 
+  /// Whether tasks differ in their heads alone, so that Output::pooled is the same for all.
+  bool pools_alike() const { return adapter_.kind == "none" && !adapter_.task_pooler; }
+  /// What a task's head, not a span's, says of pooled outputs [B, H]: [B, C] fp32 on the device.
+  at::Tensor head_logits(int task, const at::Tensor& pooled) const;
+
   /// Overrides both dropout probabilities of the configuration.
   void set_dropout(double p);
 

@@ -28,10 +28,6 @@ class ParameterArena {
 
   /// fp32 master weight, as the table's shape.
   at::Tensor weight(ParameterId id) const { return weight_view(id, table_[id].shape, at::kFloat); }
-  /// What the products read: the shadow, or the master weight in fp32.
-  at::Tensor compute_weight(ParameterId id) const {
-    return weight_view(id, table_[id].shape, compute_type_);
-  }
   /// Gradient view; undefined where the parameter does not train or training is not prepared.
   at::Tensor gradient(ParameterId id) const { return fused_gradient(id, table_[id].shape); }
 

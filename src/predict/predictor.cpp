@@ -137,12 +137,51 @@ std::vector<RowForm> Predictor::forms() const {
   return forms;
 }
 
-std::vector<Prediction> Predictor::predict(const Window& window) const {
+std::vector<std::vector<float>> Predictor::run_heads(const Window& window) const {
+  const MultiTaskModel& model = *loaded_.model;
+  std::vector<std::vector<float>> outputs(tasks_.size());
   std::vector<EvaluationSource> sources;
+  std::vector<std::vector<size_t>> readers;  // of each source: its task, and those that share it
   for (size_t place = 0; place < tasks_.size(); ++place) {
-    sources.push_back({tasks_[place], window.features[place]});
+    const FeaturesPtr& features = window.features[place];
+    const bool shares = model.pools_alike() && !model.head(tasks_[place]).reads_tokens();
+    const auto same =
+        shares ? std::ranges::find(sources, features, &EvaluationSource::features) : sources.end();
+    const auto source = static_cast<size_t>(same - sources.begin());
+    if (source == sources.size()) {
+      sources.push_back({tasks_[place], features});
+      readers.emplace_back();
+    } else {
+      outputs[place].resize(static_cast<size_t>(features->num_rows() * task(place).num_outputs()));
+    }
+    readers[source].push_back(place);
   }
-  const auto outputs = run_rows(*loaded_.model, std::move(sources), batch_size_);
+  const auto read_pooled = [&](const EvaluationLoader& loader, const PackedBatch& batch,
+                               const MultiTaskModel::Output& output) {
+    for (size_t source = 0; source < sources.size(); ++source) {
+      for (size_t reader = 1; reader < readers[source].size(); ++reader) {
+        const size_t place = readers[source][reader];
+        const at::Tensor logits = model.head_logits(tasks_[place], output.pooled).cpu();
+        const auto width = static_cast<size_t>(logits.size(1));
+        const float* from = logits.const_data_ptr<float>();
+        for (size_t i = 0; i < batch.row_ids.size(); ++i) {
+          const EvaluationLoader::Row row = loader.row(batch.row_ids[i]);
+          if (static_cast<size_t>(row.source) != source) continue;
+          std::copy_n(from + i * width, width,
+                      outputs[place].data() + static_cast<size_t>(row.row) * width);
+        }
+      }
+    }
+  };
+  auto run = run_rows(model, sources, batch_size_, read_pooled);
+  for (size_t source = 0; source < sources.size(); ++source) {
+    outputs[readers[source].front()] = std::move(run[source]);
+  }
+  return outputs;
+}
+
+std::vector<Prediction> Predictor::predict(const Window& window) const {
+  const std::vector<std::vector<float>> outputs = run_heads(window);
   std::vector<Prediction> predictions(static_cast<size_t>(window.num_texts) * tasks_.size());
   for (size_t place = 0; place < tasks_.size(); ++place) {
     const Task& asked = task(place);

@@ -62,6 +62,10 @@ class Predictor {
   std::vector<Prediction> predict(const Window& window) const;
 
  private:
+  /// The outputs of each task's head for its rows, as run_rows() gives them. Where tasks differ in
+  /// their heads alone, those that ask the same rows share one pass.
+  std::vector<std::vector<float>> run_heads(const Window& window) const;
+
   const Task& task(size_t place) const {
     return loaded_.description.tasks[static_cast<size_t>(tasks_[place])];
   }

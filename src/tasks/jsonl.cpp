@@ -27,13 +27,11 @@ Json parse_line(std::string_view line, const std::string& where) {
   std::vector<std::string> shown;
   for (const auto& [name, value] : object.items()) {
     if (names.size() == kMostKeys) break;
-    names.push_back(name.substr(0, 64));
+    names.push_back(name);
     shown.push_back(quote(name));
   }
-  const std::string nearest = nearest_name(key, names);
   fail(where, ": no key ", quote(key), " in this object (keys: ", join(shown, ", "),
-       object.size() > kMostKeys ? ", ..." : "", ")",
-       nearest.empty() ? "" : concat("; did you mean ", quote(nearest), "?"));
+       object.size() > kMostKeys ? ", ..." : "", ")", did_you_mean(key, names));
 }
 
 /// The value of a key, which must be there.

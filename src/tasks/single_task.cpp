@@ -5,7 +5,6 @@
 #include "base/error.h"
 #include "base/text_util.h"
 #include "tasks/task_json.h"
-#include "tasks/text_rows.h"
 
 namespace pals {
 namespace {

@@ -1,6 +1,7 @@
 #include "tasks/squad.h"
 
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 
 #include "tasks/reader.h"
 #include "tasks/single_task.h"
@@ -68,6 +69,18 @@ TEST(Squad, NamesTheQuestionThatIsWrong) {
   expect_contains(message_of([] { parse_squad("{\"data\": {}}", "f.json", {}); }), "want a list");
   expect_contains(message_of([] { parse_squad("[]", "f.json", {}); }), "want an object");
   expect_contains(message_of([] { parse_squad("{", "f.json", {}); }), "f.json:1:");
+}
+
+TEST(Squad, AFileOfNoEndIsNotRead) {
+  // Addresses without memory behind them: whoever looked at them would be seen.
+  const size_t size = kMaxSquadBytes + 1;
+  void* nothing =
+      mmap(nullptr, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  ASSERT_NE(nothing, MAP_FAILED);
+  const std::string_view bytes(static_cast<const char*>(nothing), size);
+  expect_contains(message_of([&] { parse_squad(bytes, "f.json", {}); }),
+                  "f.json: 1073741825 bytes, at most 1073741824 are read");
+  munmap(nothing, size);
 }
 
 TEST(SingleTask, HasTheUsualLayouts) {

@@ -27,9 +27,7 @@ const Task* find_task(std::string_view name, const std::vector<Task>& own_tasks)
   std::vector<std::string> names = {"all", "inf", "single"};
   for (const Task& task : glue_tasks()) names.push_back(task.name);
   for (const Task& task : own_tasks) names.push_back(task.name);
-  const std::string nearest = nearest_name(name.substr(0, 64), names);
-  fail_usage("--tasks: unknown task ", quote(name),
-             nearest.empty() ? "" : concat("; did you mean ", quote(nearest), "?"),
+  fail_usage("--tasks: unknown task ", quote(name), did_you_mean(name, names),
              " (valid: ", join(names, ", "), ", or several names separated by commas)");
 }
 

@@ -83,20 +83,6 @@ std::string quote_list(const std::vector<std::string>& names) {
   return join(shown, ", ");
 }
 
-std::string did_you_mean(std::string_view name, const std::vector<std::string>& candidates) {
-  // What is longer is no typo, and comparing it would take time.
-  constexpr size_t kLongestName = 64;
-  constexpr size_t kMostCandidates = 1000;
-  std::vector<std::string> names;
-  for (const std::string& candidate : candidates) {
-    if (candidate.size() <= kLongestName) names.push_back(candidate);
-    if (names.size() == kMostCandidates) break;
-  }
-  if (name.size() > kLongestName) return "";
-  const std::string nearest = nearest_name(name, names);
-  return nearest.empty() ? "" : concat("; did you mean ", quote(nearest), "?");
-}
-
 TextRowReader::TextRowReader(const DataFile& file, std::string_view bytes, std::string where)
     : where_(std::move(where)) {
   if (text_of_file(bytes, where_).empty()) fail(where_, ": the file is empty");

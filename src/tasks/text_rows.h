@@ -81,7 +81,4 @@ void check_choices(const std::vector<std::string_view>& choices, const std::stri
 /// Quoted names for an error message; the first of many.
 std::string quote_list(const std::vector<std::string>& names);
 
-/// "; did you mean ...?" or "", for a name out of an untrusted file.
-std::string did_you_mean(std::string_view name, const std::vector<std::string>& candidates);
-
 }  // namespace pals

@@ -13,6 +13,8 @@
 #include "eval/scores.h"
 #include "model/sources.h"
 #include "model/weights.h"
+#include "nn/blocks.h"
+#include "nn/device.h"
 #include "tasks/single_task.h"
 #include "tasks/task_file.h"
 #include "tasks/task_selection.h"
@@ -238,6 +240,23 @@ RunSetup set_up_run(const TrainOptions& options, at::Device device) {
     load_folder_tasks(options, sources, setup);
   }
   return setup;
+}
+
+std::string describe_model(const MultiTaskModel& model, int ranks) {
+  const ParameterTable& table = model.arena().table();
+  int64_t task_parameters = 0;
+  for (int task = 0; task < model.num_tasks(); ++task) task_parameters += table.count(task);
+  const auto millions = [](int64_t n) { return format_double(static_cast<double>(n) / 1e6, 2); };
+  const std::string place =
+      model.device().is_cpu()
+          ? concat(at::get_num_threads(), at::get_num_threads() == 1 ? " thread, " : " threads, ",
+                   cpu_isa())
+          : device_name(model.device());
+  return concat("model: ", millions(table.count(kSharedOwner)), " M shared parameters, ",
+                millions(task_parameters), " M in ", model.num_tasks(), " task",
+                model.num_tasks() == 1 ? "" : "s", ", adapter ", model.adapter_config().kind, ", ",
+                precision_name(model.precision()), ", ", place,
+                ranks == 1 ? "" : concat(", ", ranks, " ranks"));
 }
 
 TrainOptions resolved_options(TrainOptions options, const RunSetup& setup) {

@@ -23,6 +23,9 @@ std::vector<Task> choose_tasks(const TrainOptions& options);
 /// initialises it by seed and loads the checkpoint. UsageError for contradictory or missing flags.
 RunSetup set_up_run(const TrainOptions& options, at::Device device);
 
+/// A line on what is trained, and on what: sizes, adapter, precision, device or threads, ranks.
+std::string describe_model(const MultiTaskModel& model, int ranks);
+
 /// The options with what was left open as it was decided: adapter, precision, tasks, threads, case.
 TrainOptions resolved_options(TrainOptions options, const RunSetup& setup);
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "base/error.h"
@@ -21,13 +22,14 @@
 #include "train/evaluator.h"
 #include "train/memory_check.h"
 #include "train/optimizer.h"
+#include "train/results.h"
 #include "train/run_folder.h"
+#include "train/step_plan.h"
 
 namespace pals {
 namespace {
 
 constexpr double kSplitLearningRate = 3e-4;  // reference: --optim split
-constexpr int64_t kStepsPerTask = 300;
 constexpr int64_t kStepsAhead = 50;
 
 OptimizerOptions optimizer_options(const TrainOptions& o) {
@@ -54,8 +56,7 @@ class Trainer {
         parallel_(world, model_, optimizer_, parse_reduction_type(options.gradient_type),
                   options.shard_optimizer),
         store_(make_jobs(), *setup_.tokenizer, options.max_seq_length,
-               options.cache_dir == "auto" ? default_feature_cache_dir() : options.cache_dir,
-               options.threads) {}
+               feature_cache_dir(options.cache_dir), options.threads) {}
 
   TrainResult run() {
     check_ranks(world_, options_, model_.arena().table(), data_keys_);
@@ -64,18 +65,17 @@ class Trainer {
       check_run_folder(options_);
       lock = open_run_folder(options_);  // now that the options have proved to make sense
     }
-    describe();
+    log_info(describe_model(model_, world_.size()));
     if (options_.do_train) {
       train_steps();
       save_folder(options_.output_dir + "/final");
     } else {
       evaluate_now();
     }
-    TrainResult result{final_results(), ""};
+    TrainResult result{results_.to_json(), results_.table()};
     if (world_.first()) {
       write_file_atomically(options_.output_dir + kResultsName, json_text(result.scores));
     }
-    if (best_.contains("average")) result.table = best_["average"]["table"].get<std::string>();
     return result;
   }
 
@@ -116,25 +116,6 @@ class Trainer {
     return jobs;
   }
 
-  void describe() const {
-    const ParameterTable& table = model_.arena().table();
-    int64_t task_parameters = 0;
-    for (int task = 0; task < model_.num_tasks(); ++task) task_parameters += table.count(task);
-    const auto millions = [](int64_t n) { return format_double(static_cast<double>(n) / 1e6, 2); };
-    log_info(concat("model: ", millions(table.count(kSharedOwner)), " M shared parameters, ",
-                    millions(task_parameters), " M in ", model_.num_tasks(), " task",
-                    model_.num_tasks() == 1 ? "" : "s", ", adapter ", model_.adapter_config().kind,
-                    ", ", precision_name(model_.precision()), ", ", where(),
-                    world_.alone() ? "" : concat(", ", world_.size(), " ranks")));
-  }
-
-  // What the model computes on.
-  std::string where() const {
-    if (!model_.device().is_cpu()) return device_name(model_.device());
-    return concat(at::get_num_threads(), at::get_num_threads() == 1 ? " thread, " : " threads, ",
-                  cpu_isa());
-  }
-
   void train_steps() {
     const auto num_tasks = static_cast<int64_t>(setup_.description.tasks.size());
     std::vector<int64_t> examples;
@@ -161,8 +142,7 @@ class Trainer {
     if (state) {
       step = state->at("step").get<int64_t>();
       check_rows(state->at("rows").get<std::vector<int64_t>>(), examples);
-      best_ = state->at("best");
-      last_ = state->at("last");
+      results_.restore(*state);
       log_info(concat("going on at step ", step, " of ", plan.total_steps));
     }
     const int64_t first_step = step;
@@ -295,21 +275,17 @@ class Trainer {
     return evaluation;
   }
 
-  // Of the best model by average, whose answers are kept beside it.
-  void keep_as_best(int64_t step, const Evaluation& evaluation) {
-    best_["average"] = {{"step", step},
-                        {"score", average_score(evaluation.scores)},
-                        {"scores", last_},
-                        {"table", scores_table(evaluation.scores)}};
-    if (world_.first()) {
-      write_answers(options_.output_dir, setup_.description.tasks, evaluation.answers);
-    }
+  // Of the best model by average, beside it.
+  void save_answers(const Evaluation& evaluation) const {
+    if (!world_.first()) return;
+    write_answers(options_.output_dir, setup_.description.tasks, evaluation.answers);
   }
 
   void evaluate_now() {
     const Evaluation evaluation = evaluate_model();
-    last_ = scores_to_json(evaluation.scores);
-    keep_as_best(0, evaluation);
+    results_.add(evaluation.scores);
+    results_.keep_average(0, evaluation.scores);
+    save_answers(evaluation);
   }
 
   void evaluate_epoch(int64_t step, int64_t epoch, int64_t num_epochs) {
@@ -318,34 +294,26 @@ class Trainer {
     for (const TaskScores& task : scores) {
       if (!std::isfinite(task.loss)) fail_not_finite("after step", step, task.task);
     }
-    last_ = scores_to_json(scores);
-    write_log({{"after_step", step}, {"epoch", epoch}, {"evaluation", last_}});
+    results_.add(scores);
+    write_log({{"after_step", step}, {"epoch", epoch}, {"evaluation", results_.last()}});
     log_info(concat("epoch ", epoch, " of ", num_epochs, ", after step ", step, ":\n",
                     scores_table(scores)));
-    const double average = average_score(scores);
     const std::string folder = options_.output_dir;
     std::string written;
-    if (improves(best_, "average", average)) {
-      keep_as_best(step, evaluation);
+    if (results_.keep_average(step, scores)) {
+      save_answers(evaluation);
       written = folder + "/best";
       save_folder(written);
     }
     if (!options_.save_best_tasks || scores.size() < 2) return;
     for (const TaskScores& task_scores : scores) {
       const std::string& name = task_scores.task;
-      if (!improves(best_["tasks"], name, task_scores.score)) continue;
-      best_["tasks"][name] = {
-          {"step", step}, {"score", task_scores.score}, {"scores", last_["tasks"][name]}};
+      if (!results_.keep_task(step, task_scores)) continue;
       if (world_.first()) make_directories(folder + "/best_tasks");
       const std::string path = folder + "/best_tasks/" + name;
       save_folder(path, task_number(name), written);
       if (written.empty()) written = path;
     }
-  }
-
-  static bool improves(const Json& best, const std::string& name, double score) {
-    return !best.is_object() || !best.contains(name) ||
-           score > best[name].at("score").get<double>();
   }
 
   int task_number(const std::string& name) const {
@@ -363,7 +331,8 @@ class Trainer {
       for (int64_t task = 0; task < model_.num_tasks(); ++task) {
         rows.push_back(store_.num_examples(task));
       }
-      Json state = {{"step", step}, {"rows", rows}, {"best", best_}, {"last", last_}};
+      Json state = {{"step", step}, {"rows", rows}};
+      results_.save(state);
       const Json scaler = parallel_.scaler_state();
       if (!scaler.is_null()) state["loss_scaling"] = scaler;
       checkpoints_->save(model_.arena(), step, state);
@@ -379,20 +348,6 @@ class Trainer {
            " training rows, but had ", then[task], " when the run in ", options_.output_dir,
            " began; give the same data, or another --output_dir");
     }
-  }
-
-  // The best model by average, as `pals eval --model <run>/best` gives it again; then the last one,
-  // and each task's best.
-  OrderedJson final_results() const {
-    OrderedJson results;
-    if (best_.contains("average")) {
-      results["average"] = best_["average"]["scores"]["average"];
-      results["tasks"] = best_["average"]["scores"]["tasks"];
-      results["step"] = best_["average"]["step"];
-      results["last"] = last_;
-    }
-    if (best_.contains("tasks")) results["best_by_task"] = best_["tasks"];
-    return results;
   }
 
   struct DevJob {
@@ -411,40 +366,13 @@ class Trainer {
   DataParallel parallel_;
   FeatureStore store_;
   std::vector<EvaluationSet> dev_sets_;
-  Json best_ = Json::object(), last_ = Json::object();
+  RunResults results_;
   std::optional<CheckpointStore> checkpoints_;  // of rank 0, as the log
   std::optional<MetricsLog> log_;
   std::vector<PendingStep> pending_;
   double smooth_loss_ = -1.0;
   bool stop_ = false;
 };
-
-}  // namespace
-
-StepPlan plan_steps(const TrainOptions& options, const std::vector<int64_t>& task_examples) {
-  const auto epochs = static_cast<int64_t>(std::ceil(options.num_train_epochs - 1e-9));
-  StepPlan plan;
-  plan.steps_per_epoch = options.steps_per_epoch;
-  if (plan.steps_per_epoch <= 0) {
-    if (options.max_steps > 0) {
-      plan.steps_per_epoch = (options.max_steps + epochs - 1) / epochs;
-    } else if (task_examples.size() == 1) {
-      plan.steps_per_epoch = steps_per_pass(task_examples.front(), options.train_batch_size);
-    } else {
-      plan.steps_per_epoch = kStepsPerTask * static_cast<int64_t>(task_examples.size());
-    }
-  }
-  plan.total_steps =
-      options.max_steps > 0
-          ? options.max_steps
-          : static_cast<int64_t>(
-                std::llround(options.num_train_epochs * static_cast<double>(plan.steps_per_epoch)));
-  plan.total_steps = std::max<int64_t>(1, plan.total_steps);
-  plan.num_epochs = (plan.total_steps + plan.steps_per_epoch - 1) / plan.steps_per_epoch;
-  return plan;
-}
-
-namespace {
 
 at::Device choose_device(const TrainOptions& options, const Launch& launch) {
   if (!options.no_cuda) return choose_device(options.device, local_rank(launch));

@@ -16,7 +16,7 @@ class Usage(PalsTest):
         return self.error(*self.train_arguments("run", *flags, tasks=tasks), code=USAGE, **options)
 
     def test_unknown_names_and_the_nearest(self):
-        self.check_words(self.usage("--learning_rat", "1"), "--learning_rat", "did you mean --learning_rate?")
+        self.check_words(self.usage("--learning_rat", "1"), "--learning_rat", 'did you mean "--learning_rate"?')
         self.check_words(self.usage("--adaptor=pals"), "--adaptor", "--adapter")
         self.check_words(self.usage(tasks="rte,mrcp"), '"mrcp"', 'did you mean "mrpc"?')
         self.check_words(self.usage("--adapter", "pal"), '"pal"', 'did you mean "pals"?', "top_attention")
@@ -82,7 +82,7 @@ class Usage(PalsTest):
     def test_config_files(self):
         path = self.path("options.json")
         support.write_text(path, '{"learning_rat": 1}')
-        self.check_words(self.usage("--config", path), "learning_rat", "did you mean --learning_rate?")
+        self.check_words(self.usage("--config", path), "learning_rat", 'did you mean "--learning_rate"?')
         support.write_text(path, '{"tasks": ["rte"]}')
         self.check_words(self.usage("--config", path), path, '"tasks"')
         support.write_text(path, "[]")

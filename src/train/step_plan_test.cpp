@@ -1,4 +1,4 @@
-#include "train/trainer.h"
+#include "train/step_plan.h"
 
 #include <gtest/gtest.h>
 

@@ -1,0 +1,23 @@
+// How many steps a run has.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "train/options.h"
+
+namespace pals {
+
+/// How many steps a run has and how they fall into epochs (reference-system, section 4).
+struct StepPlan {
+  int64_t total_steps = 0;
+  int64_t steps_per_epoch = 0;
+  int64_t num_epochs = 0;  ///< the last one may be shorter
+};
+
+/// Several tasks: an epoch has 300 x tasks steps, one task: a pass over its examples;
+/// --steps_per_epoch and --max_steps say otherwise. With --max_steps alone the epochs share them
+/// evenly.
+StepPlan plan_steps(const TrainOptions& options, const std::vector<int64_t>& task_examples);
+
+}  // namespace pals
