@@ -19,8 +19,8 @@ constexpr int kPanelRows = kLanes == 16 ? 14 : 6;
 constexpr int kPanelColumns = kPanelVectors * kLanes;
 
 // Depth, in units, of the part of a panel that is multiplied at once where C takes sums in between:
-// B's part is 128 KiB, and stays in the second cache with the block of A's parts.
-constexpr int64_t kDepthUnits = 1024;
+// B's part is at most 160 KiB, and stays in the second cache with the block of A's parts.
+constexpr int64_t kDepthUnits = 1280;
 constexpr int64_t kBlockBytes = 256 * 1024;
 
 template <typename T>
@@ -105,7 +105,10 @@ template <typename T, typename Out>
 static void multiply_panels(const PanelProduct& p, int64_t begin, int64_t end) {
   const int64_t units = (p.depth + kUnit<T> - 1) / kUnit<T>;
   // Sums in between are floats: where C is not, panels are multiplied at one go.
-  const int64_t part = sizeof(Out) == sizeof(float) && units > kDepthUnits ? kDepthUnits : units;
+  const int64_t parts = sizeof(Out) == sizeof(float) && units > kDepthUnits
+                            ? (units + kDepthUnits - 1) / kDepthUnits
+                            : 1;
+  const int64_t part = (units + parts - 1) / parts;
   const int64_t a_panels = (p.rows + kPanelRows - 1) / kPanelRows;
   const int64_t b_panels = (p.columns + kPanelColumns - 1) / kPanelColumns;
   const int64_t fitting = kBlockBytes / (part * kPanelRows * 4 + 1);
