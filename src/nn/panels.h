@@ -3,7 +3,9 @@
 
 #include <ATen/ATen.h>
 
-#include "nn/isa/kernel_table.h"
+namespace pals::isa {
+struct PanelKernels;  // nn/isa/kernel_table.h, which is not for users of the library
+}
 
 namespace pals::cpu {
 
