@@ -68,38 +68,6 @@ int64_t packing_grain(const Side& side) {
                            kWorthwhileCopies / std::max<int64_t>(1, side.panel * side.args.depth));
 }
 
-/// c (+)= of packed panels.
-void multiply(const float* a, int64_t rows, const float* b, int64_t columns, int64_t depth,
-              const isa::PanelKernels& kernels, at::ScalarType type, at::Tensor& c,
-              const at::Tensor& bias, bool add) {
-  TORCH_CHECK(c.size(0) == rows && c.size(1) == columns && c.stride(1) == 1,
-              "multiply_panels: the result's shape");
-  const at::Tensor float_bias = bias.defined() ? bias.to(at::kFloat) : bias;
-  isa::PanelProduct product;
-  product.a = a;
-  product.b = b;
-  product.rows = rows;
-  product.columns = columns;
-  product.depth = depth;
-  product.c = c.data_ptr();
-  product.c_stride = c.stride(0);
-  product.bias = float_bias.defined() ? float_bias.const_data_ptr<float>() : nullptr;
-  product.add = add;
-  const int64_t a_panels = (rows + kernels.a_panel - 1) / kernels.a_panel;
-  const int64_t b_panels = (columns + kernels.b_panel - 1) / kernels.b_panel;
-  const int64_t operations =
-      2 * (std::min(rows, kernels.a_panel) + kReadingRows) * kernels.b_panel * depth;
-  const auto run = c.scalar_type() == type ? kernels.multiply : kernels.multiply_into_floats;
-  share_out(a_panels * b_panels,
-            std::max<int64_t>(1, kWorthwhileOperations / std::max<int64_t>(1, operations)),
-            [&](int64_t begin, int64_t end) { run(product, begin, end); });
-}
-
-void check_type(const at::Tensor& c, at::ScalarType type) {
-  TORCH_CHECK(c.scalar_type() == type || c.scalar_type() == at::kFloat,
-              "multiply_panels: the result's type");
-}
-
 }  // namespace
 
 bool takes_panels(at::ScalarType type) {
@@ -119,40 +87,44 @@ RightPanels pack_right(const at::Tensor& b) {
 
 void multiply_panels(const at::Tensor& a, const RightPanels& b, at::Tensor& c,
                      const at::Tensor& bias, bool add) {
+  const isa::PanelKernels& kernels = *b.kernels;
   TORCH_CHECK(a.size(1) == b.depth, "multiply_panels: depths ", a.size(1), " and ", b.depth);
-  check_type(c, a.scalar_type());
+  TORCH_CHECK(c.size(0) == a.size(0) && c.size(1) == b.columns && c.stride(1) == 1,
+              "multiply_panels: the result's shape");
+  TORCH_CHECK(c.scalar_type() == a.scalar_type() || c.scalar_type() == at::kFloat,
+              "multiply_panels: the result's type");
   if (c.numel() == 0) return;
-  Side left(a, *b.kernels, false);
+  Side left(a, kernels, false);
   const at::Tensor units = at::empty({left.floats}, at::kFloat);
   left.args.out = units.data_ptr();
   share_out(left.panels(), packing_grain(left),
-            [&](int64_t begin, int64_t end) { b.kernels->pack(left.args, begin, end); });
-  multiply(units.const_data_ptr<float>(), a.size(0), b.units.const_data_ptr<float>(), b.columns,
-           b.depth, *b.kernels, a.scalar_type(), c, bias, add);
+            [&](int64_t begin, int64_t end) { kernels.pack(left.args, begin, end); });
+
+  const at::Tensor float_bias = bias.defined() ? bias.to(at::kFloat) : bias;
+  isa::PanelProduct product;
+  product.a = left.args.out;
+  product.b = b.units.const_data_ptr();
+  product.rows = a.size(0);
+  product.columns = b.columns;
+  product.depth = b.depth;
+  product.c = c.data_ptr();
+  product.c_stride = c.stride(0);
+  product.bias = float_bias.defined() ? float_bias.const_data_ptr<float>() : nullptr;
+  product.add = add;
+  const int64_t b_panels = (b.columns + kernels.b_panel - 1) / kernels.b_panel;
+  const int64_t operations =
+      2 * (std::min(product.rows, kernels.a_panel) + kReadingRows) * kernels.b_panel * b.depth;
+  const auto run =
+      c.scalar_type() == a.scalar_type() ? kernels.multiply : kernels.multiply_into_floats;
+  share_out(left.panels() * b_panels,
+            std::max<int64_t>(1, kWorthwhileOperations / std::max<int64_t>(1, operations)),
+            [&](int64_t begin, int64_t end) { run(product, begin, end); });
 }
 
 void multiply_panels(const at::Tensor& a, const at::Tensor& b, at::Tensor& c,
                      const at::Tensor& bias, bool add) {
-  TORCH_CHECK(a.size(1) == b.size(1) && a.scalar_type() == b.scalar_type(),
-              "multiply_panels: the sides differ");
-  check_type(c, a.scalar_type());
-  if (c.numel() == 0) return;
-  const isa::PanelKernels& kernels = panels_of(a.scalar_type());
-  Side left(a, kernels, false), right(b, kernels, true);
-  const at::Tensor units = at::empty({left.floats + right.floats}, at::kFloat);
-  left.args.out = units.data_ptr();
-  right.args.out = units.data_ptr<float>() + left.floats;
-  // Panels of both sides in one parallel run, numbered one after the other.
-  const int64_t left_panels = left.panels();
-  at::parallel_for(
-      0, left_panels + right.panels(), packing_grain(right), [&](int64_t begin, int64_t end) {
-        kernels.pack(left.args, std::min(begin, left_panels), std::min(end, left_panels));
-        kernels.pack(right.args, std::max<int64_t>(0, begin - left_panels),
-                     std::max<int64_t>(0, end - left_panels));
-      });
-  multiply(static_cast<const float*>(left.args.out), a.size(0),
-           static_cast<const float*>(right.args.out), b.size(0), a.size(1), kernels,
-           a.scalar_type(), c, bias, add);
+  TORCH_CHECK(a.scalar_type() == b.scalar_type(), "multiply_panels: the sides differ");
+  multiply_panels(a, pack_right(b), c, bias, add);
 }
 
 }  // namespace pals::cpu

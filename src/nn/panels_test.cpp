@@ -109,6 +109,15 @@ TEST_P(Panels, OfNothingAreNothing) {
   EXPECT_EQ(c.numel(), 0);
 }
 
+TEST_P(Panels, OfNoDepthsAreZeros) {
+  const at::Tensor bias = random({5}, 1), a = at::empty({20, 0}, type());
+  at::Tensor c = at::empty({20, 5});
+  multiply_panels(a, at::empty({5, 0}, type()), c, bias, false);
+  EXPECT_TRUE(c.equal(bias.expand({20, 5})));
+  multiply_panels(a, at::empty({0, 5}, type()).t(), c, {}, true);
+  EXPECT_TRUE(c.equal(bias.expand({20, 5})));
+}
+
 TEST_P(Panels, HandOnWhatIsNotANumber) {
   at::Tensor a = matrix(3, 9, 1), c = at::empty({3, 4}, type());
   a[1][2] = std::numeric_limits<float>::quiet_NaN();

@@ -26,6 +26,12 @@ constexpr int64_t kBlockBytes = 256 * 1024;
 template <typename T>
 constexpr int kUnit = static_cast<int>(sizeof(float) / sizeof(T));
 
+/// Units that so many depths make; the last one may not be whole.
+template <typename T>
+PALS_INLINE int64_t units_of(int64_t depth) {
+  return (depth + kUnit<T> - 1) / kUnit<T>;
+}
+
 PALS_INLINE VecF multiply_add(VecF sum, const float* a, VecF b) { return sum + broadcast(*a) * b; }
 
 #if defined(__AVX512BF16__)
@@ -103,7 +109,7 @@ static TileFunction<Out> tile_function(int64_t rows) {
 /// of A's panels, then by B's panels, then by the panels of the block.
 template <typename T, typename Out>
 static void multiply_panels(const PanelProduct& p, int64_t begin, int64_t end) {
-  const int64_t units = (p.depth + kUnit<T> - 1) / kUnit<T>;
+  const int64_t units = units_of<T>(p.depth);
   // Sums in between are floats: where C is not, panels are multiplied at one go.
   const int64_t parts = sizeof(Out) == sizeof(float) && units > kDepthUnits
                             ? (units + kDepthUnits - 1) / kDepthUnits
@@ -115,29 +121,19 @@ static void multiply_panels(const PanelProduct& p, int64_t begin, int64_t end) {
   const int64_t in_block = fitting > 0 ? fitting : 1;
   const float* a = static_cast<const float*>(p.a);
   const float* b = static_cast<const float*>(p.b);
-  for (int64_t from = 0; from == 0 || from < units; from += part) {
-    const int64_t depth = units - from < part ? units - from : part;
-    int64_t block = begin / (in_block * b_panels);
-    int64_t rest = begin - block * in_block * b_panels;
-    int64_t first = block * in_block;
-    int64_t size = a_panels - first < in_block ? a_panels - first : in_block;
-    int64_t b_panel = size > 0 ? rest / size : 0;
-    int64_t a_panel = first + (size > 0 ? rest % size : 0);
+  for (int64_t i = 0; i < parts; ++i) {
+    const int64_t from = i * part, depth = units - from < part ? units - from : part;
     for (int64_t tile = begin; tile < end; ++tile) {
-      const int64_t row = a_panel * kPanelRows, column = b_panel * kPanelColumns;
+      const int64_t first = tile / (in_block * b_panels) * in_block,
+                    in_it = tile - first * b_panels;
+      const int64_t size = a_panels - first < in_block ? a_panels - first : in_block;
+      const int64_t row = (first + in_it % size) * kPanelRows,
+                    column = in_it / size * kPanelColumns;
       const int64_t rows = p.rows - row < kPanelRows ? p.rows - row : kPanelRows;
       tile_function<T, Out>(rows)(
           a + row * units + from * rows, b + column * units + from * kPanelColumns, depth,
           static_cast<Out*>(p.c) + row * p.c_stride + column, p.c_stride, p.columns - column,
           from == 0 && p.bias ? p.bias + column : nullptr, p.add || from > 0);
-      if (++a_panel == first + size) {
-        if (++b_panel == b_panels) {
-          b_panel = 0;
-          first += size;
-          size = a_panels - first < in_block ? a_panels - first : in_block;
-        }
-        a_panel = first;
-      }
     }
   }
 }
@@ -148,8 +144,8 @@ static void multiply_panels(const PanelProduct& p, int64_t begin, int64_t end) {
 template <typename T>
 static void pack_rows(const T* x, int64_t stride, int64_t rows, int64_t depth, int64_t width,
                       float* out) {
-  const int64_t whole_units = depth / kUnit<T>;
-  const float* const end = out + (depth + kUnit<T> - 1) / kUnit<T> * width;
+  const int64_t whole_units = depth / kUnit<T>, units = units_of<T>(depth);
+  const float* const end = out + units * width;
   int64_t unit = 0;
   for (; unit + kTile <= whole_units; unit += kTile) {
     for (int64_t row = (width - 1) / kTile * kTile; row >= 0; row -= kTile) {
@@ -171,7 +167,7 @@ static void pack_rows(const T* x, int64_t stride, int64_t rows, int64_t depth, i
     }
   }
   T* const rest = reinterpret_cast<T*>(out);
-  for (int64_t k = unit * kUnit<T>; k < (depth + kUnit<T> - 1) / kUnit<T> * kUnit<T>; ++k) {
+  for (int64_t k = unit * kUnit<T>; k < units * kUnit<T>; ++k) {
     for (int64_t row = 0; row < width; ++row) {
       const int64_t place = (k / kUnit<T> * width + row) * kUnit<T> + k % kUnit<T>;
       rest[place] = row < rows && k < depth ? x[row * stride + k] : T{};
@@ -194,7 +190,7 @@ PALS_INLINE VecF packed_units(const uint16_t* x, int64_t stride, bool is_pair, S
 template <typename T>
 static void pack_columns(const T* x, int64_t stride, int64_t rows, int64_t depth, int64_t width,
                          float* out) {
-  const float* const end = out + (depth + kUnit<T> - 1) / kUnit<T> * width;
+  const float* const end = out + units_of<T>(depth) * width;
   for (int64_t k = 0; k < depth; k += kUnit<T>, out += width) {
     const T* from = x + k * stride;
     for_columns(
@@ -214,7 +210,7 @@ static void pack_columns(const T* x, int64_t stride, int64_t rows, int64_t depth
 /// kPanelColumns rows, of zeros where the matrix ends.
 template <typename T>
 static void pack_panels(const PackArgs& p, int64_t begin, int64_t end) {
-  const int64_t units = (p.depth + kUnit<T> - 1) / kUnit<T>;
+  const int64_t units = units_of<T>(p.depth);
   const int64_t panel = p.is_b ? kPanelColumns : kPanelRows;
   for (int64_t i = begin; i < end; ++i) {
     const int64_t first = i * panel, left = p.rows - first, rows = left < panel ? left : panel;
