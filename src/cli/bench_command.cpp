@@ -134,7 +134,7 @@ void use_one_type(std::vector<TaskRows>& rows) {
 std::vector<Precision> choose_precisions(const std::string& names, at::Device device) {
   std::vector<Precision> chosen;
   for (const std::string_view name : split(names, ',')) {
-    const Precision precision = parse_training_precision(std::string(trim(name)), device);
+    const Precision precision = parse_precision(std::string(trim(name)), device);
     if (std::ranges::find(chosen, precision) == chosen.end()) chosen.push_back(precision);
   }
   return chosen;
@@ -234,8 +234,10 @@ Command add_bench_command(CLI::App& program) {
       ->check(CLI::Range(1, 10000));
   app->add_option("--rounds", flags->run.rounds, "times that all is done; --quick: 1")
       ->check(CLI::Range(1, 1000));
-  app->add_option("--precision", flags->precision,
-                  "fp32, bf16, on a GPU fp16 or tf32, or auto; several with commas");
+  app->add_option(
+      "--precision", flags->precision,
+      "fp32, bf16, int8 (prediction alone), on a GPU fp16 or tf32, or auto; several with "
+      "commas");
   app->add_option("--device", flags->device, "cpu, cuda, cuda:N, or auto: a GPU if there is one");
   app->add_option("--threads", flags->threads, "0: all cores")->check(CLI::Range(0, 1024));
   app->add_flag("--profile", flags->profile, "also where the time goes, block by block");

@@ -213,7 +213,7 @@ std::vector<BenchResult> run_bench(const BenchWork& work, const BenchOptions& op
     std::ranges::move(more, std::back_inserter(results));
   };
   for (const Precision& precision : options.precisions) {
-    take(measure_training(work, precision, plans, options.rounds));
+    if (!precision.int8) take(measure_training(work, precision, plans, options.rounds));
     take(measure_prediction(work, precision, plans, options));
   }
   return results;

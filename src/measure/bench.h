@@ -40,8 +40,8 @@ struct BenchResult {
   double median_seconds() const;  ///< of a round
 };
 
-/// Measures all works of all precisions, with progress on stderr. Throws UsageError for counts
-/// below 1, Error once SIGINT or SIGTERM has come.
+/// Measures all works of all precisions (int8: prediction alone), with progress on stderr. Throws
+/// UsageError for counts below 1, Error once SIGINT or SIGTERM has come.
 std::vector<BenchResult> run_bench(const BenchWork& work, const BenchOptions& options);
 
 }  // namespace pals

@@ -15,7 +15,7 @@ namespace {
 std::vector<const isa::KernelTable*> available() {
   const CpuFeatures& cpu = cpu_features();
   std::vector<const isa::KernelTable*> tables;
-  if (cpu.avx512_bf16) tables.push_back(&isa::kAvx512Bf16Kernels);
+  if (cpu.avx512_bf16 && cpu.avx512_vnni) tables.push_back(&isa::kAvx512Bf16Kernels);
   if (cpu.avx512) tables.push_back(&isa::kAvx512Kernels);
   if (cpu.avx2) tables.push_back(&isa::kAvx2Kernels);
   tables.push_back(&isa::kGenericKernels);

@@ -8,8 +8,6 @@
 namespace pals {
 namespace {
 
-constexpr int64_t kZeroPoint = 128;  // of quantize_rows
-
 // oneDNN's int8 products as LibTorch registers them; they have no C++ function.
 at::Tensor call(const char* name, torch::jit::Stack stack) {
   c10::Dispatcher::singleton().findSchemaOrThrow(name, "").callBoxed(stack);
@@ -25,8 +23,8 @@ at::Tensor linear(const at::Tensor& bytes, const at::Tensor& weight, const at::T
   constexpr double kScale = 1.0;  // the rows' scales come afterwards
   const c10::List<std::optional<at::Scalar>> no_arguments;
   return call("onednn::qlinear_pointwise",
-              {bytes, kScale, kZeroPoint, weight, scales, zero_points, c10::IValue(), kScale,
-               int64_t{0}, static_cast<int64_t>(type), "none", no_arguments, ""});
+              {bytes, kScale, int64_t{cpu::kByteZero}, weight, scales, zero_points, c10::IValue(),
+               kScale, int64_t{0}, static_cast<int64_t>(type), "none", no_arguments, ""});
 }
 
 }  // namespace
@@ -39,7 +37,13 @@ const Int8Weights::Packed& Int8Weights::packed(ParameterId id, const at::Tensor&
   if (is_new) {
     const at::Tensor scales = weight.abs().amax(1).clamp_min(1e-30F).div_(127.0F);
     const at::Tensor numbers = at::round(weight / scales.unsqueeze(1)).to(at::kChar);
-    entry->second = {prepack(numbers), scales, at::zeros(weight.size(0), at::kLong)};
+    if (cpu::takes_panels(at::kByte)) {
+      entry->second.panels = cpu::pack_right(numbers, scales);
+    } else {
+      entry->second.blocks = prepack(numbers);
+      entry->second.scales = scales;
+      entry->second.zero_points = at::zeros(weight.size(0), at::kLong);
+    }
   }
   return entry->second;
 }
@@ -49,8 +53,13 @@ at::Tensor Int8Weights::product(ParameterId id, const at::Tensor& weight, const 
   const Packed& right = packed(id, weight);
   at::Tensor bytes, row_scales;
   quantize_rows(x, bytes, row_scales);
-  at::Tensor y = linear(bytes, right.weight, right.scales, right.zero_points, x.scalar_type());
-  scale_rows(y, row_scales, bias);
+  if (right.blocks.defined()) {
+    at::Tensor y = linear(bytes, right.blocks, right.scales, right.zero_points, x.scalar_type());
+    scale_rows(y, row_scales, bias);
+    return y;
+  }
+  at::Tensor y = at::empty({x.size(0), weight.size(0)}, x.options());
+  cpu::multiply_panels(bytes, row_scales, right.panels, y, bias);
   return y;
 }
 

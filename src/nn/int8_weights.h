@@ -7,6 +7,7 @@
 #include <mutex>
 #include <utility>
 
+#include "nn/panels.h"
 #include "nn/parameter_table.h"
 
 namespace pals {
@@ -25,8 +26,10 @@ class Int8Weights {
                      const at::Tensor& bias);
 
  private:
+  /// One of the two: our own panels, or oneDNN's blocks where those are faster (nn/panels.h).
   struct Packed {
-    at::Tensor weight, scales, zero_points;
+    cpu::BytePanels panels;
+    at::Tensor blocks, scales, zero_points;
   };
   const Packed& packed(ParameterId id, const at::Tensor& weight);
 

@@ -15,6 +15,8 @@ namespace {
 constexpr int64_t kWorthwhileOperations = 1 << 21, kWorthwhileCopies = 1 << 14;
 // Reading a panel of B from memory takes as long as multiplying by this many rows.
 constexpr int64_t kReadingRows = 8;
+// Products of 255 and 127 whose sum is below 2^31.
+constexpr int64_t kMaxByteDepth = 65000;
 constexpr int64_t kAlignment = 16;  // of panels' beginnings, in floats
 
 /// run(begin, end) on pieces of [0, count): threads take piece after piece, so that none waits long
@@ -36,9 +38,13 @@ void share_out(int64_t count, int64_t grain, const Run& run) {
 int64_t rounded_up(int64_t x, int64_t to) { return (x + to - 1) / to * to; }
 
 const isa::PanelKernels& panels_of(at::ScalarType type) {
-  const isa::PanelKernels& panels =
-      type == at::kFloat ? kernels().fp32_panels : kernels().bf16_panels;
-  TORCH_CHECK((type == at::kFloat || type == at::kBFloat16) && panels, "no panels of ", type);
+  const isa::KernelTable& table = kernels();
+  const isa::PanelKernels& panels = type == at::kFloat      ? table.fp32_panels
+                                    : type == at::kBFloat16 ? table.bf16_panels
+                                                            : table.byte_panels;
+  const bool is_bytes = type == at::kByte || type == at::kChar;
+  TORCH_CHECK((type == at::kFloat || type == at::kBFloat16 || is_bytes) && panels, "no panels of ",
+              type);
   return panels;
 }
 
@@ -68,10 +74,43 @@ int64_t packing_grain(const Side& side) {
                            kWorthwhileCopies / std::max<int64_t>(1, side.panel * side.args.depth));
 }
 
+/// C of the panels of both sides, which `product` describes but for the left one.
+void multiply(const at::Tensor& a, const RightPanels& b, at::Tensor& c, const at::Tensor& bias,
+              isa::PanelProduct product) {
+  const isa::PanelKernels& kernels = *b.kernels;
+  TORCH_CHECK(a.size(1) == b.depth, "multiply_panels: depths ", a.size(1), " and ", b.depth);
+  TORCH_CHECK(c.size(0) == a.size(0) && c.size(1) == b.columns && c.stride(1) == 1,
+              "multiply_panels: the result's shape");
+  if (c.numel() == 0) return;
+  Side left(a, kernels, false);
+  const at::Tensor units = at::empty({left.floats}, at::kFloat);
+  left.args.out = units.data_ptr();
+  share_out(left.panels(), packing_grain(left),
+            [&](int64_t begin, int64_t end) { kernels.pack(left.args, begin, end); });
+
+  const at::Tensor float_bias = bias.defined() ? bias.to(at::kFloat) : bias;
+  product.a = left.args.out;
+  product.b = b.units.const_data_ptr();
+  product.rows = a.size(0);
+  product.columns = b.columns;
+  product.depth = b.depth;
+  product.c = c.data_ptr();
+  product.c_stride = c.stride(0);
+  product.bias = float_bias.defined() ? float_bias.const_data_ptr<float>() : nullptr;
+  const int64_t b_panels = (b.columns + kernels.b_panel - 1) / kernels.b_panel;
+  const int64_t operations =
+      2 * (std::min(product.rows, kernels.a_panel) + kReadingRows) * kernels.b_panel * b.depth;
+  const auto run = c.scalar_type() == at::kFloat ? kernels.multiply_into_floats : kernels.multiply;
+  share_out(left.panels() * b_panels,
+            std::max<int64_t>(1, kWorthwhileOperations / std::max<int64_t>(1, operations)),
+            [&](int64_t begin, int64_t end) { run(product, begin, end); });
+}
+
 }  // namespace
 
 bool takes_panels(at::ScalarType type) {
   if (type == at::kFloat) return kernels().fp32_panels && !cpu_features().intel;
+  if (type == at::kByte) return kernels().byte_panels && !cpu_features().amx_int8;
   return type == at::kBFloat16 && kernels().bf16_panels && !cpu_features().amx_bf16;
 }
 
@@ -87,44 +126,41 @@ RightPanels pack_right(const at::Tensor& b) {
 
 void multiply_panels(const at::Tensor& a, const RightPanels& b, at::Tensor& c,
                      const at::Tensor& bias, bool add) {
-  const isa::PanelKernels& kernels = *b.kernels;
-  TORCH_CHECK(a.size(1) == b.depth, "multiply_panels: depths ", a.size(1), " and ", b.depth);
-  TORCH_CHECK(c.size(0) == a.size(0) && c.size(1) == b.columns && c.stride(1) == 1,
-              "multiply_panels: the result's shape");
   TORCH_CHECK(c.scalar_type() == a.scalar_type() || c.scalar_type() == at::kFloat,
               "multiply_panels: the result's type");
-  if (c.numel() == 0) return;
-  Side left(a, kernels, false);
-  const at::Tensor units = at::empty({left.floats}, at::kFloat);
-  left.args.out = units.data_ptr();
-  share_out(left.panels(), packing_grain(left),
-            [&](int64_t begin, int64_t end) { kernels.pack(left.args, begin, end); });
-
-  const at::Tensor float_bias = bias.defined() ? bias.to(at::kFloat) : bias;
   isa::PanelProduct product;
-  product.a = left.args.out;
-  product.b = b.units.const_data_ptr();
-  product.rows = a.size(0);
-  product.columns = b.columns;
-  product.depth = b.depth;
-  product.c = c.data_ptr();
-  product.c_stride = c.stride(0);
-  product.bias = float_bias.defined() ? float_bias.const_data_ptr<float>() : nullptr;
   product.add = add;
-  const int64_t b_panels = (b.columns + kernels.b_panel - 1) / kernels.b_panel;
-  const int64_t operations =
-      2 * (std::min(product.rows, kernels.a_panel) + kReadingRows) * kernels.b_panel * b.depth;
-  const auto run =
-      c.scalar_type() == a.scalar_type() ? kernels.multiply : kernels.multiply_into_floats;
-  share_out(left.panels() * b_panels,
-            std::max<int64_t>(1, kWorthwhileOperations / std::max<int64_t>(1, operations)),
-            [&](int64_t begin, int64_t end) { run(product, begin, end); });
+  multiply(a, b, c, bias, product);
 }
 
 void multiply_panels(const at::Tensor& a, const at::Tensor& b, at::Tensor& c,
                      const at::Tensor& bias, bool add) {
   TORCH_CHECK(a.scalar_type() == b.scalar_type(), "multiply_panels: the sides differ");
   multiply_panels(a, pack_right(b), c, bias, add);
+}
+
+BytePanels pack_right(const at::Tensor& b, const at::Tensor& scales) {
+  TORCH_CHECK(b.scalar_type() == at::kChar && b.is_contiguous(), "pack_right: want bytes in rows");
+  BytePanels packed = {pack_right(b), at::Tensor(), at::Tensor()};
+  const int64_t more = rounded_up(b.size(0), packed.panels.kernels->b_panel) - b.size(0);
+  packed.scales = at::constant_pad_nd(scales, {0, more});
+  packed.starts = at::constant_pad_nd(b.sum(1, false, at::kInt).mul_(-kByteZero), {0, more});
+  return packed;
+}
+
+void multiply_panels(const at::Tensor& a, const at::Tensor& scales, const BytePanels& b,
+                     at::Tensor& c, const at::Tensor& bias) {
+  TORCH_CHECK(a.scalar_type() == at::kByte && a.is_contiguous() &&
+                  (c.scalar_type() == at::kBFloat16 || c.scalar_type() == at::kFloat),
+              "multiply_panels: want bytes in rows, and a result in bf16 or fp32");
+  TORCH_CHECK(scales.numel() == a.size(0), "multiply_panels: ", scales.numel(), " scales of ",
+              a.size(0), " rows");
+  TORCH_CHECK(a.size(1) <= kMaxByteDepth, "multiply_panels: sums of ", a.size(1), " bytes");
+  isa::PanelProduct product;
+  product.row_scales = scales.const_data_ptr<float>();
+  product.column_scales = b.scales.const_data_ptr<float>();
+  product.starts = b.starts.const_data_ptr<int32_t>();
+  multiply(a, b.panels, c, bias, product);
 }
 
 }  // namespace pals::cpu

@@ -126,6 +126,65 @@ TEST_P(Panels, HandOnWhatIsNotANumber) {
   EXPECT_FALSE(c[0].isnan().any().item<bool>() || c[2].isnan().any().item<bool>());
 }
 
+// Products of bytes against those of whole numbers in doubles: exact but for the scales.
+class BytePanelsTest : public ::testing::TestWithParam<std::string> {
+ protected:
+  void SetUp() override {
+    set_isa(GetParam());
+    if (!kernels().byte_panels) GTEST_SKIP() << "no such products";
+  }
+  void TearDown() override { set_isa(available_isas().front()); }
+  static at::Tensor bytes(int64_t rows, int64_t columns, uint64_t seed, at::ScalarType type) {
+    const at::Tensor numbers = at::round(random({rows, columns}, seed) * 60).clamp(-127, 127);
+    return (type == at::kByte ? numbers + kByteZero : numbers).to(type);
+  }
+};
+
+TEST_P(BytePanelsTest, AreExactForAllShapes) {
+  for (const auto& [rows, columns, depth] : {std::tuple<int64_t, int64_t, int64_t>{1, 1, 1},
+                                             {1, 33, 7},
+                                             {13, 31, 17},
+                                             {14, 32, 64},
+                                             {15, 48, 34},
+                                             {29, 65, 3},
+                                             {43, 204, 102},
+                                             {3, 17, 8200}}) {
+    const at::Tensor a = bytes(rows, depth, 1, at::kByte), b = bytes(columns, depth, 2, at::kChar);
+    const at::Tensor scales = random({rows}, 3).abs(), output_scales = random({columns}, 4).abs();
+    const at::Tensor sums =
+        at::mm(a.to(at::kDouble) - kByteZero, b.to(at::kDouble).t()) * output_scales;
+    for (const at::Tensor& bias : {at::Tensor(), random({columns}, 5)}) {
+      at::Tensor expected = sums * scales.unsqueeze(1);
+      const at::Tensor bound = expected.abs();
+      if (bias.defined()) expected = expected + bias;
+      for (const at::ScalarType type : {at::kFloat, at::kBFloat16}) {
+        at::Tensor c = strided(at::zeros({rows, columns}, type));
+        multiply_panels(a, scales, pack_right(b, output_scales), c, bias);
+        const double precision = type == at::kFloat ? 4e-7 : 4e-3;
+        EXPECT_TRUE(((c.to(at::kDouble) - expected).abs() <= precision * (bound + expected.abs()))
+                        .all()
+                        .item<bool>())
+            << rows << " x " << columns << " x " << depth;
+      }
+    }
+  }
+}
+
+TEST_P(BytePanelsTest, TakeTheLargestBytes) {
+  const at::Tensor a = at::full({2, 65000}, 255, at::kByte), scale = at::ones({2});
+  at::Tensor c = at::empty({2, 1});
+  multiply_panels(a, scale, pack_right(at::full({1, 65000}, 127, at::kChar), at::ones({1})), c, {});
+  EXPECT_TRUE(c.eq(127.0 * 127.0 * 65000.0).all().item<bool>());
+  const at::Tensor more = at::full({2, 65001}, 255, at::kByte);
+  EXPECT_THROW(
+      multiply_panels(more, scale, pack_right(at::full({1, 65001}, 1, at::kChar), at::ones({1})), c,
+                      {}),
+      c10::Error);
+}
+
+INSTANTIATE_TEST_SUITE_P(Kernels, BytePanelsTest, ::testing::ValuesIn(available_isas()),
+                         [](const auto& info) { return info.param; });
+
 INSTANTIATE_TEST_SUITE_P(Kernels, Panels,
                          ::testing::Combine(::testing::ValuesIn(available_isas()),
                                             ::testing::Values(at::kFloat, at::kBFloat16)),

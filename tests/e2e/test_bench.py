@@ -61,6 +61,15 @@ class Bench(PalsTest):
         self.assertEqual(len(shown["results"]), 5)
         self.check_words(table, "real rows", "2 tasks mixed")
 
+    def test_int8_is_prediction_alone(self):
+        known = json.loads(self.pals("info", "--json").stdout)["instruction_sets"]
+        if "avx512_vnni" not in known:
+            self.check_words(self.error("bench", "--model", self.model, "--precision", "int8", code=2), "VNNI")
+            return
+        _, shown, _ = self.bench("--precision", "int8")
+        self.assertEqual([(item["work"], item["precision"]) for item in shown["results"]],
+                         [(work, "int8") for work in WORKS if work.startswith("predict")])
+
     def test_errors(self):
         self.check_words(self.error("bench", "--model", self.path("nothing"), code=1), self.path("nothing"))
         self.check_words(self.error("bench", "--model", self.model, "--adapter", "palls", code=2), "pals")

@@ -107,6 +107,9 @@ struct PanelProduct {
   int64_t c_stride = 0;
   const float* bias = nullptr;  ///< [columns]; may be null
   bool add = false;
+  // Of bytes alone: sums begin at `starts` and are multiplied by both scales.
+  const int32_t* starts = nullptr;                              ///< [whole panels]
+  const float *row_scales = nullptr, *column_scales = nullptr;  ///< [rows], [whole panels]
 };
 
 struct AdamArgs {
@@ -165,6 +168,7 @@ struct KernelTable {
   double (*sum_of_squares)(const float* x, int64_t count);
   void (*bert_adam)(const AdamArgs&, int64_t begin, int64_t end);
   PanelKernels fp32_panels, bf16_panels;
+  PanelKernels byte_panels;  ///< C of bf16 or fp32
 };
 
 extern const KernelTable kGenericKernels;

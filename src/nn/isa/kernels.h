@@ -24,19 +24,24 @@ constexpr ActivationKernels activation_kernels() {
 }
 
 #if defined(__AVX2__)
-template <typename T>
+template <typename T, typename Out>
 constexpr PanelKernels panel_kernels() {
-  return {kPanelRows,     kPanelColumns,         kUnit<T>,
-          pack_panels<T>, multiply_panels<T, T>, multiply_panels<T, float>};
+  return {kPanelRows,     kPanelColumns,           kUnit<T>,
+          pack_panels<T>, multiply_panels<T, Out>, multiply_panels<T, float>};
 }
-constexpr PanelKernels kFp32Panels = panel_kernels<float>();
+constexpr PanelKernels kFp32Panels = panel_kernels<float, float>();
 #else
 constexpr PanelKernels kFp32Panels = {};
 #endif
 #if defined(__AVX512BF16__)
-constexpr PanelKernels kBf16Panels = panel_kernels<uint16_t>();
+constexpr PanelKernels kBf16Panels = panel_kernels<uint16_t, uint16_t>();
 #else
 constexpr PanelKernels kBf16Panels = {};
+#endif
+#if defined(__AVX512VNNI__)
+constexpr PanelKernels kBytePanels = panel_kernels<uint8_t, uint16_t>();
+#else
+constexpr PanelKernels kBytePanels = {};
 #endif
 
 }  // namespace PALS_ISA_NAME
@@ -48,6 +53,7 @@ constexpr KernelTable PALS_ISA_TABLE = {PALS_ISA_TEXT,
                                         PALS_ISA_NAME::sum_of_squares,
                                         PALS_ISA_NAME::bert_adam,
                                         PALS_ISA_NAME::kFp32Panels,
-                                        PALS_ISA_NAME::kBf16Panels};
+                                        PALS_ISA_NAME::kBf16Panels,
+                                        PALS_ISA_NAME::kBytePanels};
 
 }  // namespace pals::isa

@@ -1,9 +1,12 @@
 // Dense matrix products: C (+)= A B^T, on copies of A and B in panels. A panel holds some rows of
-// one matrix at all depths, unit by unit: [depth / kUnit][rows][kUnit], where a unit is one float
-// or two neighbouring bf16 (what one dot product instruction takes in a lane). Each tile of C is
-// the work of one thread, in one order of depths: results do not depend on the number of threads.
+// one matrix at all depths, unit by unit: [depth / kUnit][rows][kUnit], where a unit is one float,
+// two neighbouring bf16 or four bytes (what one dot product instruction takes in a lane). Each tile
+// of C is the work of one thread, in one order of depths: results do not depend on the number of
+// threads.
 // See vector.h for how these files are compiled.
 #pragma once
+
+#include <type_traits>
 
 #include "nn/isa/transpose.h"
 #include "nn/isa/vector.h"
@@ -32,6 +35,9 @@ PALS_INLINE int64_t units_of(int64_t depth) {
   return (depth + kUnit<T> - 1) / kUnit<T>;
 }
 
+template <typename T>
+constexpr bool kIsBytes = sizeof(T) == 1;
+
 PALS_INLINE VecF multiply_add(VecF sum, const float* a, VecF b) { return sum + broadcast(*a) * b; }
 
 #if defined(__AVX512BF16__)
@@ -43,6 +49,26 @@ PALS_INLINE VecF dot_add(VecF sum, const float* a, VecF b) {
 }
 #endif
 
+#if defined(__AVX512VNNI__)
+// Lanes of four bytes each: those of A without a sign, those of B with one.
+PALS_INLINE VecI dot_add(VecI sum, const float* a, VecF b) {
+  return reinterpret_cast<VecI>(_mm512_dpbusd_epi32(reinterpret_cast<__m512i>(sum),
+                                                    reinterpret_cast<__m512i>(broadcast(*a)),
+                                                    reinterpret_cast<__m512i>(b)));
+}
+#endif
+
+// What sums of a row and of kLanes columns begin with, and what becomes of them.
+PALS_INLINE void begin_sum(VecF& sum, const PanelProduct&, int64_t) { sum = VecF{}; }
+PALS_INLINE void begin_sum(VecI& sum, const PanelProduct& p, int64_t column) {
+  sum = bits(load(reinterpret_cast<const float*>(p.starts + column), Full{}));
+}
+PALS_INLINE VecF end_sum(VecF sum, const PanelProduct&, int64_t, int64_t) { return sum; }
+PALS_INLINE VecF end_sum(VecI sum, const PanelProduct& p, int64_t row, int64_t column) {
+  return __builtin_convertvector(sum, VecF) *
+         (load(p.column_scales + column, Full{}) * p.row_scales[row]);
+}
+
 template <typename Out, typename Span>
 PALS_INLINE void put_tile_vector(Out* c, VecF sum, const float* bias, bool add, Span span) {
   if (bias != nullptr) sum += load(bias, span);
@@ -50,55 +76,58 @@ PALS_INLINE void put_tile_vector(Out* c, VecF sum, const float* bias, bool add, 
   store(c, sum, span);
 }
 
-/// One tile: `units` of an A panel of Rows rows and of a B panel.
+/// Depths [from, from + count), in units, of the tile at (row, column).
 template <typename T, typename Out, int Rows>
-static void multiply_tile(const float* a, const float* b, int64_t units, Out* c, int64_t c_stride,
-                          int64_t columns, const float* bias, bool add) {
-  VecF sum[Rows][kPanelVectors];
+static void multiply_tile(const PanelProduct& p, int64_t row, int64_t column, int64_t from,
+                          int64_t count) {
+  const int64_t units = units_of<T>(p.depth);
+  const float* a = static_cast<const float*>(p.a) + row * units + from * Rows;
+  const float* b = static_cast<const float*>(p.b) + column * units + from * kPanelColumns;
+  std::conditional_t<kIsBytes<T>, VecI, VecF> sum[Rows][kPanelVectors];
 #pragma GCC unroll 16
   for (int i = 0; i < Rows; ++i) {
 #pragma GCC unroll 2
-    for (int j = 0; j < kPanelVectors; ++j) sum[i][j] = VecF{};
+    for (int j = 0; j < kPanelVectors; ++j) begin_sum(sum[i][j], p, column + j * kLanes);
   }
-  for (int64_t k = 0; k < units; ++k, a += Rows, b += kPanelColumns) {
-    VecF row[kPanelVectors];
+  for (int64_t k = 0; k < count; ++k, a += Rows, b += kPanelColumns) {
+    VecF units_of_b[kPanelVectors];
 #pragma GCC unroll 2
-    for (int j = 0; j < kPanelVectors; ++j) row[j] = load(b + j * kLanes, Full{});
+    for (int j = 0; j < kPanelVectors; ++j) units_of_b[j] = load(b + j * kLanes, Full{});
 #pragma GCC unroll 16
     for (int i = 0; i < Rows; ++i) {
 #pragma GCC unroll 2
       for (int j = 0; j < kPanelVectors; ++j) {
         if constexpr (kUnit<T> == 1) {
-          sum[i][j] = multiply_add(sum[i][j], a + i, row[j]);
+          sum[i][j] = multiply_add(sum[i][j], a + i, units_of_b[j]);
         } else {
-          sum[i][j] = dot_add(sum[i][j], a + i, row[j]);
+          sum[i][j] = dot_add(sum[i][j], a + i, units_of_b[j]);
         }
       }
     }
   }
+  const bool add = p.add || from > 0;
 #pragma GCC unroll 2
   for (int j = 0; j < kPanelVectors; ++j) {
-    const int64_t left = columns - j * kLanes;
-    const float* own_bias = bias == nullptr ? nullptr : bias + j * kLanes;
+    const int64_t first = column + j * kLanes, left = p.columns - first;
+    const float* bias = p.bias == nullptr || from > 0 ? nullptr : p.bias + first;
 #pragma GCC unroll 16
     for (int i = 0; i < Rows; ++i) {
-      Out* target = c + i * c_stride + j * kLanes;
+      Out* target = static_cast<Out*>(p.c) + (row + i) * p.c_stride + first;
+      const VecF values = end_sum(sum[i][j], p, row + i, first);
       if (left >= kLanes) {
-        put_tile_vector(target, sum[i][j], own_bias, add, Full{});
+        put_tile_vector(target, values, bias, add, Full{});
       } else if (left > 0) {
-        put_tile_vector(target, sum[i][j], own_bias, add, Partial{static_cast<int>(left)});
+        put_tile_vector(target, values, bias, add, Partial{static_cast<int>(left)});
       }
     }
   }
 }
 
-template <typename Out>
-using TileFunction = void (*)(const float*, const float*, int64_t, Out*, int64_t, int64_t,
-                              const float*, bool);
+using TileFunction = void (*)(const PanelProduct&, int64_t, int64_t, int64_t, int64_t);
 
 /// multiply_tile of a last panel's `rows` rows, or of a whole panel's.
 template <typename T, typename Out, int Rows = kPanelRows>
-static TileFunction<Out> tile_function(int64_t rows) {
+static TileFunction tile_function(int64_t rows) {
   if constexpr (Rows > 1) {
     if (rows < Rows) return tile_function<T, Out, Rows - 1>(rows);
   }
@@ -110,19 +139,16 @@ static TileFunction<Out> tile_function(int64_t rows) {
 template <typename T, typename Out>
 static void multiply_panels(const PanelProduct& p, int64_t begin, int64_t end) {
   const int64_t units = units_of<T>(p.depth);
-  // Sums in between are floats: where C is not, panels are multiplied at one go.
-  const int64_t parts = sizeof(Out) == sizeof(float) && units > kDepthUnits
-                            ? (units + kDepthUnits - 1) / kDepthUnits
-                            : 1;
+  // Sums in between are floats: where C or they are not, panels are multiplied at one go.
+  const bool fits = sizeof(Out) != sizeof(float) || kIsBytes<T> || units <= kDepthUnits;
+  const int64_t parts = fits ? 1 : (units + kDepthUnits - 1) / kDepthUnits;
   const int64_t part = (units + parts - 1) / parts;
   const int64_t a_panels = (p.rows + kPanelRows - 1) / kPanelRows;
   const int64_t b_panels = (p.columns + kPanelColumns - 1) / kPanelColumns;
   const int64_t fitting = kBlockBytes / (part * kPanelRows * 4 + 1);
   const int64_t in_block = fitting > 0 ? fitting : 1;
-  const float* a = static_cast<const float*>(p.a);
-  const float* b = static_cast<const float*>(p.b);
   for (int64_t i = 0; i < parts; ++i) {
-    const int64_t from = i * part, depth = units - from < part ? units - from : part;
+    const int64_t from = i * part, count = units - from < part ? units - from : part;
     for (int64_t tile = begin; tile < end; ++tile) {
       const int64_t first = tile / (in_block * b_panels) * in_block,
                     in_it = tile - first * b_panels;
@@ -130,10 +156,7 @@ static void multiply_panels(const PanelProduct& p, int64_t begin, int64_t end) {
       const int64_t row = (first + in_it % size) * kPanelRows,
                     column = in_it / size * kPanelColumns;
       const int64_t rows = p.rows - row < kPanelRows ? p.rows - row : kPanelRows;
-      tile_function<T, Out>(rows)(
-          a + row * units + from * rows, b + column * units + from * kPanelColumns, depth,
-          static_cast<Out*>(p.c) + row * p.c_stride + column, p.c_stride, p.columns - column,
-          from == 0 && p.bias ? p.bias + column : nullptr, p.add || from > 0);
+      tile_function<T, Out>(rows)(p, row, column, from, count);
     }
   }
 }
@@ -207,7 +230,7 @@ static void pack_columns(const T* x, int64_t stride, int64_t rows, int64_t depth
 }
 
 /// Panels [begin, end): of A the last one is as wide as the rows that are left, of B all have
-/// kPanelColumns rows, of zeros where the matrix ends.
+/// kPanelColumns rows, of zeros where the matrix ends. Bytes lie side by side in a row.
 template <typename T>
 static void pack_panels(const PackArgs& p, int64_t begin, int64_t end) {
   const int64_t units = units_of<T>(p.depth);
@@ -217,9 +240,9 @@ static void pack_panels(const PackArgs& p, int64_t begin, int64_t end) {
     const int64_t width = p.is_b ? panel : rows;
     float* out = static_cast<float*>(p.out) + first * units;
     const T* x = static_cast<const T*>(p.x);
-    if (p.depth_stride == 1) {
+    if (kIsBytes<T> || p.depth_stride == 1) {
       pack_rows(x + first * p.row_stride, p.row_stride, rows, p.depth, width, out);
-    } else {
+    } else if constexpr (!kIsBytes<T>) {
       pack_columns(x + first * p.row_stride, p.depth_stride, rows, p.depth, width, out);
     }
   }
