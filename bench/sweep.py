@@ -61,15 +61,14 @@ def rows_of(facts):
     return rows
 
 
-def print_table(sweep, measured):
-    works = list(dict.fromkeys(key for rows in measured.values() for key in rows))
-    heads = [sweep] + [f"{WORKS[work]}, {precision}" for precision, work in works]
-    print("| " + " | ".join(heads) + " |")
-    print("|" + "---|" * len(heads))
-    for name, rows in measured.items():
-        cells = [f"{rows[key][0]:,.0f} ({100 * rows[key][1]:.0f} %)" for key in works]
-        print("| " + " | ".join([name] + cells) + " |")
-    print(flush=True)
+def print_row(sweep, name, rows, is_first):
+    """A row of the table as soon as it is known, before the first one the heads."""
+    if is_first:
+        heads = [sweep] + [f"{WORKS[work]}, {precision}" for precision, work in rows]
+        print("| " + " | ".join(heads) + " |")
+        print("|" + "---|" * len(heads))
+    cells = [f"{speed:,.0f} ({100 * share:.0f} %)" for speed, share in rows.values()]
+    print("| " + " | ".join([name] + cells) + " |", flush=True)
 
 
 def main():
@@ -93,7 +92,8 @@ def main():
                 facts = measure(arguments, folder, config, flags)
                 report.update({key: facts[key] for key in ("cpu", "isa", "kernels", "threads")})
                 measured[name] = rows_of(facts)
-            print_table(sweep, measured)
+                print_row(sweep, name, measured[name], len(measured) == 1)
+            print()
             report["sweeps"][sweep] = {
                 name: [{"precision": precision, "work": work, "tokens_per_second": speed, "product_share": share}
                        for (precision, work), (speed, share) in rows.items()] for name, rows in measured.items()}

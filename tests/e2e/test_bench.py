@@ -12,6 +12,7 @@ import support
 from support import PalsTest
 
 BUILD = os.path.dirname(os.path.abspath(support.PALS))
+SWEEP = os.path.join(os.path.dirname(__file__), "..", "..", "bench", "sweep.py")
 COMPARE = os.path.join(os.path.dirname(__file__), "..", "..", "bench", "compare.py")
 
 WORKS = ["train", "train --freeze", "predict, as it comes", "predict, sorted", "predict, sorted, 8 tasks mixed",
@@ -77,6 +78,23 @@ class Bench(PalsTest):
         self.check_words(self.error("bench", "--model", self.model, "--max_seq_length", 4096, code=2), "4096",
                          str(support.POSITIONS))
         self.check_words(self.error("bench", "--data_dir", self.glue, code=2), "--vocab_file")
+
+
+class Sweep(PalsTest):
+    """bench/sweep.py, one small point of it."""
+
+    def test_one_point(self):
+        result = subprocess.run(
+            [sys.executable, SWEEP, "hidden_size", "--build", BUILD, "--layers", "1", "--rounds", "1", "--points", "1",
+             "--threads", "1", "--precision", "fp32"], capture_output=True, text=True, check=True)
+        head, _, row, _, line = result.stdout.rstrip("\n").split("\n")
+        self.check_words(head, "hidden_size", "training, fp32", "prediction, fp32")
+        self.assertTrue(row.startswith("| 128 | "), row)
+        points = json.loads(line)["sweeps"]["hidden_size"]["128"]
+        self.assertEqual([point["work"] for point in points], ["train", "train --freeze", "predict, sorted"])
+        for point in points:
+            self.assertGreater(point["tokens_per_second"], 0)
+            self.assertGreater(point["product_share"], 0)
 
 
 @unittest.skipUnless(os.path.exists(os.path.join(BUILD, "bench", "contestant")), "bench/contestant is not built")
