@@ -7,13 +7,17 @@
 #include <torch/library.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <map>
 #include <mutex>
 #include <optional>
 #include <tuple>
+#include <utility>
 
+#include "base/error.h"
 #include "nn/device.h"
+#include "store_ranks.h"
 
 namespace pals::testing {
 namespace {
@@ -125,11 +129,20 @@ struct Running {
   Running& operator=(const Running&) = delete;
 };
 
+/// The thread's usual device.
+thread_local c10::DeviceIndex usual = 0;
+
+int number_from_environment(const char* name, int fallback) {
+  const char* text = std::getenv(name);
+  return text == nullptr ? fallback : std::atoi(text);
+}
+int num_devices() { return number_from_environment("PALS_PRETEND_DEVICES", 1); }
+
 class PretendAllocator : public c10::Allocator {
  public:
   c10::DataPtr allocate(size_t bytes) override {
     void* memory = bytes > 0 ? Memory::instance().allocate(bytes) : nullptr;
-    return {memory, memory, &release, c10::Device(kType, 0)};
+    return {memory, memory, &release, c10::Device(kType, usual)};
   }
   c10::DeleterFnPtr raw_deleter() const override { return &release; }
   void copy_data(void* to, const void* from, std::size_t bytes) const override {
@@ -149,8 +162,15 @@ PretendAllocator& allocator() {
 }
 
 struct PretendGuard : c10::impl::NoOpDeviceGuardImpl<kType> {
-  c10::Device exchangeDevice(c10::Device) const override { return {kType, 0}; }
-  c10::Device getDevice() const override { return {kType, 0}; }
+  c10::Device exchangeDevice(c10::Device device) const override {
+    return {kType, std::exchange(usual, device.has_index() ? device.index() : usual)};
+  }
+  c10::Device getDevice() const override { return {kType, usual}; }
+  void setDevice(c10::Device device) const override { usual = device.index(); }
+  void uncheckedSetDevice(c10::Device device) const noexcept override { usual = device.index(); }
+  c10::DeviceIndex deviceCount() const noexcept override {
+    return static_cast<c10::DeviceIndex>(num_devices());
+  }
   c10::Stream getStream(c10::Device device) const noexcept override {
     return c10::Stream(c10::Stream::DEFAULT, device);
   }
@@ -165,9 +185,8 @@ at::Tensor as_host(const at::Tensor& x) {
                        at::TensorOptions(x.scalar_type()));
 }
 
-at::Tensor to_device(const at::Tensor& x) {
-  at::Tensor copy =
-      at::empty_strided(x.sizes(), x.strides(), x.options().device(c10::Device(kType, 0)));
+at::Tensor to_device(const at::Tensor& x, c10::Device device) {
+  at::Tensor copy = at::empty_strided(x.sizes(), x.strides(), x.options().device(device));
   as_host(copy).copy_(x);
   return copy;
 }
@@ -191,7 +210,9 @@ class HostArguments {
       }
       return list;
     }
-    return value.isDevice() ? c10::IValue(c10::Device(at::kCPU)) : value;
+    if (!value.isDevice()) return value;
+    set_device(value.toDevice());
+    return c10::Device(at::kCPU);
   }
 
   /// A result: the argument that it is, or a new tensor of the device.
@@ -208,7 +229,7 @@ class HostArguments {
       TORCH_CHECK(!result.is_alias_of(aliased), op_.schema().name(),
                   " gives a view, which the pretend device does not know");
     }
-    return to_device(result);
+    return to_device(result, device_.value_or(c10::Device(kType, usual)));
   }
 
   void check_shapes() const {
@@ -224,11 +245,20 @@ class HostArguments {
     // As on a GPU, only single numbers may come from the host.
     TORCH_CHECK(is_pretend(x) || x.dim() == 0, op_.schema().name(), " mixes devices");
     at::Tensor aliased = as_host(x);
-    if (is_pretend(x)) pairs_.emplace_back(x, aliased);
+    if (!is_pretend(x)) return aliased;
+    set_device(x.device());
+    pairs_.emplace_back(x, aliased);
     return aliased;
   }
 
+  void set_device(c10::Device device) {
+    if (device.type() != kType || !device.has_index()) return;
+    TORCH_CHECK(!device_ || *device_ == device, op_.schema().name(), " mixes devices");
+    device_ = device;
+  }
+
   const c10::OperatorHandle& op_;
+  std::optional<c10::Device> device_;  // of the call's tensors
   std::vector<std::pair<at::Tensor, at::Tensor>> pairs_;
 };
 
@@ -249,15 +279,17 @@ void run_on_host(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
 
 at::Tensor empty_strided(at::IntArrayRef size, at::IntArrayRef stride,
                          std::optional<at::ScalarType> type, std::optional<at::Layout>,
-                         std::optional<at::Device>, std::optional<bool>) {
+                         std::optional<at::Device> device, std::optional<bool>) {
+  const c10::OptionalDeviceGuard guard(device);
   return at::detail::empty_strided_generic(size, stride, &allocator(),
                                            c10::DispatchKeySet(c10::DispatchKey::PrivateUse1),
                                            type.value_or(at::kFloat));
 }
 
 at::Tensor empty(at::IntArrayRef size, std::optional<at::ScalarType> type,
-                 std::optional<at::Layout>, std::optional<at::Device>, std::optional<bool>,
+                 std::optional<at::Layout>, std::optional<at::Device> device, std::optional<bool>,
                  std::optional<at::MemoryFormat> format) {
+  const c10::OptionalDeviceGuard guard(device);
   return at::detail::empty_generic(size, &allocator(),
                                    c10::DispatchKeySet(c10::DispatchKey::PrivateUse1),
                                    type.value_or(at::kFloat), format);
@@ -271,6 +303,7 @@ at::Tensor copy_from(const at::Tensor& from, const at::Tensor& to, bool /*non_bl
 
 const at::Tensor& resize(const at::Tensor& x, at::IntArrayRef size,
                          std::optional<at::MemoryFormat>) {
+  const c10::DeviceGuard guard(x.device());
   c10::TensorImpl* impl = x.unsafeGetTensorImpl();
   const size_t bytes = at::detail::computeStorageNbytesContiguous(
       size, x.element_size(), static_cast<size_t>(x.storage_offset()));
@@ -379,15 +412,22 @@ class KeptWork : public RecordedWork {
 class PretendAccelerator : public Accelerator {
  public:
   c10::DeviceType type() const override { return kType; }
-  int device_count() const override { return 1; }
-  AcceleratorInfo info(int) const override {
-    return {"a pretence", static_cast<int64_t>(kReserved),
+  int device_count() const override { return num_devices(); }
+  AcceleratorInfo info(int index) const override {
+    const int number = number_from_environment("PALS_PRETEND_FIRST", 0) + index;
+    return {"a pretence", concat("pretence-", number), static_cast<int64_t>(kReserved),
             static_cast<int64_t>(Memory::instance().free_bytes())};
   }
   const BlockTable& blocks() const override { return pretend_blocks(); }
   void synchronize(int) const override {}
   std::unique_ptr<RecordedWork> record(int, const std::function<void()>& work) const override {
     return std::make_unique<KeptWork>(work);
+  }
+  c10::intrusive_ptr<c10d::Backend> join_ranks(int index,
+                                               const c10::intrusive_ptr<c10d::Store>& store,
+                                               int rank, int size) const override {
+    usual = static_cast<c10::DeviceIndex>(index);
+    return c10::make_intrusive<StoreRanks>(store, rank, size);
   }
 };
 
@@ -410,11 +450,18 @@ TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
   m.impl("_reshape_alias", &at::native::_reshape_alias);
 }
 
-at::Device pretend_device() {
-  static const PretendAccelerator accelerator;
+Accelerator* pretend_accelerator() {
+  static PretendAccelerator accelerator;
   static const bool registered = [] {
     c10::SetAllocator(kType, &allocator());
-    add_accelerator(&accelerator);
+    return true;
+  }();
+  return registered ? &accelerator : nullptr;
+}
+
+at::Device pretend_device() {
+  static const bool registered = [] {
+    add_accelerator(pretend_accelerator());
     return true;
   }();
   return registered ? at::Device(kType, 0) : at::Device(at::kCPU);
