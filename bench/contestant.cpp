@@ -30,6 +30,7 @@
 #include "nn/blocks.h"
 #include "nn/device.h"
 #include "nn/profile.h"
+#include "nn/tensor_memory.h"
 #include "peer_batches.h"
 #include "tasks/glue.h"
 #include "train/setup.h"
@@ -256,7 +257,10 @@ void run(const CLI::App& app, Options& options) {
   if (options.list.data_dir.empty()) options.list.data_dir = default_data_dir();
   if (options.list.vocab_file.empty()) options.list.vocab_file = default_vocab_file();
   if (options.list.threads > 0) at::set_num_threads(options.list.threads);
-  if (options.side != "eager") keep_freed_pages();  // as the program does
+  if (options.side != "eager") {  // as the program does
+    keep_freed_pages();
+    keep_tensor_memory();
+  }
   if (app.got_subcommand("data")) return load_data(options);
   options.device = choose_device(options.device_name);
   if (options.side == "eager" && !options.device.is_cpu()) {

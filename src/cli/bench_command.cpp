@@ -50,7 +50,7 @@ Chosen choose_model(const BenchFlags& flags) {
     return chosen;
   }
   const CheckpointSources sources =
-      find_checkpoint_sources(flags.model, "", flags.vocab_file, "--model");
+      find_checkpoint_sources(flags.model, "", flags.vocab_file, "--model", false);
   if (sources.config.empty()) fail_usage("--model ", flags.model, ": no config.json there");
   const Json config = read_json(sources.config);
   chosen.name = flags.model;

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "data/cache_limit.h"
 #include "data/task_features.h"
 #include "tasks/reader.h"
 
@@ -114,6 +115,7 @@ FeaturesPtr find_features(const FeatureRequest& request, const std::string& cach
   if (!file_exists(path)) return nullptr;
   try {
     const MappedFile file(path);
+    mark_used(path);
     return std::make_shared<const FeatureSet>(
         parse_feature_file(file.bytes(), request.key, request.limits));
   } catch (const Error& error) {
@@ -132,6 +134,7 @@ void keep_features(const FeatureRequest& request, const FeatureSet& features,
     }
     make_directories(cache_dir);
     write_feature_file(cache_path(request, cache_dir), request.key, features);
+    limit_feature_cache(cache_dir);
   } catch (const Error& error) {
     static std::atomic<bool> warned{false};
     if (!warned.exchange(true)) {

@@ -13,6 +13,7 @@
 #include "base/signal.h"
 #include "measure/products.h"
 #include "nn/device.h"
+#include "nn/tensor_memory.h"
 #include "train/setup.h"
 
 namespace pals {
@@ -26,6 +27,12 @@ double median(std::vector<double> values) {
   std::ranges::sort(values);
   const size_t middle = values.size() / 2;
   return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2.0;
+}
+
+/// For a work that pays for all its pages, also for those that others before it have left.
+MemoryProbe probe_memory() {
+  release_tensor_memory();
+  return {};
 }
 
 /// One work that takes turns with others.
@@ -137,7 +144,7 @@ std::vector<BenchResult> measure_training(const BenchWork& work, const Precision
               .plans = plans,
               .replays = true,
               .device = work.model.device};
-    const MemoryProbe memory;
+    const MemoryProbe memory = probe_memory();
     const auto side = std::make_shared<TrainingSide>(work.model, precision, freeze);
     int64_t step = TrainingSide::kFirstStep;
     side->step(longest, step++);
@@ -166,7 +173,7 @@ std::vector<BenchResult> measure_prediction(const BenchWork& work, const Precisi
                      {}});
   };
 
-  const MemoryProbe memory;
+  const MemoryProbe memory = probe_memory();
   const auto model =
       std::make_shared<const MultiTaskModel>(make_prediction_model(work.model, precision));
   model->forward(longest_batch(work.rows, stream(true, 1)));

@@ -41,7 +41,8 @@ std::string weights_in(const std::string& folder) {
 }  // namespace
 
 CheckpointSources find_checkpoint_sources(const std::string& path, const std::string& config,
-                                          const std::string& vocabulary, const std::string& flag) {
+                                          const std::string& vocabulary, const std::string& flag,
+                                          bool needs_weights) {
   CheckpointSources sources{config, vocabulary, "", "", ""};
   if (path.empty()) return sources;
   std::string place = path;
@@ -49,7 +50,7 @@ CheckpointSources find_checkpoint_sources(const std::string& path, const std::st
     sources.folder = path;
     sources.config = first_existing(path, {"config.json", "bert_config.json"});
     if (sources.config.empty()) fail(path, ": no config.json or bert_config.json in this folder");
-    sources.weights = weights_in(path);
+    if (needs_weights) sources.weights = weights_in(path);
   } else {
     sources.weights = find_tensor_file(path);
     if (sources.weights.empty())

@@ -17,8 +17,10 @@ struct CheckpointSources {
 /// or bert_config.json, vocab.txt and tokenizer_config.json beside it. `config` and `vocabulary`
 /// that are not empty take the place of what would be found, but a folder's own configuration comes
 /// first. An empty `path` has no weights. Throws Error if there is nothing at `path`, or no
-/// configuration or weights in a folder. `flag` names the path in errors.
+/// configuration in a folder, or no weights in one that `needs_weights`. `flag` names the path in
+/// errors.
 CheckpointSources find_checkpoint_sources(const std::string& path, const std::string& config,
-                                          const std::string& vocabulary, const std::string& flag);
+                                          const std::string& vocabulary, const std::string& flag,
+                                          bool needs_weights = true);
 
 }  // namespace pals

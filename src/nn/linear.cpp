@@ -88,11 +88,7 @@ void Linear::backward_weight(const Pass& pass, const at::Tensor& dy, const at::T
   at::Tensor gradient = pass.arena.fused_gradient(weight_, {out_features_, in_features_});
   if (!gradient.defined()) return;
   const BlockTimer timer(shape_of(ProductKind::kWeightGradient, x));
-  if (dy.scalar_type() == at::kFloat) {
-    gradient.addmm_(dy.t(), x);
-  } else {
-    accumulate(at::mm(dy.t(), x), gradient);
-  }
+  add_transposed_times(gradient, dy, x);
 }
 
 void Linear::backward_bias(const Pass& pass, const at::Tensor& dy) const {

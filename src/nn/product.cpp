@@ -3,12 +3,10 @@
 #include <ATen/core/dispatch/Dispatcher.h>
 
 #include "base/cpu.h"
+#include "nn/blocks.h"
 
 namespace pals {
 namespace {
-
-// Below, preparing the weight takes longer than oneDNN saves.
-constexpr int64_t kFewRows = 64, kFewOutputs = 16;
 
 // oneDNN's products as LibTorch registers them; they have no C++ function.
 at::Tensor call(const char* name, torch::jit::Stack stack) {
@@ -16,54 +14,74 @@ at::Tensor call(const char* name, torch::jit::Stack stack) {
   return stack.at(0).toTensor();
 }
 
-at::Tensor onednn_linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
-  const c10::List<std::optional<at::Scalar>> no_arguments;
-  return call(
-      "mkldnn::_linear_pointwise",
-      {x, weight, bias.defined() ? c10::IValue(bias) : c10::IValue(), "none", no_arguments, ""});
-}
-
-// at::mm multiplies fp32 with MKL, which reaches 160 to 195 GFLOP/s on two cores of an AMD Zen 4
-// where oneDNN has 205 to 220. In bf16 it calls oneDNN itself.
-bool takes_onednn(const at::Tensor& x, int64_t outputs) {
-  return x.is_cpu() && x.scalar_type() == at::kFloat && x.size(0) >= kFewRows &&
-         outputs >= kFewOutputs && cpu_features().avx2 && !cpu_features().intel;
-}
+bool takes_panels(const at::Tensor& x) { return x.is_cpu() && cpu::takes_panels(x.scalar_type()); }
 
 }  // namespace
 
 at::Tensor times_transposed(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
-  if (takes_onednn(x, weight.size(0))) return onednn_linear(x, weight, bias);
-  return bias.defined() ? at::addmm(bias, x, weight.t()) : at::mm(x, weight.t());
+  if (!takes_panels(x)) {
+    return bias.defined() ? at::addmm(bias, x, weight.t()) : at::mm(x, weight.t());
+  }
+  at::Tensor y = at::empty({x.size(0), weight.size(0)}, x.options());
+  cpu::multiply_panels(x, weight, y, bias, false);
+  return y;
 }
 
 at::Tensor times(const at::Tensor& x, const at::Tensor& weight) {
-  return takes_onednn(x, weight.size(1)) ? onednn_linear(x, weight.t(), {}) : at::mm(x, weight);
+  if (!takes_panels(x)) return at::mm(x, weight);
+  at::Tensor y = at::empty({x.size(0), weight.size(1)}, x.options());
+  cpu::multiply_panels(x, weight.t(), y, {}, false);
+  return y;
 }
 
 void add_times(at::Tensor& sum, const at::Tensor& x, const at::Tensor& weight) {
-  if (takes_onednn(x, weight.size(1))) {
-    sum.add_(onednn_linear(x, weight.t(), {}));
+  if (takes_panels(x)) {
+    cpu::multiply_panels(x, weight.t(), sum, {}, true);
   } else {
     sum.addmm_(x, weight);
   }
 }
 
-bool PackedWeights::supported(at::ScalarType type) {
-  const CpuFeatures& cpu = cpu_features();
-  return type == at::kFloat ? cpu.avx2 : type == at::kBFloat16 && (cpu.avx512_bf16 || cpu.amx_bf16);
+void add_transposed_times(at::Tensor& sum, const at::Tensor& dy, const at::Tensor& x) {
+  if (takes_panels(x)) {
+    cpu::multiply_panels(dy.t(), x.t(), sum, {}, true);
+  } else if (x.scalar_type() == at::kFloat) {
+    sum.addmm_(dy.t(), x);
+  } else {
+    accumulate(at::mm(dy.t(), x), sum);
+  }
 }
 
-const at::Tensor& PackedWeights::packed(ParameterId id, const at::Tensor& weight) {
+bool PackedWeights::supported(at::ScalarType type) {
+  const CpuFeatures& cpu = cpu_features();
+  return cpu::takes_panels(type) ||
+         (type == at::kFloat ? cpu.avx2
+                             : type == at::kBFloat16 && (cpu.avx512_bf16 || cpu.amx_bf16));
+}
+
+const PackedWeights::Packed& PackedWeights::packed(ParameterId id, const at::Tensor& weight) {
   const std::lock_guard lock(mutex_);
   const auto [entry, is_new] = packed_.try_emplace({id, weight.size(0)});
-  if (is_new) entry->second = call("mkldnn::_reorder_linear_weight", {weight, c10::IValue()});
+  if (is_new && takes_panels(weight)) {
+    entry->second.panels = cpu::pack_right(weight);
+  } else if (is_new) {
+    entry->second.blocks = call("mkldnn::_reorder_linear_weight", {weight, c10::IValue()});
+  }
   return entry->second;
 }
 
 at::Tensor PackedWeights::product(ParameterId id, const at::Tensor& weight, const at::Tensor& x,
                                   const at::Tensor& bias) {
-  return onednn_linear(x, packed(id, weight), bias);
+  const Packed& right = packed(id, weight);
+  if (right.blocks.defined()) {
+    const c10::List<std::optional<at::Scalar>> no_arguments;
+    return call("mkldnn::_linear_pointwise",
+                {x, right.blocks, bias.defined() ? c10::IValue(bias) : c10::IValue(), "none",
+                 no_arguments, ""});
+  }
+  at::Tensor y = at::empty({x.size(0), weight.size(0)}, x.options());
+  cpu::multiply_panels(x, right.panels, y, bias, false);
+  return y;
 }
 
 }  // namespace pals

@@ -1,5 +1,5 @@
-// Matrix products on the fastest of LibTorch's engines, and weights laid out for them ahead of
-// time.
+// Matrix products on the fastest engine of this machine, our own panels (nn/panels.h) or
+// LibTorch's, and weights laid out for it ahead of time.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -8,6 +8,7 @@
 #include <mutex>
 #include <utility>
 
+#include "nn/panels.h"
 #include "nn/parameter_table.h"
 
 namespace pals {
@@ -21,7 +22,10 @@ at::Tensor times(const at::Tensor& x, const at::Tensor& weight);
 /// sum += x W.
 void add_times(at::Tensor& sum, const at::Tensor& x, const at::Tensor& weight);
 
-/// Keeps the dense layers' weights of one model in oneDNN's blocked layout, each from its first use
+/// sum += dy^T x: dy [M, N], x [M, K] of one type, sum [N, K] fp32.
+void add_transposed_times(at::Tensor& sum, const at::Tensor& dy, const at::Tensor& x);
+
+/// Keeps the dense layers' weights of one model in the engine's layout, each from its first use
 /// on: for prediction, where weights no longer change. Twice the weights' memory. May be used by
 /// several threads.
 class PackedWeights {
@@ -35,10 +39,14 @@ class PackedWeights {
                      const at::Tensor& bias);
 
  private:
-  const at::Tensor& packed(ParameterId id, const at::Tensor& weight);
+  struct Packed {
+    cpu::RightPanels panels;
+    at::Tensor blocks;  ///< oneDNN's; undefined: panels
+  };
+  const Packed& packed(ParameterId id, const at::Tensor& weight);
 
   std::mutex mutex_;
-  std::map<std::pair<ParameterId, int64_t>, at::Tensor> packed_;  // by first parameter and outputs
+  std::map<std::pair<ParameterId, int64_t>, Packed> packed_;  // by first parameter and outputs
 };
 
 }  // namespace pals

@@ -5,7 +5,7 @@
 namespace pals {
 namespace {
 
-// Both engines, and both sides of the bound between them.
+// On the engine of this machine (nn/panels_test.cpp has the panels of each instruction set).
 class Products : public ::testing::TestWithParam<at::ScalarType> {
  protected:
   static at::Tensor random(at::IntArrayRef shape) {
@@ -26,7 +26,7 @@ class Products : public ::testing::TestWithParam<at::ScalarType> {
 };
 
 TEST_P(Products, AreThoseOfDoubles) {
-  for (const int64_t rows : {0, 1, 63, 64, 130}) {
+  for (const int64_t rows : {0, 1, 130}) {
     const at::Tensor x = random({rows, 204}), weight = random({102, 204}), bias = random({102});
     const at::Tensor dy = random({rows, 102});
     const at::Tensor x64 = x.to(at::kDouble), weight64 = weight.to(at::kDouble);
@@ -42,6 +42,12 @@ TEST_P(Products, AreThoseOfDoubles) {
     at::Tensor sum = x.clone();
     add_times(sum, dy, weight);
     expect_near(sum, x64 + dx);
+    const at::Tensor before = at::randn({102, 204});
+    at::Tensor gradient = before.clone();
+    add_transposed_times(gradient, dy, x);
+    const at::Tensor difference =
+        gradient.to(at::kDouble) - before - at::mm(dy.to(at::kDouble).t(), x64);
+    EXPECT_LT(difference.abs().max().item<double>(), GetParam() == at::kFloat ? 1e-4 : 0.3);
   }
 }
 

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "nn/linear.h"
+#include "nn/panels.h"
 
 namespace pals {
 namespace {
@@ -126,7 +127,9 @@ TEST_P(BlocksUnderProfile, ProductsAreWrittenDown) {
   }
   EXPECT_EQ(times.products, expected);
   EXPECT_EQ(calls_of(times, Block::kProduct), 5);
-  EXPECT_EQ(calls_of(times, Block::kGradientSums), bf16 ? 2 : 1);
+  // Products that LibTorch makes in bf16 are added to the gradient afterwards.
+  EXPECT_EQ(calls_of(times, Block::kGradientSums),
+            bf16 && !cpu::takes_panels(at::kBFloat16) ? 2 : 1);
   EXPECT_GT(times.of(Block::kProduct), 0.0);
   EXPECT_GT(times.of(Block::kGradientSums), 0.0);
   EXPECT_LE(times.total(), whole);

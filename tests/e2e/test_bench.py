@@ -2,8 +2,10 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import unittest
 
 import support
@@ -21,6 +23,13 @@ class Bench(PalsTest):
         result = self.pals("bench", "--model", self.model, "--quick", "--batch_size", 4, "--threads", 1, *flags)
         table, _, line = result.stdout.rstrip("\n").rpartition("\n")
         return table, json.loads(line), result.stderr
+
+    def test_sizes_are_enough(self):
+        with tempfile.TemporaryDirectory() as folder:
+            shutil.copy(os.path.join(self.model, "config.json"), folder)
+            result = self.pals("bench", "--model", folder, "--quick", "--batch_size", 4, "--threads", 1,
+                               "--precision", "fp32", "--json")
+        self.assertEqual([item["work"] for item in json.loads(result.stdout)["results"]], WORKS)
 
     def test_generated_rows(self):
         table, shown, progress = self.bench("--profile")

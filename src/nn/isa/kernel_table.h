@@ -88,6 +88,27 @@ struct QuantizeArgs {
   const float* bias = nullptr;  ///< may be null
 };
 
+/// Rows of a matrix into panels; see panels.h. Elements [row * row_stride + depth * depth_stride];
+/// one of the strides is 1.
+struct PackArgs {
+  const void* x = nullptr;
+  int64_t row_stride = 0, depth_stride = 1;
+  int64_t rows = 0, depth = 0;
+  bool is_b = false;
+  void* out = nullptr;  ///< panels of A: rows * units floats; of B: rows rounded up to panels
+};
+
+/// C [rows, columns] (+)= A B^T + bias, of packed A [rows, depth] and B [columns, depth].
+struct PanelProduct {
+  const void* a = nullptr;
+  const void* b = nullptr;
+  int64_t rows = 0, columns = 0, depth = 0;
+  void* c = nullptr;
+  int64_t c_stride = 0;
+  const float* bias = nullptr;  ///< [columns]; may be null
+  bool add = false;
+};
+
 struct AdamArgs {
   float* weights = nullptr;
   const float* gradients = nullptr;
@@ -97,6 +118,17 @@ struct AdamArgs {
   float clip = 1.0F;           ///< what gradients are multiplied by
   float learning_rate = 0.0F, weight_decay = 0.0F;
   float beta1 = 0.0F, beta2 = 0.0F, epsilon = 0.0F;
+};
+
+/// Matrix products of one type of elements, see panels.h; null where an instruction set has none.
+struct PanelKernels {
+  int64_t a_panel = 0, b_panel = 0;                           ///< rows of a panel of A, of B
+  int64_t unit = 1;                                           ///< neighbouring depths in a unit
+  void (*pack)(const PackArgs&, int64_t begin, int64_t end);  ///< panels
+  void (*multiply)(const PanelProduct&, int64_t begin, int64_t end);  ///< tiles of C, as A
+  void (*multiply_into_floats)(const PanelProduct&, int64_t begin, int64_t end);
+
+  explicit operator bool() const { return pack != nullptr; }
 };
 
 /// Kernels on activations of one type; [begin, end) are rows unless said otherwise.
@@ -132,6 +164,7 @@ struct KernelTable {
   int64_t (*attention_scratch)(int64_t max_length, int64_t head_size, bool backward);
   double (*sum_of_squares)(const float* x, int64_t count);
   void (*bert_adam)(const AdamArgs&, int64_t begin, int64_t end);
+  PanelKernels fp32_panels, bf16_panels;
 };
 
 extern const KernelTable kGenericKernels;

@@ -5,6 +5,7 @@
 #include "nn/isa/activation.h"
 #include "nn/isa/attention.h"
 #include "nn/isa/layer_norm.h"
+#include "nn/isa/panels.h"
 #include "nn/isa/quantize.h"
 #include "nn/isa/tables.h"
 
@@ -22,6 +23,22 @@ constexpr ActivationKernels activation_kernels() {
           quantize_rows<T>,           scale_rows<T>};
 }
 
+#if defined(__AVX2__)
+template <typename T>
+constexpr PanelKernels panel_kernels() {
+  return {kPanelRows,     kPanelColumns,         kUnit<T>,
+          pack_panels<T>, multiply_panels<T, T>, multiply_panels<T, float>};
+}
+constexpr PanelKernels kFp32Panels = panel_kernels<float>();
+#else
+constexpr PanelKernels kFp32Panels = {};
+#endif
+#if defined(__AVX512BF16__)
+constexpr PanelKernels kBf16Panels = panel_kernels<uint16_t>();
+#else
+constexpr PanelKernels kBf16Panels = {};
+#endif
+
 }  // namespace PALS_ISA_NAME
 
 constexpr KernelTable PALS_ISA_TABLE = {PALS_ISA_TEXT,
@@ -29,6 +46,8 @@ constexpr KernelTable PALS_ISA_TABLE = {PALS_ISA_TEXT,
                                         PALS_ISA_NAME::activation_kernels<uint16_t>(),
                                         PALS_ISA_NAME::attention_scratch,
                                         PALS_ISA_NAME::sum_of_squares,
-                                        PALS_ISA_NAME::bert_adam};
+                                        PALS_ISA_NAME::bert_adam,
+                                        PALS_ISA_NAME::kFp32Panels,
+                                        PALS_ISA_NAME::kBf16Panels};
 
 }  // namespace pals::isa

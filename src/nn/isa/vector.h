@@ -143,6 +143,16 @@ PALS_INLINE void store(uint16_t* p, VecF x, Full) {
 PALS_INLINE VecF sqrt(VecF x) {
   return reinterpret_cast<VecF>(_mm256_sqrt_ps(reinterpret_cast<__m256>(x)));
 }
+PALS_INLINE __m256i mask_of(Partial span) {
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32(span.count),
+                            _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+PALS_INLINE VecF load(const float* p, Partial span) {
+  return reinterpret_cast<VecF>(_mm256_maskload_ps(p, mask_of(span)));
+}
+PALS_INLINE void store(float* p, VecF x, Partial span) {
+  _mm256_maskstore_ps(p, mask_of(span), reinterpret_cast<__m256>(x));
+}
 #else
 PALS_INLINE VecF load(const uint16_t* p, Full) {
   const __m128i narrow = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p));
