@@ -1,4 +1,5 @@
 #include <iostream>
+#include <optional>
 
 #include "base/error.h"
 #include "base/json.h"
@@ -151,19 +152,20 @@ void add_run_options(CLI::App& app, TrainOptions& o) {
   app.add_option("--local_rank", o.local_rank, "for the reference's sake")->group("");
 }
 
-// Goes on as many processes where the options or the GPUs of this machine ask for it.
-void start_processes(const TrainOptions& options) {
+// Runs as many processes where the options or the GPUs of this machine ask for it: their exit
+// status.
+std::optional<int> run_processes(const TrainOptions& options) {
   const int processes = processes_to_start(options, read_launch());
-  if (processes == 1) return;
-  if (options.nproc) restart_under_mpirun(processes);
+  if (processes == 1) return std::nullopt;
+  if (options.nproc) return run_under_mpirun(processes);
   if (!can_start_processes()) {
     log_info(processes, " GPUs, of which this run takes one: to take all, start it by `torchrun ",
              "--no-python --nproc-per-node ", processes, "`, or install MPI and build again");
-    return;
+    return std::nullopt;
   }
   log_info("training on all ", processes,
            " GPUs, a process on each (--nproc 1 or --device cuda:0: on one)");
-  restart_under_mpirun(processes);
+  return run_under_mpirun(processes);
 }
 
 }  // namespace
@@ -187,7 +189,7 @@ Command add_train_command(CLI::App& program) {
       "      --max_seq_length 384 --init_checkpoint minilm --output_dir runs/squad\n"
       "  pals train --config runs/three/run_config.json --seed 7 --output_dir runs/again");
   return {app, [options] {
-            start_processes(*options);
+            if (const std::optional<int> status = run_processes(*options)) return *status;
             const TrainResult result = train(*options);
             if (result.scores.is_null()) return 0;  // rank 0 reports
             if (options->json) {

@@ -2,18 +2,24 @@
 
 #include <arpa/inet.h>
 #include <sched.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "base/error.h"
+#include "base/signal.h"
 #include "base/text_util.h"
 #ifdef PALS_MPI
 #include "dist/mpi.h"
@@ -25,7 +31,7 @@ namespace pals {
 
 bool can_start_processes() { return false; }
 
-void restart_under_mpirun(int ranks) { fail_usage("--nproc ", ranks, kNoMpi); }
+int run_under_mpirun(int ranks) { fail_usage("--nproc ", ranks, kNoMpi); }
 
 #else
 
@@ -37,12 +43,12 @@ bool can_start_processes() {
   return false;
 }
 
-void restart_under_mpirun(int ranks) {
+namespace {
+
+std::vector<std::string> mpirun_command(int ranks) {
   std::vector<std::string> command = {"mpirun", "-np", std::to_string(ranks)};
 #ifdef OMPI_MAJOR_VERSION
-  // Stopped by Ctrl-C, ranks have a minute to write a checkpoint.
-  command.insert(command.end(), {"--bind-to", "none", "--oversubscribe", "--mca",
-                                 "odls_base_sigkill_timeout", "60"});
+  command.insert(command.end(), {"--bind-to", "none", "--oversubscribe"});
   if (geteuid() == 0) command.emplace_back("--allow-run-as-root");
 #endif
   std::ifstream file("/proc/self/cmdline", std::ios::binary);
@@ -50,16 +56,57 @@ void restart_under_mpirun(int ranks) {
   command.push_back(std::filesystem::read_symlink("/proc/self/exe"));
   std::getline(file, argument, '\0');  // the name it was called by
   while (std::getline(file, argument, '\0')) command.push_back(argument);
+  return command;
+}
+
+// In the new process.
+[[noreturn]] void become(char* const* command, pid_t parent) {
+  // Ctrl-C reaches all processes of a terminal, and mpirun would end the ranks in a second: it
+  // hears of it from the parent alone.
+  sigset_t interrupt;
+  sigemptyset(&interrupt);
+  sigaddset(&interrupt, SIGINT);
+  sigprocmask(SIG_BLOCK, &interrupt, nullptr);
+  prctl(PR_SET_PDEATHSIG, SIGTERM);
+  if (getppid() == parent) execvp(command[0], command);
+  _exit(EXIT_FAILURE);
+}
+
+// Of a process, when it has ended.
+int await_status(pid_t process) {
+  constexpr std::chrono::milliseconds kPause{20};
+  bool told = false;
+  int status = 0;
+  while (waitpid(process, &status, WNOHANG) == 0) {
+    if (stop_requested() && !told) {
+      kill(process, SIGUSR1);
+      told = true;
+    }
+    std::this_thread::sleep_for(kPause);
+  }
+  if (told && status != 0) return 128 + stop_signal();
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+}  // namespace
+
+int run_under_mpirun(int ranks) {
+  if (!can_start_processes()) {
+    fail("--nproc ", ranks, ": there is no mpirun in PATH; install openmpi-bin, or the one of the ",
+         "MPI that pals was built with");
+  }
   if (const int port = free_port(); port != 0) {
     setenv("MASTER_ADDR", "127.0.0.1", 1);
     setenv("MASTER_PORT", std::to_string(port).c_str(), 1);
   }
+  std::vector<std::string> command = mpirun_command(ranks);
   std::vector<char*> pointers;
   for (std::string& word : command) pointers.push_back(word.data());
   pointers.push_back(nullptr);
-  execvp(pointers.front(), pointers.data());
-  fail("--nproc ", ranks, ": cannot start mpirun: ", std::strerror(errno),
-       "; install openmpi-bin, or the one of the MPI that pals was built with");
+  const pid_t parent = getpid(), process = fork();
+  if (process < 0) fail("--nproc ", ranks, ": cannot start mpirun: ", std::strerror(errno));
+  if (process == 0) become(pointers.data(), parent);
+  return await_status(process);
 }
 
 #endif

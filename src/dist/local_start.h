@@ -11,10 +11,12 @@ inline constexpr const char* kNoMpi =
 /// Whether it can be done: this was built with MPI, and its mpirun is in PATH.
 bool can_start_processes();
 
-/// Starts this program again, with the same arguments, as so many processes on this machine, in
-/// this one's place; ranks on GPUs will meet at a free port of it. Throws UsageError without MPI,
-/// Error if there is no mpirun.
-[[noreturn]] void restart_under_mpirun(int ranks);
+/// Runs this program again, with the same arguments, as so many processes on this machine, and
+/// returns its exit status when all have ended; ranks on GPUs meet at a free port of it. A signal
+/// that asks this process to stop (base/signal.h) goes to every rank, which has the time that it
+/// needs; if this process is gone, they end. Throws UsageError without MPI, Error if there is no
+/// mpirun.
+int run_under_mpirun(int ranks);
 
 /// A port of this machine that nobody listens at; 0 if there is none.
 int free_port();

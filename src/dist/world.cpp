@@ -191,6 +191,7 @@ void run_as_rank(int rank, const std::function<void()>& work) {
       std::this_thread::sleep_for(kPause);
       if (!stops && stop_requested()) std::_Exit(128 + stop_signal());
     }
+    if (dynamic_cast<const Stopped*>(&error) != nullptr) std::_Exit(EXIT_FAILURE);
     const std::string message = concat("rank ", rank, ": ", error.what());
     if (dynamic_cast<const UsageError*>(&error) != nullptr) throw UsageError(message);
     throw Error(message);

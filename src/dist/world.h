@@ -10,6 +10,7 @@
 #include <torch/csrc/distributed/c10d/Work.hpp>
 #include <vector>
 
+#include "base/error.h"
 #include "dist/launch.h"
 #include "nn/device.h"
 
@@ -89,8 +90,14 @@ class World {
   std::unique_ptr<DeviceRanks> ranks_;  // of an accelerator's devices
 };
 
+/// The run stops, as all ranks have agreed: nothing that a rank has to say of its own.
+class Stopped : public Error {
+ public:
+  using Error::Error;
+};
+
 /// Does the work of one rank. Ranks but the first are quiet, and their Errors say which rank they
-/// come from; what is wrong everywhere, rank 0 reports alone.
+/// come from; what is wrong everywhere, and that a run is Stopped, rank 0 reports alone.
 void run_as_rank(int rank, const std::function<void()>& work);
 
 }  // namespace pals

@@ -164,7 +164,7 @@ class Trainer {
         finish_steps();
         save_checkpoint(step);
         world_.broadcast("");  // the others wait for rank 0: whoever exits ends all
-        fail("stopped at step ", step, "; the same command goes on from there");
+        throw Stopped(concat("stopped at step ", step, "; the same command goes on from there"));
       }
       train_one(loader.next(), plan);
       ++step;
