@@ -83,7 +83,7 @@ gpu_tests() { "$1" --gtest_filter="$2" | tee /dev/stderr | grep '^\[  PASSED  \]
 left_out() { summary+=("$(printf '%-24s left out: %s' "$1" "$2")"); }
 
 on_gpu='*/cuda_fp32:*/cuda_bf16:*/cuda_fp16'  # the kernels' tests
-programs=(pals nn_test device_test dist_test golden_model_test golden_heads_test golden_minilm_test load_cuda_library contestant)
+programs=(pals nn_test device_test golden_model_test golden_heads_test golden_minilm_test load_cuda_library contestant)
 
 make_build() {
   cmake -S . -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DPALS_CUDA=ON &&
@@ -103,7 +103,7 @@ step_tests() {
   check library "$build/load_cuda_library" "$build/libpals_cuda.so"
   check kernels gpu_tests "$build/nn_test" "$on_gpu"
   check devices gpu_tests "$build/device_test" '*_gpu:*/gpu:Devices.*:PretendDevice.*:DeviceRun.*'
-  check nccl "$build/dist_test" --gtest_filter='Nccl*'
+  check ranks gpu_tests "$build/device_test" 'DeviceRanks.*'
 }
 
 step_golden() {

@@ -63,7 +63,7 @@ WITHOUT_MPI = '"mpi": "none"' in subprocess.run([support.PALS, "info", "--json"]
 # Flags of other programs that the pages speak of; those of our scripts are asked of them.
 OTHER_FLAGS = {"--preset", "--build", "--parallel", "--test-dir", "--output-on-failure", "--quick", "--install",
                "--prefix", "--bind-to", "--map-by", "--mca", "--hostfile", "--mpi", "--no-python", "--nproc-per-node",
-               "--ntasks-per-node", "--nodes", "--link", "--gtest_filter"}
+               "--ntasks-per-node", "--nodes", "--link", "--gpus-per-task"}
 # Flags that --help leaves out: one that is read before the others, and two of the reference.
 HIDDEN_FLAGS = {"--config", "--no_cuda", "--local_rank"}
 UNSET_DEFAULTS = {None, "0", "-1"}

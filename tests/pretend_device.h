@@ -4,6 +4,8 @@
 
 #include <ATen/ATen.h>
 
+#include "nn/accelerator.h"
+
 namespace pals::testing {
 
 /// Its name for --device.
@@ -13,6 +15,10 @@ inline constexpr const char* kPretendDevice = "privateuseone";
 /// memory: results are the CPU's. Operators that mix devices throw. Memory that is new is full of
 /// NaNs. Work is recorded by keeping it and running it again.
 at::Device pretend_device();
+
+/// Its accelerator; PALS_PRETEND_DEVICES says how many devices there are (1), PALS_PRETEND_FIRST
+/// which one of the machine is the first (0). Processes speak through the store that they meet in.
+Accelerator* pretend_accelerator();
 
 /// Has so many bytes be free from now on, at most 2 GiB in all; allocations beyond throw
 /// c10::OutOfMemoryError.

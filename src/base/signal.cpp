@@ -6,32 +6,29 @@
 namespace pals {
 namespace {
 
+constexpr int kStopSignals[] = {SIGINT, SIGTERM, SIGUSR1};
+
 std::atomic<int> first_signal{0};
 static_assert(std::atomic<int>::is_always_lock_free);  // or a handler could not touch it
 
-void set_action(int number, void (*handler)(int)) {
+void set_actions(void (*handler)(int)) {
   struct sigaction action {};
   action.sa_handler = handler;
   action.sa_flags = SA_RESTART;
   sigemptyset(&action.sa_mask);
-  // While one of the two is handled the other waits.
-  sigaddset(&action.sa_mask, SIGINT);
-  sigaddset(&action.sa_mask, SIGTERM);
-  sigaction(number, &action, nullptr);
+  // While one of them is handled the others wait.
+  for (const int number : kStopSignals) sigaddset(&action.sa_mask, number);
+  for (const int number : kStopSignals) sigaction(number, &action, nullptr);
 }
 
 void on_signal(int number) {
   first_signal.store(number);
-  set_action(SIGINT, SIG_DFL);
-  set_action(SIGTERM, SIG_DFL);
+  set_actions(SIG_DFL);
 }
 
 }  // namespace
 
-void install_signal_handlers() {
-  set_action(SIGINT, on_signal);
-  set_action(SIGTERM, on_signal);
-}
+void install_signal_handlers() { set_actions(on_signal); }
 
 bool stop_requested() { return first_signal.load(std::memory_order_relaxed) != 0; }
 

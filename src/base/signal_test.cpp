@@ -14,6 +14,7 @@ class SignalTest : public testing::TestWithParam<int> {
     reset_stop_request();
     std::signal(SIGINT, SIG_DFL);
     std::signal(SIGTERM, SIG_DFL);
+    std::signal(SIGUSR1, SIG_DFL);
   }
 };
 
@@ -34,7 +35,7 @@ TEST_P(SignalTest, TheSecondOneEndsTheProcess) {
       testing::KilledBySignal(GetParam()), "");
 }
 
-INSTANTIATE_TEST_SUITE_P(Both, SignalTest, testing::Values(SIGINT, SIGTERM));
+INSTANTIATE_TEST_SUITE_P(Each, SignalTest, testing::Values(SIGINT, SIGTERM, SIGUSR1));
 
 }  // namespace
 }  // namespace pals

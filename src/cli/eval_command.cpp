@@ -1,4 +1,5 @@
 #include <iostream>
+#include <optional>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -40,9 +41,10 @@ void replace_files(std::vector<Task>& tasks, const std::string& task_file) {
   }
 }
 
-void run_eval(const EvalOptions& options, at::Device device, const World& world) {
+void run_eval(const EvalOptions& options, const World& world) {
   if (options.model.empty()) fail_usage("--model is missing");
   set_threads(options.threads, world);
+  const at::Device device = world.device();
   report_device(device);
   LoadedModel loaded =
       load_model_folder(options.model, parse_precision(options.precision, device), device);
@@ -92,9 +94,11 @@ Command add_eval_command(CLI::App& program) {
   app->footer("Example:\n  pals eval --model runs/three/best --data_dir glue");
   return {app, [options] {
             const Launch launch = read_launch();
-            const at::Device device = choose_device(options->device, local_rank(launch));
-            const World world(launch, device);
-            run_as_rank(world, [&] { run_eval(*options, device, world); });
+            std::optional<World> world;
+            run_as_rank(launch.rank, [&] {
+              world.emplace(launch, choose_device(options->device, local_rank(launch)));
+            });
+            run_as_rank(launch.rank, [&] { run_eval(*options, *world); });
             return 0;
           }};
 }

@@ -1,18 +1,19 @@
 #include <iostream>
+#include <optional>
 
 #include "base/error.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/table.h"
 #include "base/text_util.h"
 #include "cli/commands.h"
 #include "dist/launch.h"
-#include "dist/mpi_backend.h"
+#include "dist/local_start.h"
+#include "train/placement.h"
 #include "train/trainer.h"
 
 namespace pals {
 namespace {
-
-constexpr int kMostProcesses = 1024;
 
 void add_data_options(CLI::App& app, TrainOptions& o) {
   app.add_option("--data_dir", o.data_dir, "folder of GLUE's tasks (CoLA/, MRPC/, ...)")
@@ -137,7 +138,9 @@ void add_run_options(CLI::App& app, TrainOptions& o) {
                "remove an earlier run instead of going on with it")
       ->group(group);
   app.add_flag("--json", o.json, "print the results as JSON")->group(group);
-  app.add_option("--nproc", o.nproc, "processes on this machine that train together (MPI)")
+  app.add_option(
+         "--nproc", o.nproc,
+         "processes on this machine that train together; default: one for each GPU, one on CPUs")
       ->group(group);
   app.add_option("--gradient_type", o.gradient_type,
                  "how gradients travel between processes: fp32 or bf16")
@@ -147,6 +150,22 @@ void add_run_options(CLI::App& app, TrainOptions& o) {
       ->group(group);
   app.add_flag("--no_cuda", o.no_cuda, "the reference's name of --device cpu")->group("");
   app.add_option("--local_rank", o.local_rank, "for the reference's sake")->group("");
+}
+
+// Runs as many processes where the options or the GPUs of this machine ask for it: their exit
+// status.
+std::optional<int> run_processes(const TrainOptions& options) {
+  const int processes = processes_to_start(options, read_launch());
+  if (processes == 1) return std::nullopt;
+  if (options.nproc) return run_under_mpirun(processes);
+  if (!can_start_processes()) {
+    log_info(processes, " GPUs, of which this run takes one: to take all, start it by `torchrun ",
+             "--no-python --nproc-per-node ", processes, "`, or install MPI and build again");
+    return std::nullopt;
+  }
+  log_info("training on all ", processes,
+           " GPUs, a process on each (--nproc 1 or --device cuda:0: on one)");
+  return run_under_mpirun(processes);
 }
 
 }  // namespace
@@ -170,12 +189,7 @@ Command add_train_command(CLI::App& program) {
       "      --max_seq_length 384 --init_checkpoint minilm --output_dir runs/squad\n"
       "  pals train --config runs/three/run_config.json --seed 7 --output_dir runs/again");
   return {app, [options] {
-            if (options->nproc < 1 || options->nproc > kMostProcesses) {
-              fail_usage("--nproc is ", options->nproc, ", expected 1 to ", kMostProcesses);
-            }
-            if (options->nproc > 1 && read_launch().launcher.empty()) {
-              restart_under_mpirun(options->nproc);
-            }
+            if (const std::optional<int> status = run_processes(*options)) return *status;
             const TrainResult result = train(*options);
             if (result.scores.is_null()) return 0;  // rank 0 reports
             if (options->json) {

@@ -1,19 +1,13 @@
 #include "dist/mpi_backend.h"
 
 #include "base/error.h"
+#include "dist/local_start.h"
 
 #ifdef PALS_MPI
-#include <sched.h>
-#include <unistd.h>
-
-#include <cerrno>
 #include <chrono>
 #include <condition_variable>
 #include <cstdlib>
-#include <cstring>
 #include <deque>
-#include <filesystem>
-#include <fstream>
 #include <functional>
 #include <mutex>
 #include <thread>
@@ -26,15 +20,7 @@ namespace pals {
 
 #ifndef PALS_MPI
 
-namespace {
-constexpr const char* kNoMpi =
-    ", but this pals was built without MPI: install libopenmpi-dev and openmpi-bin, and build "
-    "again";
-}
-
 std::string mpi_library() { return ""; }
-
-void restart_under_mpirun(int ranks) { fail_usage("--nproc ", ranks, kNoMpi); }
 
 c10::intrusive_ptr<c10d::Backend> start_mpi(const Launch& launch) {
   fail_usage("started by ", launch.launcher, " as one of ", launch.size, " ranks", kNoMpi);
@@ -249,19 +235,6 @@ class MpiBackend : public c10d::Backend {
   std::unique_ptr<Heartbeat> heartbeat_;
 };
 
-// Open MPI binds ranks to a core or a socket unless told otherwise, and all threads of a rank with
-// it. Where nobody has told it, the ranks share all cores.
-void undo_default_binding() {
-  const auto set = [](const char* name) { return std::getenv(name) != nullptr; };
-  if (!set("OMPI_MCA_orte_bound_at_launch") || set("OMPI_MCA_hwloc_base_binding_policy") ||
-      set("OMPI_MCA_rmaps_base_mapping_policy")) {
-    return;
-  }
-  cpu_set_t all;
-  std::memset(&all, 0xff, sizeof all);
-  sched_setaffinity(0, sizeof all, &all);
-}
-
 }  // namespace
 
 std::string mpi_library() {
@@ -272,29 +245,7 @@ std::string mpi_library() {
   return library.substr(0, library.find_first_of(",\n"));
 }
 
-void restart_under_mpirun(int ranks) {
-  std::vector<std::string> command = {"mpirun", "-np", std::to_string(ranks)};
-#ifdef OMPI_MAJOR_VERSION
-  // Stopped by Ctrl-C, ranks have a minute to write a checkpoint.
-  command.insert(command.end(), {"--bind-to", "none", "--oversubscribe", "--mca",
-                                 "odls_base_sigkill_timeout", "60"});
-  if (geteuid() == 0) command.emplace_back("--allow-run-as-root");
-#endif
-  std::ifstream file("/proc/self/cmdline", std::ios::binary);
-  std::string argument;
-  command.push_back(std::filesystem::read_symlink("/proc/self/exe"));
-  std::getline(file, argument, '\0');  // the name it was called by
-  while (std::getline(file, argument, '\0')) command.push_back(argument);
-  std::vector<char*> pointers;
-  for (std::string& word : command) pointers.push_back(word.data());
-  pointers.push_back(nullptr);
-  execvp(pointers.front(), pointers.data());
-  fail("--nproc ", ranks, ": cannot start mpirun: ", std::strerror(errno),
-       "; install openmpi-bin, or the one of the MPI that pals was built with");
-}
-
 c10::intrusive_ptr<c10d::Backend> start_mpi(const Launch& launch) {
-  undo_default_binding();
   // The thread that communicates shall not take a core from those that compute.
   setenv("OMPI_MCA_mpi_yield_when_idle", "1", 0);
   int provided = 0, rank = 0, size = 0;

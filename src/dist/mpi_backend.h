@@ -11,10 +11,6 @@ namespace pals {
 /// Name and version of the MPI that this was built with; empty without.
 std::string mpi_library();
 
-/// Starts this program again, with the same arguments, as `ranks` processes on this machine, in
-/// this one's place. Throws UsageError without MPI, Error if there is no mpirun.
-[[noreturn]] void restart_under_mpirun(int ranks);
-
 /// Initialises MPI, once a process, and returns a backend over all of its ranks. Operations run in
 /// the order in which they were started, on a thread of their own, while the caller computes; fp32,
 /// fp64, bf16, int64 and uint8 tensors on the CPU, contiguous. Throws UsageError without MPI, and

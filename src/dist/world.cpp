@@ -15,8 +15,9 @@
 #include "base/log.h"
 #include "base/signal.h"
 #include "base/text_util.h"
+#include "dist/device_ranks.h"
+#include "dist/local_start.h"
 #include "dist/mpi_backend.h"
-#include "dist/nccl_backend.h"
 
 namespace pals {
 namespace {
@@ -56,8 +57,9 @@ World& World::operator=(World&&) noexcept = default;
 World::World(const Launch& launch, at::Device device)
     : rank_(launch.rank), size_(launch.size), device_(device) {
   if (!launch.many()) return;
-  if (device.is_cuda()) {
-    backend_ = start_nccl(launch, device);
+  undo_default_binding();
+  if (!device.is_cpu()) {
+    *this = World(launch, std::make_unique<DeviceRanks>(launch, device), device);
     return;
   }
   if (launch.launcher == "torchrun") {
@@ -67,6 +69,13 @@ World::World(const Launch& launch, at::Device device)
   }
   backend_ = start_mpi(launch);
 }
+
+World::World(const Launch& launch, std::unique_ptr<DeviceRanks> ranks, at::Device device)
+    : rank_(launch.rank),
+      size_(launch.size),
+      device_(device),
+      backend_(ranks->backend()),
+      ranks_(std::move(ranks)) {}
 
 PendingWork World::start_sum(const at::Tensor& tensor) const {
   std::vector<at::Tensor> tensors = {tensor};
@@ -165,8 +174,8 @@ int World::num_cores() const {
   return std::max(1, count / sharers);
 }
 
-void run_as_rank(const World& world, const std::function<void()>& work) {
-  if (world.first()) {
+void run_as_rank(int rank, const std::function<void()>& work) {
+  if (rank == 0) {
     work();
     return;
   }
@@ -182,7 +191,8 @@ void run_as_rank(const World& world, const std::function<void()>& work) {
       std::this_thread::sleep_for(kPause);
       if (!stops && stop_requested()) std::_Exit(128 + stop_signal());
     }
-    const std::string message = concat("rank ", world.rank(), ": ", error.what());
+    if (dynamic_cast<const Stopped*>(&error) != nullptr) std::_Exit(EXIT_FAILURE);
+    const std::string message = concat("rank ", rank, ": ", error.what());
     if (dynamic_cast<const UsageError*>(&error) != nullptr) throw UsageError(message);
     throw Error(message);
   }

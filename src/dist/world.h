@@ -5,10 +5,12 @@
 
 #include <algorithm>
 #include <functional>
+#include <memory>
 #include <string>
 #include <torch/csrc/distributed/c10d/Work.hpp>
 #include <vector>
 
+#include "base/error.h"
 #include "dist/launch.h"
 #include "nn/device.h"
 
@@ -17,6 +19,8 @@ class Backend;
 }  // namespace c10d
 
 namespace pals {
+
+class DeviceRanks;
 
 /// An operation under way.
 using PendingWork = c10::intrusive_ptr<c10d::Work>;
@@ -39,16 +43,19 @@ inline LocalRank local_rank(const Launch& launch) { return {launch.local_rank, l
 class World {
  public:
   World();  ///< alone
-  /// Joins the ranks that the launcher started: through MPI on CPUs, NCCL on GPUs. Throws
-  /// UsageError where this build or machine cannot.
-  explicit World(const Launch& launch, at::Device device = at::kCPU);
+  /// Joins the ranks that the launcher started: through MPI on CPUs, else through what the device's
+  /// accelerator brings, NCCL on GPUs. Throws UsageError where this build or machine cannot.
+  World(const Launch& launch, at::Device device);
+  /// A rank that goes the way of many, even if it is the only one: for tests.
+  World(const Launch& launch, std::unique_ptr<DeviceRanks> ranks, at::Device device);
   ~World();
   World(World&&) noexcept;
   World& operator=(World&&) noexcept;
 
   int rank() const { return rank_; }
   int size() const { return size_; }
-  bool alone() const { return size_ == 1; }
+  at::Device device() const { return device_; }
+  bool alone() const { return !backend_; }
   bool first() const { return rank_ == 0; }
 
   /// Adds up a tensor over all ranks, in place.
@@ -80,10 +87,17 @@ class World {
   int rank_ = 0, size_ = 1;
   at::Device device_ = at::kCPU;
   c10::intrusive_ptr<c10d::Backend> backend_;
+  std::unique_ptr<DeviceRanks> ranks_;  // of an accelerator's devices
 };
 
-/// Does this rank's work. Ranks but the first are quiet, and their Errors say which rank they come
-/// from; what is wrong everywhere, rank 0 reports alone.
-void run_as_rank(const World& world, const std::function<void()>& work);
+/// The run stops, as all ranks have agreed: nothing that a rank has to say of its own.
+class Stopped : public Error {
+ public:
+  using Error::Error;
+};
+
+/// Does the work of one rank. Ranks but the first are quiet, and their Errors say which rank they
+/// come from; what is wrong everywhere, and that a run is Stopped, rank 0 reports alone.
+void run_as_rank(int rank, const std::function<void()>& work);
 
 }  // namespace pals

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <c10/core/DeviceType.h>
+#include <c10/util/intrusive_ptr.h>
 
 #include <functional>
 #include <memory>
@@ -9,11 +10,17 @@
 
 #include "nn/block_table.h"
 
+namespace c10d {
+class Backend;
+class Store;
+}  // namespace c10d
+
 namespace pals {
 
 /// Facts about one device.
 struct AcceleratorInfo {
   std::string name;
+  std::string id;                             ///< what no other device of this machine has
   int64_t total_memory = 0, free_memory = 0;  ///< bytes
 };
 
@@ -36,6 +43,11 @@ class Accelerator {
   /// allocated inside live in the record.
   virtual std::unique_ptr<RecordedWork> record(int index,
                                                const std::function<void()>& work) const = 0;
+  /// Joins device `index`, which from then on is the calling thread's usual one, with those of the
+  /// other ranks, one for each; they meet in the store. Null if the library knows no collectives.
+  virtual c10::intrusive_ptr<c10d::Backend> join_ranks(int index,
+                                                       const c10::intrusive_ptr<c10d::Store>& store,
+                                                       int rank, int size) const = 0;
 };
 
 /// The symbol of the library, "pals_accelerator".

@@ -1,6 +1,8 @@
 #include "nn/device.h"
 
 #include <array>
+#include <optional>
+#include <utility>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -33,12 +35,27 @@ const Accelerator* find_accelerator(const std::string& type, const std::string& 
   if (type == kGpu && gpus().accelerator == nullptr) {
     fail_usage("--device ", name, " cannot be had: ", gpus().problem, "; take --device cpu");
   }
+  if (type == kGpu) return gpus().accelerator;
   for (const Accelerator* accelerator : accelerators()) {
     if (accelerator != nullptr && c10::DeviceTypeName(accelerator->type(), true) == type) {
       return accelerator;
     }
   }
   return nullptr;
+}
+
+// "cuda" or "cuda:N": the accelerator, and the number if there is one.
+std::pair<const Accelerator*, std::optional<int64_t>> parse_name(const std::string& name) {
+  const size_t colon = name.find(':');
+  std::optional<int64_t> number;
+  if (colon != std::string::npos) number = parse_int(name.substr(colon + 1));
+  const bool numbered = colon == std::string::npos || (number && *number >= 0);
+  const Accelerator* accelerator =
+      numbered ? find_accelerator(name.substr(0, colon), name) : nullptr;
+  if (accelerator == nullptr) {
+    fail_usage("--device: ", quote(name), " is unknown, expected auto, cpu, cuda or cuda:NUMBER");
+  }
+  return {accelerator, number};
 }
 
 at::Device device_of(const Accelerator& accelerator, int64_t number, const std::string& name) {
@@ -56,19 +73,22 @@ at::Device device_of(const Accelerator& accelerator, int64_t number, const std::
 at::Device choose_device(const std::string& name, const LocalRank& local) {
   if (name == "cpu") return at::kCPU;
   if (name == "auto") {
-    const bool enough =
-        gpus().accelerator != nullptr && gpus().accelerator->device_count() >= local.size;
+    const bool enough = count_devices(name) >= local.size;
     return enough ? device_of(*gpus().accelerator, local.rank, name) : at::kCPU;
   }
-  const size_t colon = name.find(':');
-  const std::optional<int64_t> number =
-      colon == std::string::npos ? local.rank : parse_int(name.substr(colon + 1));
-  const Accelerator* accelerator =
-      number && *number >= 0 ? find_accelerator(name.substr(0, colon), name) : nullptr;
-  if (accelerator == nullptr) {
-    fail_usage("--device: ", quote(name), " is unknown, expected auto, cpu, cuda or cuda:NUMBER");
+  const auto [accelerator, number] = parse_name(name);
+  if (number) return device_of(*accelerator, *number, name);
+  // A launcher may show each rank one GPU of its own.
+  return device_of(*accelerator, accelerator->device_count() == 1 ? 0 : local.rank, name);
+}
+
+int count_devices(const std::string& name) {
+  if (name == "cpu") return 1;
+  if (name == "auto") {
+    return gpus().accelerator == nullptr ? 0 : gpus().accelerator->device_count();
   }
-  return device_of(*accelerator, *number, name);
+  const auto [accelerator, number] = parse_name(name);
+  return number ? 1 : accelerator->device_count();
 }
 
 std::string device_name(at::Device device) {

@@ -15,9 +15,14 @@ struct LocalRank {
 };
 
 /// The device that --device names: "cpu", "cuda" (of several ranks, each takes the GPU of its
-/// number), "cuda:N", or "auto": as "cuda" where there are GPUs for all ranks, else "cpu". Throws
-/// UsageError for other names, and for a GPU that cannot be had: it says what is missing.
+/// number, or the only one that it sees), "cuda:N", or "auto": as "cuda" where there are GPUs for
+/// all ranks, else "cpu". Throws UsageError for other names, and for a GPU that cannot be had: it
+/// says what is missing.
 at::Device choose_device(const std::string& name, const LocalRank& local = {});
+
+/// How many devices the name leaves to choose from: of "cuda" and "auto" all GPUs, none where there
+/// are none for "auto"; of "cpu" and "cuda:N" one. Throws UsageError as choose_device() does.
+int count_devices(const std::string& name);
 
 /// "cpu", or "cuda:0 (NVIDIA H100 80GB HBM3)".
 std::string device_name(at::Device device);

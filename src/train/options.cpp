@@ -100,13 +100,13 @@ Json options_to_json(const TrainOptions& o) {
                {"save_checkpoints_steps", o.save_checkpoints_steps},
                {"keep_checkpoints", o.keep_checkpoints},
                {"save_best_tasks", o.save_best_tasks},
-               {"nproc", o.nproc},
                {"gradient_type", o.gradient_type},
                {"shard_optimizer", o.shard_optimizer},
                {"no_cuda", o.no_cuda},
                {"local_rank", o.local_rank},
                {"json", o.json}};
   if (o.task_id.has_value()) json["task_id"] = *o.task_id;
+  if (o.nproc.has_value()) json["nproc"] = *o.nproc;
   return json;
 }
 

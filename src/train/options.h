@@ -64,7 +64,7 @@ struct TrainOptions {
   bool overwrite_output_dir = false;
 
   // Many processes
-  int nproc = 1;
+  std::optional<int> nproc;            ///< not given: one process for each GPU, one on CPUs
   std::string gradient_type = "fp32";  ///< how gradients travel between ranks: fp32 or bf16
   bool shard_optimizer = false;        ///< ZeRO-1
 

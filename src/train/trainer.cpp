@@ -22,6 +22,7 @@
 #include "train/evaluator.h"
 #include "train/memory_check.h"
 #include "train/optimizer.h"
+#include "train/placement.h"
 #include "train/results.h"
 #include "train/run_folder.h"
 #include "train/step_plan.h"
@@ -163,7 +164,7 @@ class Trainer {
         finish_steps();
         save_checkpoint(step);
         world_.broadcast("");  // the others wait for rank 0: whoever exits ends all
-        fail("stopped at step ", step, "; the same command goes on from there");
+        throw Stopped(concat("stopped at step ", step, "; the same command goes on from there"));
       }
       train_one(loader.next(), plan);
       ++step;
@@ -374,19 +375,11 @@ class Trainer {
   bool stop_ = false;
 };
 
-at::Device choose_device(const TrainOptions& options, const Launch& launch) {
-  if (!options.no_cuda) return choose_device(options.device, local_rank(launch));
-  if (options.device != "auto" && options.device != "cpu") {
-    fail_usage("--no_cuda contradicts --device ", options.device);
-  }
-  return at::kCPU;
-}
-
-TrainResult train_as_rank(TrainOptions options, at::Device device, const World& world) {
+TrainResult train_as_rank(TrainOptions options, const World& world) {
   if (!options.do_train && !options.do_eval) options.do_train = options.do_eval = true;
   check_options(options);
   set_threads(options.threads, world);
-  TrainResult result = Trainer(options, device, world).run();
+  TrainResult result = Trainer(options, world.device(), world).run();
   return world.first() ? result : TrainResult();
 }
 
@@ -394,10 +387,13 @@ TrainResult train_as_rank(TrainOptions options, at::Device device, const World& 
 
 TrainResult train(const TrainOptions& options) {
   const Launch launch = read_launch();
-  const at::Device device = choose_device(options, launch);
-  const World world(launch, device);
+  std::optional<World> world;
   TrainResult result;
-  run_as_rank(world, [&] { result = train_as_rank(options, device, world); });
+  run_as_rank(launch.rank, [&] {
+    const at::Device device = choose_device(options, launch);
+    world.emplace(launch, device);
+  });
+  run_as_rank(launch.rank, [&] { result = train_as_rank(options, *world); });
   return result;
 }
 

@@ -261,7 +261,13 @@ class Ends(ManyRanks):
     flags_of_run = ["--max_steps", "400", "--save_checkpoints_steps", "10", "--do_train"]
 
     def start_run(self, run, *flags, ranks=3):
-        process = self.start(mpirun((ranks, PALS, *self.flags(run, *self.flags_of_run, *flags))))
+        command = mpirun((ranks, PALS, *self.flags(run, *self.flags_of_run, *flags)))
+        return self.past_a_checkpoint(run, self.start(command))
+
+    def start_local(self, run):
+        return self.past_a_checkpoint(run, self.start([PALS, *self.flags(run, *self.flags_of_run, "--nproc", "2")]))
+
+    def past_a_checkpoint(self, run, process):
         deadline = time.monotonic() + 60
         while not (os.path.isdir(self.path(run, "checkpoints")) and
                    any(name.startswith("step-") for name in os.listdir(self.path(run, "checkpoints")))):
@@ -271,7 +277,20 @@ class Ends(ManyRanks):
         return process
 
     def ranks_of(self, process):
-        """Process ids by rank."""
+        """Process ids by rank, of what mpirun started."""
+        return self.children_of(process.pid)
+
+    @staticmethod
+    def lives(pid):
+        try:
+            with open("/proc/%d/stat" % pid, encoding="utf-8", errors="replace") as stream:
+                return stream.read().rpartition(")")[2].split()[0] != "Z"
+        except OSError:
+            return False
+
+    @staticmethod
+    def children_of(pid):
+        """Process ids by rank, and of what is no rank as None."""
         found = {}
         for name in os.listdir("/proc"):
             try:
@@ -281,8 +300,9 @@ class Ends(ManyRanks):
                     variables = dict(part.split(b"=", 1) for part in stream.read().split(b"\0") if b"=" in part)
             except (OSError, ValueError):
                 continue
-            if parent == process.pid and b"OMPI_COMM_WORLD_RANK" in variables:
-                found[int(variables[b"OMPI_COMM_WORLD_RANK"])] = int(name)
+            if parent == pid:
+                rank = variables.get(b"OMPI_COMM_WORLD_RANK")
+                found[rank and int(rank)] = int(name)
         return found
 
     def check_goes_on(self, run, ranks, *flags):
@@ -317,6 +337,57 @@ class Ends(ManyRanks):
         self.assertLess(time.monotonic() - began, 60)
         self.assertNotEqual(process.returncode, 0)
         self.assertRegex(errors, r"pals: rank 2 on \S+ has not been heard of for 40 s")
+
+    def check_stopped(self, process, code):
+        began = time.monotonic()
+        _, errors = process.communicate(timeout=60)
+        self.assertLess(time.monotonic() - began, 20)
+        self.assertEqual(process.returncode, code, errors)
+        self.assertEqual(len(re.findall(r"pals: .*stopped at step \d+; the same command", errors)), 1, errors)
+
+    def test_nproc_stops_and_goes_on(self):
+        """mpirun gives its ranks a second when it is told to end, and the program is to give them more."""
+        for number in signal.SIGTERM, signal.SIGINT:
+            with self.subTest(number):
+                run = "run%d" % number
+                process = self.start_local(run)
+                process.send_signal(number)
+                self.check_stopped(process, 128 + number)
+        self.check_goes_on(run, 1)
+
+    def test_nproc_stops_in_a_terminal(self):
+        """Ctrl-C reaches mpirun too."""
+        process = subprocess.Popen([PALS, *self.flags("run", *self.flags_of_run, "--nproc", "2")], env=environment(),
+                                   text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
+        self.past_a_checkpoint("run", process)
+        os.killpg(process.pid, signal.SIGINT)
+        self.check_stopped(process, 128 + signal.SIGINT)
+
+    def test_mpirun_passes_a_signal_on(self):
+        process = self.start_run("run", ranks=2)
+        process.send_signal(signal.SIGUSR1)
+        self.check_stopped(process, 128 + signal.SIGUSR1)
+
+    def test_dead_rank_of_nproc(self):
+        process = self.start_local("run")
+        mpi = self.children_of(process.pid)[None]
+        os.kill(self.children_of(mpi)[1], signal.SIGKILL)
+        _, errors = process.communicate(timeout=30)
+        self.assertNotEqual(process.returncode, 0)
+        self.assertRegex(errors, r"process rank 1 .*\n?.*(signal 9|Killed)")
+        self.assertEqual(self.children_of(mpi), {})
+
+    def test_nproc_killed_leaves_nobody(self):
+        process = self.start_local("run")
+        mpi = self.children_of(process.pid)[None]
+        ranks = self.children_of(mpi).values()
+        self.assertEqual(len(ranks), 2)
+        process.kill()
+        process.communicate(timeout=30)
+        deadline = time.monotonic() + 30
+        while any(self.lives(pid) for pid in [mpi, *ranks]):
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.05)
 
     def test_stopped_run_goes_on_with_another_number_of_ranks(self):
         for number, (before, after) in enumerate([([], ["--shard_optimizer"]), (["--shard_optimizer"], [])]):

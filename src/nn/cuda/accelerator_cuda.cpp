@@ -8,6 +8,7 @@
 
 #include "nn/accelerator.h"
 #include "nn/cuda/blocks_cuda.h"
+#include "nn/cuda/ranks_cuda.h"
 
 namespace pals {
 
@@ -69,12 +70,14 @@ class CudaAccelerator : public Accelerator {
     // What LibTorch's allocator holds without using it can be had as well.
     auto* allocator = c10::cuda::CUDACachingAllocator::get();
     if (!allocator->initialized()) {
-      return {properties.name, static_cast<int64_t>(total), static_cast<int64_t>(free)};
+      return {properties.name, id_of(properties), static_cast<int64_t>(total),
+              static_cast<int64_t>(free)};
     }
     const auto stats = allocator->getDeviceStats(static_cast<c10::DeviceIndex>(index));
     const auto all = static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE);
     const int64_t held = stats.reserved_bytes[all].current - stats.allocated_bytes[all].current;
-    return {properties.name, static_cast<int64_t>(total), static_cast<int64_t>(free) + held};
+    return {properties.name, id_of(properties), static_cast<int64_t>(total),
+            static_cast<int64_t>(free) + held};
   }
 
   const BlockTable& blocks() const override { return cuda::block_table(); }
@@ -89,7 +92,25 @@ class CudaAccelerator : public Accelerator {
     return std::make_unique<RecordedGraph>(index, work);
   }
 
+  c10::intrusive_ptr<c10d::Backend> join_ranks(int index,
+                                               const c10::intrusive_ptr<c10d::Store>& store,
+                                               int rank, int size) const override {
+    return cuda::join_ranks(index, store, rank, size);
+  }
+
  private:
+  // As nvidia-smi -L shows it.
+  static std::string id_of(const cudaDeviceProp& properties) {
+    constexpr const char* kDigits = "0123456789abcdef";
+    std::string id = "GPU-";
+    for (size_t i = 0; i < sizeof properties.uuid.bytes; ++i) {
+      const auto byte = static_cast<unsigned char>(properties.uuid.bytes[i]);
+      if (i == 4 || i == 6 || i == 8 || i == 10) id += '-';
+      id += {kDigits[byte >> 4], kDigits[byte & 15]};
+    }
+    return id;
+  }
+
   static void check(cudaError_t error) {
     TORCH_CHECK(error == cudaSuccess, "CUDA: ", cudaGetErrorString(error));
   }

@@ -1,0 +1,36 @@
+#include "train/placement.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "dist/world.h"
+#include "nn/device.h"
+
+namespace pals {
+namespace {
+
+constexpr int kMostProcesses = 1024;
+
+std::string device_option(const TrainOptions& options) {
+  if (!options.no_cuda) return options.device;
+  if (options.device != "auto" && options.device != "cpu") {
+    fail_usage("--no_cuda contradicts --device ", options.device);
+  }
+  return "cpu";
+}
+
+}  // namespace
+
+at::Device choose_device(const TrainOptions& options, const Launch& launch) {
+  return choose_device(device_option(options), local_rank(launch));
+}
+
+int processes_to_start(const TrainOptions& options, const Launch& launch) {
+  if (options.nproc && (*options.nproc < 1 || *options.nproc > kMostProcesses)) {
+    fail_usage("--nproc is ", *options.nproc, ", expected 1 to ", kMostProcesses);
+  }
+  if (!launch.launcher.empty()) return 1;
+  return options.nproc ? *options.nproc : std::max(1, count_devices(device_option(options)));
+}
+
+}  // namespace pals

@@ -1,0 +1,77 @@
+// What tests of other devices share: the devices, and a model that trains on one.
+#pragma once
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "model/test_models.h"
+#include "nn/device.h"
+#include "pretend_device.h"
+#include "train/data_parallel.h"
+
+namespace pals::testing {
+
+constexpr int64_t kSteps = 20;
+
+inline bool has_gpu() { return !choose_device("auto").is_cpu(); }
+
+/// The pretend device, and the GPU where there is one.
+inline std::vector<at::Device> devices() {
+  std::vector<at::Device> all = {pretend_device()};
+  if (has_gpu()) all.push_back(choose_device("cuda"));
+  return all;
+}
+
+/// How far losses may be from the CPU's: the pretend device computes on its kernels, in another
+/// order at most; a GPU has its own, and small differences grow from step to step.
+inline double tolerance_on(at::Device device, double pretended) {
+  return device.is_cuda() ? std::max(1e-3, pretended) : pretended;
+}
+
+/// A model that takes steps on rows of all kinds of tasks, one task after the other.
+class Training {
+ public:
+  Training(const AdapterConfig& adapter, const Precision& precision, bool freeze, at::Device device,
+           bool records = false, World world = World())
+      : world_(std::move(world)),
+        model_(tiny_model(tiny_bert(), adapter, precision, freeze, device)),
+        optimizer_({.learning_rate = 1e-3}),
+        parallel_(world_, *model_, optimizer_, ReductionType::kFloat, false) {
+    model_->set_recording(records);
+  }
+
+  MultiTaskModel& model() { return *model_; }
+  ParameterArena& arena() { return model_->arena(); }
+  DataParallel& parallel() { return parallel_; }
+
+  /// The losses of steps [first, last).
+  std::vector<double> run(int64_t first, int64_t last) {
+    std::vector<at::Tensor> sums;
+    for (int64_t step = first; step < last; ++step) {
+      TrainingBatch batch;
+      batch.step = step;
+      batch.task = static_cast<int>(step % kTinyTasks);
+      batch.task_step = step / kTinyTasks;
+      const auto rows = rows_of(tiny_rows(4, static_cast<uint64_t>(step)), batch.task);
+      batch.micro_batches = {pack({rows.begin(), rows.begin() + 2}),
+                             pack({rows.begin() + 2, rows.end()})};
+      batch.num_examples = static_cast<int64_t>(rows.size());
+      sums.push_back(parallel_.compute_gradients(batch, 42));
+      parallel_.step(batch.task, {step, 2 * kSteps, batch.task_step});
+    }
+    const at::Tensor all = parallel_.wait_for(sums);
+    std::vector<double> losses;
+    for (int64_t i = 0; i < all.size(0); ++i) losses.push_back(all[i][0].item<double>());
+    return losses;
+  }
+
+ private:
+  World world_;
+  std::unique_ptr<MultiTaskModel> model_;
+  Optimizer optimizer_;
+  DataParallel parallel_;
+};
+
+}  // namespace pals::testing

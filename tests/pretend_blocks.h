@@ -1,0 +1,11 @@
+// The blocks of the pretend device.
+#pragma once
+
+#include "nn/block_table.h"
+
+namespace pals::testing {
+
+/// The CPU's blocks on the same memory; in fp16 the plain ones.
+const BlockTable& pretend_blocks();
+
+}  // namespace pals::testing
