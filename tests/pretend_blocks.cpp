@@ -67,6 +67,16 @@ void bert_adam_step_on_host(const std::vector<AdamRange>& ranges, const BertAdam
                        as_host(second_moment), as_host(shadow));
 }
 
+// The CPU has none of its own.
+void grouped_dense_on_host(const std::vector<DenseGroup>& groups, const at::Tensor& weights,
+                           const at::Tensor& biases, std::optional<Activation> activation,
+                           const at::Tensor& x, at::Tensor& y) {
+  const Running running;
+  at::Tensor result = as_host(y);
+  plain::block_table().grouped_dense_forward(groups, as_host(weights), as_host(biases), activation,
+                                             as_host(x), result);
+}
+
 }  // namespace
 
 const BlockTable& pretend_blocks() {
@@ -87,6 +97,7 @@ const BlockTable& pretend_blocks() {
       .quantize_rows = Wrapped<&BlockTable::quantize_rows>::value,
       .scale_rows = Wrapped<&BlockTable::scale_rows>::value,
       .bert_adam_step = bert_adam_step_on_host,
+      .grouped_dense_forward = grouped_dense_on_host,
   };
   return table;
 }

@@ -14,6 +14,19 @@ bool any_module(const std::vector<Segment>& segments, const Select& select) {
                      [&](const Segment& segment) { return select(segment.task) != nullptr; });
 }
 
+// A module that can stand for those of all segments, with each segment's own weights, where that is
+// faster; else null.
+template <typename Select>
+const AdapterModule* for_all_segments(const Pass& pass, const std::vector<Segment>& segments,
+                                      const at::Tensor& x, const Select& select) {
+  if (pass.tape != nullptr || !groups_dense(x)) return nullptr;
+  const bool all = std::ranges::all_of(segments, [&](const Segment& segment) {
+    const AdapterModule* module = select(segment.task);
+    return module != nullptr && module->takes_segments();
+  });
+  return all ? select(segments.front().task) : nullptr;
+}
+
 // Applies each segment's module to its tokens, x [S, H] to [Q, H]; `select(task)` gives the module
 // or null.
 template <typename Select>
@@ -21,6 +34,11 @@ at::Tensor forward_segments(const Pass& pass, const std::vector<Segment>& segmen
                             const at::Tensor& x, Absent absent, const Select& select) {
   if (segments.size() == 1) {
     return select(segments.front().task)->forward(pass, layer, x);
+  }
+  if (const AdapterModule* module = for_all_segments(pass, segments, x, select)) {
+    Pass all = pass;
+    all.segments = &segments;
+    return module->forward(all, layer, x);
   }
   at::Tensor y = pass.empty({pass.num_queries(), x.size(1)});
   for (const Segment& segment : segments) {

@@ -8,9 +8,7 @@ LowRank::LowRank(const AdapterBuild& build, const std::string& prefix, int64_t i
 
 at::Tensor LowRank::forward(const Pass& pass, int /*layer*/, const at::Tensor& h) const {
   const at::Tensor x = pass.queries(h);
-  at::Tensor u = down_.product(pass, x);  // [Q, P]
-  at::Tensor g = pass.tape != nullptr ? pass.empty(u.sizes()) : u;
-  bias_activation_forward(Activation::kGelu, u, down_.bias(pass), g);
+  const auto [u, g] = down_.activated(pass, Activation::kGelu, x);  // [Q, P]
   pass.save(x, u, g);
   return up_.forward(pass, g);
 }

@@ -10,6 +10,7 @@ class LowRank : public AdapterModule {
   /// Registers `<prefix>down` and `<prefix>up`.
   LowRank(const AdapterBuild& build, const std::string& prefix, int64_t inner_size);
 
+  bool takes_segments() const override { return true; }
   at::Tensor forward(const Pass& pass, int layer, const at::Tensor& h) const override;
   at::Tensor backward(const Pass& pass, int layer, const at::Tensor& dy) const override;
 

@@ -16,6 +16,9 @@ class AdapterModule {
   virtual ~AdapterModule() = default;
   /// Whether a token's output depends on other tokens of its row.
   virtual bool attends() const { return false; }
+  /// Whether forward also takes the tokens of several tasks (Pass::segments): whether all of its
+  /// parameters are those of dense layers.
+  virtual bool takes_segments() const { return false; }
   virtual at::Tensor forward(const Pass& pass, int layer, const at::Tensor& x) const = 0;
   /// Gradient of x; gradients of parameters go to the arena.
   virtual at::Tensor backward(const Pass& pass, int layer, const at::Tensor& dy) const = 0;

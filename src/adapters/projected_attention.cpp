@@ -20,9 +20,7 @@ at::Tensor ProjectedAttention::forward(const Pass& pass, int layer, const at::Te
   const at::Tensor projected = down_.forward(pass, x);  // [S, P]
   const at::Tensor context =                            // [Q, P]
       attention_.forward(pass, layer, kAdapterAttention, projected);
-  at::Tensor u = up_.product(pass, context);  // [Q, H]
-  at::Tensor y = pass.tape != nullptr ? pass.empty(u.sizes()) : u;
-  bias_activation_forward(Activation::kGelu, u, up_.bias(pass), y);
+  const auto [u, y] = up_.activated(pass, Activation::kGelu, context);  // [Q, H]
   pass.save(x, context, u);
   return y;
 }

@@ -20,6 +20,7 @@ class ProjectedAttention : public AdapterModule {
   ProjectedAttention(const AdapterBuild& build, int layer, const Projections& projections);
 
   bool attends() const override { return true; }
+  bool takes_segments() const override { return true; }
   at::Tensor forward(const Pass& pass, int layer, const at::Tensor& x) const override;
   at::Tensor backward(const Pass& pass, int layer, const at::Tensor& dy) const override;
 

@@ -106,11 +106,8 @@ at::Tensor BertLayer::forward(const Pass& pass, int layer, const at::Tensor& h,
       attention_.forward(to_all ? pass.of_all_tokens() : pass, layer, h, hooks);
   const at::Tensor a = to_all ? pass.queries(attended) : attended;  // [Q, H]
 
-  at::Tensor u = intermediate_.product(pass, a);  // [Q, F]
-  // Without a backward pass the activation can take u's place.
-  at::Tensor g = pass.tape != nullptr ? pass.empty(u.sizes()) : u;
-  bias_activation_forward(activation_, u, intermediate_.bias(pass), g);
-  at::Tensor z = output_.product(pass, g);  // [Q, H]
+  const auto [u, g] = intermediate_.activated(pass, activation_, a);  // [Q, F]
+  at::Tensor z = output_.product(pass, g);                            // [Q, H]
   pass.save(intermediate_.kept(pass, a), u, output_.kept(pass, g));
 
   at::Tensor term;

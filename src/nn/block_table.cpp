@@ -49,6 +49,7 @@ const BlockTable& cpu::block_table() {
       .quantize_rows = quantize_rows,
       .scale_rows = scale_rows,
       .bert_adam_step = bert_adam_step,
+      .grouped_dense_forward = nullptr,
   };
   return table;
 }
@@ -70,6 +71,7 @@ const BlockTable& plain::block_table() {
       .quantize_rows = quantize_rows,
       .scale_rows = scale_rows,
       .bert_adam_step = bert_adam_step,
+      .grouped_dense_forward = grouped_dense_forward,
   };
   return table;
 }

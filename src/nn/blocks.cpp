@@ -273,6 +273,33 @@ void scale_rows(at::Tensor& x, const at::Tensor& scales, const at::Tensor& bias)
   block_table_for(x).scale_rows(x, scales, bias);
 }
 
+bool groups_dense(const at::Tensor& x) {
+  return x.element_size() == 2 && block_table_for(x).grouped_dense_forward != nullptr;
+}
+
+void grouped_dense_forward(const std::vector<DenseGroup>& groups, const at::Tensor& weights,
+                           const at::Tensor& biases, std::optional<Activation> activation,
+                           const at::Tensor& x, at::Tensor& y) {
+  check_act(x, "x");
+  check_act(y, "y");
+  TORCH_CHECK(groups_dense(x), "grouped products: not for ", x.scalar_type(), " on ", x.device());
+  TORCH_CHECK(y.size(0) == x.size(0) && y.scalar_type() == x.scalar_type() &&
+                  weights.scalar_type() == x.scalar_type() && biases.scalar_type() == at::kFloat,
+              "grouped products: ", x.sizes(), " to ", y.sizes(), ", or their types");
+  check_vector(weights, weights.numel(), "weights", false);
+  check_vector(biases, biases.numel(), "biases", false);
+  const int64_t columns = y.size(1), size = columns * x.size(1);
+  for (const DenseGroup& group : groups) {
+    TORCH_CHECK(
+        group.first_row >= 0 && group.rows >= 0 && group.first_row + group.rows <= x.size(0),
+        "grouped products: rows ", group.first_row, " + ", group.rows, " of ", x.size(0));
+    TORCH_CHECK(group.weight >= 0 && group.weight + size <= weights.numel() &&
+                    (!group.bias || (*group.bias >= 0 && *group.bias + columns <= biases.numel())),
+                "grouped products: parameters beyond their buffers");
+  }
+  block_table_for(x).grouped_dense_forward(groups, weights, biases, activation, x, y);
+}
+
 void bert_adam_step(const std::vector<AdamRange>& ranges, const BertAdamOptions& options,
                     at::Tensor weights, const at::Tensor& gradients, at::Tensor first_moment,
                     at::Tensor second_moment, at::Tensor shadow) {

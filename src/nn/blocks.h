@@ -14,6 +14,9 @@
 
 #include <ATen/ATen.h>
 
+#include <optional>
+#include <vector>
+
 #include "nn/dropout.h"
 
 namespace pals {
@@ -106,6 +109,25 @@ void quantize_rows(const at::Tensor& x, at::Tensor& bytes, at::Tensor& scales);
 
 /// x = x * scales[m] + bias, in place. x [M, N] act; scales [M], bias [N] fp32 (may be undefined).
 void scale_rows(at::Tensor& x, const at::Tensor& scales, const at::Tensor& bias);
+
+/// Rows of a matrix with a dense layer of their own. Its weight [N, K] and bias [N] begin at these
+/// elements of two buffers; without a bias nothing is added.
+struct DenseGroup {
+  int64_t first_row = 0, rows = 0;
+  int64_t weight = 0;
+  std::optional<int64_t> bias = {};
+};
+
+/// y = activation(x W^T + bias), each group with its own W and bias; rows of no group stay as they
+/// are. x [M, K] and y [M, N] act, bf16 or fp16; `weights` of x's type and `biases` fp32 are flat.
+/// Only where groups_dense(x).
+void grouped_dense_forward(const std::vector<DenseGroup>& groups, const at::Tensor& weights,
+                           const at::Tensor& biases, std::optional<Activation> activation,
+                           const at::Tensor& x, at::Tensor& y);
+
+/// Whether x's device has grouped_dense_forward for its type: one launch for what is a product, a
+/// bias and an activation for each group elsewhere.
+bool groups_dense(const at::Tensor& x);
 
 /// One tensor of the arena in an optimizer step.
 struct AdamRange {

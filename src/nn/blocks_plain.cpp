@@ -78,6 +78,18 @@ void bias_activation_forward(Activation activation, at::Tensor& x, const at::Ten
   y.copy_(activate(activation, wide(x)));
 }
 
+void grouped_dense_forward(const std::vector<DenseGroup>& groups, const at::Tensor& weights,
+                           const at::Tensor& biases, std::optional<Activation> activation,
+                           const at::Tensor& x, at::Tensor& y) {
+  const int64_t in = x.size(1), out = y.size(1);
+  for (const DenseGroup& group : groups) {
+    const at::Tensor weight = weights.narrow(0, group.weight, out * in).view({out, in});
+    at::Tensor sums = at::mm(wide(x.narrow(0, group.first_row, group.rows)), wide(weight).t());
+    if (group.bias) sums = sums + wide(biases.narrow(0, *group.bias, out));
+    y.narrow(0, group.first_row, group.rows).copy_(activation ? activate(*activation, sums) : sums);
+  }
+}
+
 void bias_activation_backward(Activation activation, const at::Tensor& dy, const at::Tensor& u,
                               at::Tensor& du, at::Tensor bias_grad) {
   const at::Tensor gradient = wide(dy) * activation_slope(activation, wide(u));

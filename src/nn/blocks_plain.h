@@ -42,6 +42,9 @@ void add_column_sums(const at::Tensor& x, at::Tensor sum);
 void accumulate(const at::Tensor& x, at::Tensor target);
 void quantize_rows(const at::Tensor& x, at::Tensor& bytes, at::Tensor& scales);
 void scale_rows(at::Tensor& x, const at::Tensor& scales, const at::Tensor& bias);
+void grouped_dense_forward(const std::vector<DenseGroup>& groups, const at::Tensor& weights,
+                           const at::Tensor& biases, std::optional<Activation> activation,
+                           const at::Tensor& x, at::Tensor& y);
 void bert_adam_step(const std::vector<AdamRange>& ranges, const BertAdamOptions& options,
                     at::Tensor weights, const at::Tensor& gradients, at::Tensor first_moment,
                     at::Tensor second_moment, at::Tensor shadow);

@@ -53,8 +53,45 @@ at::Tensor Linear::int8_product(const Pass& pass, const at::Tensor& x,
       bias);
 }
 
+at::Tensor Linear::grouped(const Pass& pass, std::optional<Activation> activation,
+                           const at::Tensor& x, bool biased) const {
+  const BlockTimer timer(shape_of(ProductKind::kForward, x));
+  const ParameterTable& table = pass.arena.table();
+  const Parameter &weight = table[weight_], &bias = table[bias_];
+  const int64_t own_range = table.range(weight.owner).begin;
+  const bool of_tokens = x.size(0) == pass.num_tokens();
+  TORCH_CHECK(weight.owner != kSharedOwner && (of_tokens || x.size(0) == pass.num_queries()),
+              "grouped products: ", weight.name, " of ", x.size(0), " rows");
+  const at::Tensor& offsets = of_tokens ? pass.rows.host_cu_seqlens : pass.rows.host_cu_queries;
+  const int32_t* cu = offsets.const_data_ptr<int32_t>();
+  std::vector<DenseGroup> groups;
+  for (const Segment& segment : *pass.segments) {
+    const int64_t shift = table.range(segment.task).begin - own_range;
+    const int32_t first = cu[segment.first_row];
+    groups.push_back({first - cu[0], cu[segment.last_row] - first, weight.offset + shift,
+                      biased ? std::optional(bias.offset + shift) : std::nullopt});
+  }
+  at::Tensor y = pass.empty({x.size(0), out_features_});
+  grouped_dense_forward(groups, pass.arena.shadow(), pass.arena.weights(), activation, x, y);
+  return y;
+}
+
+Linear::Activated Linear::activated(const Pass& pass, Activation activation,
+                                    const at::Tensor& x) const {
+  if (pass.segments != nullptr) {
+    const at::Tensor y = grouped(pass, activation, x, true);
+    return {y, y};
+  }
+  at::Tensor u = product(pass, x);
+  // Without a backward pass the activation can take u's place.
+  at::Tensor y = pass.tape != nullptr ? pass.empty(u.sizes()) : u;
+  bias_activation_forward(activation, u, bias(pass), y);
+  return {u, y};
+}
+
 at::Tensor Linear::times_weight(const Pass& pass, const at::Tensor& x,
                                 const at::Tensor& bias) const {
+  if (pass.segments != nullptr) return grouped(pass, std::nullopt, x, bias.defined());
   const BlockTimer timer(shape_of(ProductKind::kForward, x));
   if (int8_ && pass.int8 != nullptr) return int8_product(pass, x, bias);
   const at::Tensor own_bias =

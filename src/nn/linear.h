@@ -38,6 +38,12 @@ class Linear {
   /// x W^T + b.
   at::Tensor forward(const Pass& pass, const at::Tensor& x) const;
 
+  /// y = activation(u), u = x W^T + b, which is y without a tape.
+  struct Activated {
+    at::Tensor u, y;
+  };
+  Activated activated(const Pass& pass, Activation activation, const at::Tensor& x) const;
+
   at::Tensor bias(const Pass& pass) const;           ///< [out] fp32
   at::Tensor bias_gradient(const Pass& pass) const;  ///< undefined when not training
 
@@ -56,6 +62,9 @@ class Linear {
  private:
   /// x W^T + bias (fp32; may be undefined).
   at::Tensor times_weight(const Pass& pass, const at::Tensor& x, const at::Tensor& bias) const;
+  /// activation(x W^T + b) of a pass over several tasks' segments, `biased` or without b.
+  at::Tensor grouped(const Pass& pass, std::optional<Activation> activation, const at::Tensor& x,
+                     bool biased) const;
   /// The same in int8.
   at::Tensor int8_product(const Pass& pass, const at::Tensor& x, const at::Tensor& bias) const;
   /// The weight in x's type.

@@ -84,6 +84,9 @@ struct Pass {
   Tape* tape = nullptr;             ///< null: no backward will follow
   Int8Weights* int8 = nullptr;      ///< null: all layers compute in `type`
   PackedWeights* packed = nullptr;  ///< null: weights may change
+  /// Not null: rows of several tasks, whose dense layers are each segment's task's own. `arena`
+  /// lays tasks out alike. Forward only, where groups_dense().
+  const std::vector<Segment>* segments = nullptr;
   /// Encoder layers keep their inputs alone, and compute the rest again for backward.
   bool recompute = false;
 

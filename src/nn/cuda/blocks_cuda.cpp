@@ -257,6 +257,33 @@ void accumulate(const at::Tensor& x, at::Tensor target) {
   });
 }
 
+void grouped_dense_forward(const std::vector<DenseGroup>& groups, const at::Tensor& weights,
+                           const at::Tensor& biases, std::optional<Activation> activation,
+                           const at::Tensor& x, at::Tensor& y) {
+  const auto* first_weight = static_cast<const char*>(weights.const_data_ptr());
+  const auto element = static_cast<int64_t>(weights.element_size());
+  GroupedDenseArgs args;
+  args.x = matrix(x);
+  args.y = matrix(y);
+  args.in = x.size(1);
+  args.out = y.size(1);
+  args.activates = activation.has_value();
+  if (activation) args.kind = static_cast<isa::ActivationKind>(*activation);
+  for (size_t done = 0; done < groups.size(); done += kMostDenseGroups) {
+    const size_t count = std::min(kMostDenseGroups, groups.size() - done);
+    args.num_groups = static_cast<int>(count);
+    for (size_t i = 0; i < count; ++i) {
+      const DenseGroup& group = groups[done + i];
+      args.groups[i] = {.first_row = group.first_row,
+                        .rows = group.rows,
+                        .weight = first_weight + group.weight * element,
+                        .bias = group.bias ? floats(biases) + *group.bias : nullptr};
+    }
+    on_device(x, "grouped_dense_forward",
+              [&](Stream stream) { cuda::grouped_dense_forward(type_of(x), args, stream); });
+  }
+}
+
 void bert_adam_step(const std::vector<AdamRange>& ranges, const BertAdamOptions& options,
                     at::Tensor weights, const at::Tensor& gradients, at::Tensor first_moment,
                     at::Tensor second_moment, at::Tensor shadow) {
@@ -301,6 +328,7 @@ const BlockTable& block_table() {
       .quantize_rows = plain::quantize_rows,
       .scale_rows = plain::scale_rows,
       .bert_adam_step = bert_adam_step,
+      .grouped_dense_forward = grouped_dense_forward,
   };
   return table;
 }

@@ -82,6 +82,27 @@ void attention_forward(Type type, const isa::AttentionArgs& args, const Attentio
 void attention_backward(Type type, const isa::AttentionArgs& args, const AttentionSize& size,
                         float* row_dots, Stream stream);
 
+/// Rows with a dense layer of their own.
+struct DenseGroupArgs {
+  int64_t first_row = 0, rows = 0;
+  const void* weight = nullptr;  ///< [out, in]
+  const float* bias = nullptr;   ///< [out], or null
+  int64_t first_tile = 0;        ///< for the launch to set
+};
+constexpr size_t kMostDenseGroups = 16;  ///< of a launch
+
+/// y = activation(x W^T + bias), group by group.
+struct GroupedDenseArgs {
+  isa::Matrix x, y;
+  int64_t in = 0, out = 0;
+  bool activates = false;
+  isa::ActivationKind kind = isa::kGelu;
+  int num_groups = 0;
+  DenseGroupArgs groups[kMostDenseGroups];
+};
+/// Types of two bytes only.
+void grouped_dense_forward(Type type, GroupedDenseArgs args, Stream stream);
+
 /// A piece of one optimizer range.
 struct AdamChunk {
   int64_t begin = 0;

@@ -170,6 +170,16 @@ void scale_rows(at::Tensor& x, const at::Tensor& scales, const at::Tensor& bias)
   trip.finish();
 }
 
+void grouped_dense_forward(const std::vector<DenseGroup>& groups, const at::Tensor& weights,
+                           const at::Tensor& biases, std::optional<Activation> activation,
+                           const at::Tensor& x, at::Tensor& y) {
+  Trip trip;
+  at::Tensor result = trip.out(y);
+  g_blocks->grouped_dense_forward(groups, Trip::in(weights), Trip::in(biases), activation,
+                                  Trip::in(x), result);
+  trip.finish();
+}
+
 void bert_adam_step(const std::vector<AdamRange>& ranges, const BertAdamOptions& options,
                     at::Tensor weights, const at::Tensor& gradients, at::Tensor first_moment,
                     at::Tensor second_moment, at::Tensor shadow) {
@@ -202,6 +212,7 @@ const BlockTable& blocks_elsewhere(at::Device device, const BlockTable& blocks) 
       .quantize_rows = elsewhere::quantize_rows,
       .scale_rows = elsewhere::scale_rows,
       .bert_adam_step = elsewhere::bert_adam_step,
+      .grouped_dense_forward = elsewhere::grouped_dense_forward,
   };
   elsewhere::g_device = device;
   elsewhere::g_blocks = &blocks;
