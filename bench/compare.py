@@ -184,6 +184,14 @@ class Comparisons:
         return Side(name, [self.arguments.python, os.path.join(PEERS, program), "--rows", self.rows[batch_size],
                            "--threads", self.arguments.threads, *self.sizes(model), *flags])
 
+    def peer_if_any(self, program, name, *flags, **more):
+        """[peer], or [] where it does not run: it lacks a package, or one that knows the device."""
+        try:
+            return [self.peer(program, name, *flags, **more)]
+        except SystemExit as reason:
+            say(f"{reason}; {name} is left out")
+            return []
+
     def predict(self):
         rows, facts = [], {}
         cache = ["--cache_dir", self.arguments.cache_dir]
@@ -216,26 +224,25 @@ class Comparisons:
         show(rows, facts, comparison="train")
 
     def gpu(self):
-        rows, facts = [], {}
         device = ["--device", self.arguments.device]
         for size in self.arguments.batch_size:
             sides = [self.ours("train", *device, "--precision", "bf16", "--adapter", "pals", "--products", batch_size=size,
                                name="ours, bf16"),
-                     self.peer("reference_peer.py", "the reference's way, fp32", *device, batch_size=size),
-                     self.peer("train_peer.py", "transformers without PALs, bf16", *device, "--precision", "bf16",
-                               batch_size=size)]
+                     *self.peer_if_any("reference_peer.py", "the reference's way, fp32", *device, batch_size=size),
+                     *self.peer_if_any("train_peer.py", "transformers without PALs, bf16", *device, "--precision", "bf16",
+                                       batch_size=size)]
             facts = sides[0].facts
-            rows += take_turns(f"train, {size} rows", sides, self.arguments.rounds)
+            rows = take_turns(f"train, {size} rows", sides, self.arguments.rounds)
             flags = [*device, "--order", "sorted"]
             cache = ["--cache_dir", self.arguments.cache_dir]
             onnx = "fp32" if self.arguments.device == "cpu" else "fp16"  # ONNX Runtime has no bf16
             sides = [self.ours("predict", *flags, "--precision", "bf16", "--products", batch_size=size, name="ours, bf16"),
-                     self.peer("predict_peer.py", "torch.compile, bf16", "--engine", "compile", *cache, *flags,
-                               "--precision", "bf16", batch_size=size),
-                     self.peer("predict_peer.py", f"ONNX Runtime, {onnx}", "--engine", "onnxruntime", *cache, *flags,
-                               "--precision", onnx, batch_size=size)]
+                     *self.peer_if_any("predict_peer.py", "torch.compile, bf16", "--engine", "compile", *cache, *flags,
+                                       "--precision", "bf16", batch_size=size),
+                     *self.peer_if_any("predict_peer.py", f"ONNX Runtime, {onnx}", "--engine", "onnxruntime", *cache, *flags,
+                                       "--precision", onnx, batch_size=size)]
             rows += take_turns(f"predict, {size} rows, sorted", sides, self.arguments.rounds)
-        show_gpu(rows, self.arguments.batches, facts)
+            show_gpu(rows, self.arguments.batches, facts)  # at once: what comes next may fail
 
     def adapters(self):
         rows, facts = [], {}

@@ -26,8 +26,9 @@ AcceleratorFiles usual_accelerator_files() {
   std::error_code error;
   const auto folder = std::filesystem::read_symlink("/proc/self/exe", error).parent_path();
   AcceleratorFiles files;
-  files.libraries = {(folder / kLibrary).string(),
-                     (folder.parent_path() / "lib" / kLibrary).string()};
+  const auto above = folder.parent_path();
+  files.libraries = {(folder / kLibrary).string(), (above / "lib" / kLibrary).string(),
+                     (above / kLibrary).string()};
   return files;
 }
 

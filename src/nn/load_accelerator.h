@@ -16,7 +16,7 @@ struct AcceleratorFiles {
   std::string torch = "libtorch_cuda.so";
 };
 
-/// libpals_cuda.so beside the program, or in ../lib.
+/// libpals_cuda.so beside the program, in ../lib (when installed), or above it (of build/bench).
 AcceleratorFiles usual_accelerator_files();
 
 /// An accelerator, or what is missing for it.

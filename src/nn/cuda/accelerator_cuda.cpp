@@ -6,6 +6,9 @@
 #include <c10/cuda/CUDAStream.h>
 #include <cuda_runtime_api.h>
 
+#include <map>
+#include <mutex>
+
 #include "nn/accelerator.h"
 #include "nn/cuda/blocks_cuda.h"
 #include "nn/cuda/ranks_cuda.h"
@@ -22,11 +25,22 @@ void cuda::on_device(const at::Tensor& x, const char* block, c10::function_ref<v
 
 namespace {
 
+/// The stream that a device's work is recorded on: one, since LibTorch keeps a workspace of cuBLAS
+/// for each stream that it has seen, of 32 MiB on Hopper.
+c10::cuda::CUDAStream recording_stream(int index) {
+  static std::mutex mutex;
+  static std::map<int, c10::cuda::CUDAStream> streams;
+  const std::lock_guard<std::mutex> lock(mutex);
+  const auto known = streams.find(index);
+  if (known != streams.end()) return known->second;
+  const auto device = static_cast<c10::DeviceIndex>(index);
+  return streams.emplace(index, c10::cuda::getStreamFromPool(false, device)).first->second;
+}
+
 /// A CUDA graph of one stream's work.
 class RecordedGraph : public RecordedWork {
  public:
-  RecordedGraph(int index, const std::function<void()>& work)
-      : stream_(c10::cuda::getStreamFromPool(false, static_cast<c10::DeviceIndex>(index))) {
+  RecordedGraph(int index, const std::function<void()>& work) : stream_(recording_stream(index)) {
     // Recording needs a stream of its own, behind all that has been given to the usual one.
     const c10::cuda::CUDAGuard device(static_cast<c10::DeviceIndex>(index));
     c10::cuda::device_synchronize();
