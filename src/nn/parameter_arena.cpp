@@ -147,20 +147,25 @@ void ParameterArena::release_moments(ArenaRange range) {
 }
 
 void ParameterArena::zero_gradients(int task) {
-  // Whole runs of parameters that train: pages that nothing is ever added to stay untouched.
-  int64_t begin = 0, end = 0;
-  const auto zero_run = [&] {
-    if (end > begin) gradients_.narrow(0, begin, end - begin).zero_();
-  };
-  for (const Parameter& row : table_.rows()) {
-    if (!row.trainable || (row.owner != kSharedOwner && row.owner != task)) continue;
-    if (row.offset != end) {
-      zero_run();
-      begin = row.offset;
+  // Whole runs of parameters that train, with the padding between them: pages that nothing is ever
+  // added to stay untouched.
+  for (const int owner : {kSharedOwner, task}) {
+    int64_t begin = 0, end = 0;
+    const auto zero_run = [&] {
+      if (end > begin) gradients_.narrow(0, begin, end - begin).zero_();
+      begin = end = 0;
+    };
+    for (const Parameter& row : table_.rows()) {
+      if (row.owner != owner) continue;
+      if (!row.trainable) {
+        zero_run();
+        continue;
+      }
+      if (end == 0) begin = row.offset;
+      end = row.offset + row.numel;
     }
-    end = row.offset + row.numel;
+    zero_run();
   }
-  zero_run();
 }
 
 }  // namespace pals

@@ -96,6 +96,24 @@ TEST(ParameterArena, ZeroesTheSharedPartAndOneTask) {
     const at::Tensor gradient = arena.gradient(arena.table().find(row.name));
     EXPECT_TRUE(at::equal(gradient, at::full(row.shape, expected))) << row.name;
   }
+  // In one piece, with the padding behind the weight.
+  const int64_t begin = arena.table().range(1).begin;
+  EXPECT_TRUE(at::equal(arena.gradients().narrow(0, begin, 35), at::zeros({35})));
+}
+
+TEST(ParameterArena, ZeroesNoGradientsOfWhatStandsStill) {
+  ParameterTable table = make_table(2);
+  table.freeze_shared();
+  ParameterArena arena(std::move(table), at::kFloat);
+  arena.prepare_training();
+  arena.gradients().fill_(1.0);
+  arena.zero_gradients(0);
+  for (const Parameter& row : arena.table().rows()) {
+    const float expected = row.trainable && row.owner != 1 ? 0.0F : 1.0F;
+    EXPECT_TRUE(at::equal(arena.gradients().narrow(0, row.offset, row.numel),
+                          at::full({row.numel}, expected)))
+        << row.name;
+  }
 }
 
 TEST(ParameterArena, ShadowFollowsTheWeights) {
