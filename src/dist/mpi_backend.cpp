@@ -245,7 +245,22 @@ std::string mpi_library() {
   return library.substr(0, library.find_first_of(",\n"));
 }
 
+// Open MPI itself would say so in thirty lines.
+void check_srun(const Launch& launch) {
+#ifdef OPEN_MPI
+  const bool by_srun = launch.launcher != "mpirun" && std::getenv("SLURM_PROCID") != nullptr;
+  if (by_srun && std::getenv("PMIX_RANK") == nullptr) {
+    fail_usage("srun started ", launch.size, " ranks without PMIx, by which Open MPI's ranks find ",
+               "each other: start them with srun --mpi=pmix (srun --mpi=list shows whether it is ",
+               "there) or with mpirun");
+  }
+#else
+  static_cast<void>(launch);
+#endif
+}
+
 c10::intrusive_ptr<c10d::Backend> start_mpi(const Launch& launch) {
+  check_srun(launch);
   // The thread that communicates shall not take a core from those that compute.
   setenv("OMPI_MCA_mpi_yield_when_idle", "1", 0);
   int provided = 0, rank = 0, size = 0;

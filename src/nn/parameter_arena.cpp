@@ -137,12 +137,13 @@ void ParameterArena::release_moments(ArenaRange range) {
       buffer.slice(0, range.begin, range.end).zero_();
       continue;
     }
-    const auto base = reinterpret_cast<uintptr_t>(buffer.data_ptr());
+    auto* const base = static_cast<char*>(buffer.data_ptr());
+    const auto address = reinterpret_cast<uintptr_t>(base);
     const uintptr_t first =
-        (base + static_cast<uintptr_t>(range.begin) * 4 + kPage - 1) & ~(kPage - 1);
-    const uintptr_t last = (base + static_cast<uintptr_t>(range.end) * 4) & ~(kPage - 1);
+        (address + static_cast<uintptr_t>(range.begin) * 4 + kPage - 1) & ~(kPage - 1);
+    const uintptr_t last = (address + static_cast<uintptr_t>(range.end) * 4) & ~(kPage - 1);
     // Of private memory without a file, such pages read as zeros afterwards.
-    if (first < last) madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
+    if (first < last) madvise(base + (first - address), last - first, MADV_DONTNEED);
   }
 }
 

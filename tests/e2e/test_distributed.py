@@ -17,6 +17,15 @@ MPI = json.loads(subprocess.run([PALS, "info", "--json"], stdout=subprocess.PIPE
 STEPS = 50
 
 
+def slurm_runs():
+    """Whether Slurm starts processes on this machine, and knows PMIx."""
+    try:
+        return subprocess.run(["srun", "--mpi=pmix", "--immediate=5", "-n", "2", "true"], timeout=20,
+                              stderr=subprocess.DEVNULL).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+
+
 def environment(**changes):
     # Ranks of tests share few cores, and what this test was started by is none of their business.
     env = {name: value for name, value in support.environment().items()
@@ -204,9 +213,24 @@ class Launchers(ManyRanks):
         self.check_words(errors, "torchrun", "mpirun -np 2", "--nproc 2")
 
     def test_a_launcher_that_mpi_does_not_know(self):
+        process = self.start([PALS, *self.flags("run")], PMI_RANK="0", PMI_SIZE="2")
+        _, errors = self.finish(process, 2)
+        self.check_words(errors, "mpiexec says rank 0 of 2, but MPI says rank 0 of 1", "--mpi=pmix")
+
+    @unittest.skipUnless(MPI.startswith("Open MPI"), "another MPI may do without PMIx")
+    def test_srun_without_pmix(self):
         process = self.start([PALS, *self.flags("run")], SLURM_PROCID="0", SLURM_STEP_NUM_TASKS="2")
         _, errors = self.finish(process, 2)
-        self.check_words(errors, "srun says rank 0 of 2, but MPI says rank 0 of 1", "--mpi=pmix")
+        self.check_words(errors, "srun started 2 ranks without PMIx", "srun --mpi=pmix")
+
+    @unittest.skipUnless(slurm_runs(), "no Slurm with PMIx runs here")
+    def test_srun(self):
+        whole, _ = self.run_ranks(1, "one")
+        _, errors = self.finish(self.start(["srun", "--mpi=pmix", "-n", "2", PALS, *self.flags("two")]))
+        self.assertIn("2 ranks", errors)
+        self.check_close(whole, self.path("two"))
+        _, errors = self.finish(self.start(["srun", "--mpi=none", "-n", "2", PALS, *self.flags("three")]), 2)
+        self.assertIn("srun started 2 ranks without PMIx", errors)
 
 
 class Refusals(ManyRanks):
