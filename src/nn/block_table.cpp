@@ -33,7 +33,7 @@ const BlockTable& block_table_for(const at::Tensor& x) {
 }
 
 const BlockTable& cpu::block_table() {
-  static constexpr BlockTable table = {
+  static constexpr BlockTable kTable = {
       .bias_activation_forward = bias_activation_forward,
       .bias_activation_backward = bias_activation_backward,
       .bias_dropout_forward = bias_dropout_forward,
@@ -51,11 +51,11 @@ const BlockTable& cpu::block_table() {
       .bert_adam_step = bert_adam_step,
       .grouped_dense_forward = nullptr,
   };
-  return table;
+  return kTable;
 }
 
 const BlockTable& plain::block_table() {
-  static constexpr BlockTable table = {
+  static constexpr BlockTable kTable = {
       .bias_activation_forward = bias_activation_forward,
       .bias_activation_backward = bias_activation_backward,
       .bias_dropout_forward = bias_dropout_forward,
@@ -73,7 +73,7 @@ const BlockTable& plain::block_table() {
       .bert_adam_step = bert_adam_step,
       .grouped_dense_forward = grouped_dense_forward,
   };
-  return table;
+  return kTable;
 }
 
 }  // namespace pals

@@ -312,7 +312,7 @@ void bert_adam_step(const std::vector<AdamRange>& ranges, const BertAdamOptions&
 }  // namespace
 
 const BlockTable& block_table() {
-  static constexpr BlockTable table = {
+  static constexpr BlockTable kTable = {
       .bias_activation_forward = bias_activation_forward,
       .bias_activation_backward = bias_activation_backward,
       .bias_dropout_forward = bias_dropout_forward,
@@ -330,7 +330,7 @@ const BlockTable& block_table() {
       .bert_adam_step = bert_adam_step,
       .grouped_dense_forward = grouped_dense_forward,
   };
-  return table;
+  return kTable;
 }
 
 }  // namespace pals::cuda

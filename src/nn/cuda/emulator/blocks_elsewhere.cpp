@@ -196,7 +196,7 @@ void bert_adam_step(const std::vector<AdamRange>& ranges, const BertAdamOptions&
 }  // namespace elsewhere
 
 const BlockTable& blocks_elsewhere(at::Device device, const BlockTable& blocks) {
-  static constexpr BlockTable table = {
+  static constexpr BlockTable kTable = {
       .bias_activation_forward = elsewhere::bias_activation_forward,
       .bias_activation_backward = elsewhere::bias_activation_backward,
       .bias_dropout_forward = elsewhere::bias_dropout_forward,
@@ -216,7 +216,7 @@ const BlockTable& blocks_elsewhere(at::Device device, const BlockTable& blocks) 
   };
   elsewhere::g_device = device;
   elsewhere::g_blocks = &blocks;
-  return table;
+  return kTable;
 }
 
 }  // namespace pals
