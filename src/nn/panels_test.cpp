@@ -1,5 +1,6 @@
 #include "nn/panels.h"
 
+#include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
 #include "nn/blocks_test_util.h"
