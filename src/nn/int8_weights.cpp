@@ -1,30 +1,24 @@
 #include "nn/int8_weights.h"
 
-#include <ATen/core/dispatch/Dispatcher.h>
-
 #include "base/cpu.h"
 #include "nn/blocks.h"
+#include "nn/onednn.h"
 
 namespace pals {
 namespace {
 
-// oneDNN's int8 products as LibTorch registers them; they have no C++ function.
-at::Tensor call(const char* name, torch::jit::Stack stack) {
-  c10::Dispatcher::singleton().findSchemaOrThrow(name, "").callBoxed(stack);
-  return stack.at(0).toTensor();
-}
-
 at::Tensor prepack(const at::Tensor& weight) {
-  return call("onednn::qlinear_prepack", {weight, c10::IValue()});
+  return call_onednn("onednn::qlinear_prepack", {weight, c10::IValue()});
 }
 
 at::Tensor linear(const at::Tensor& bytes, const at::Tensor& weight, const at::Tensor& scales,
                   const at::Tensor& zero_points, at::ScalarType type) {
   constexpr double kScale = 1.0;  // the rows' scales come afterwards
   const c10::List<std::optional<at::Scalar>> no_arguments;
-  return call("onednn::qlinear_pointwise",
-              {bytes, kScale, int64_t{cpu::kByteZero}, weight, scales, zero_points, c10::IValue(),
-               kScale, int64_t{0}, static_cast<int64_t>(type), "none", no_arguments, ""});
+  return call_onednn(
+      "onednn::qlinear_pointwise",
+      {bytes, kScale, int64_t{cpu::kByteZero}, weight, scales, zero_points, c10::IValue(), kScale,
+       int64_t{0}, static_cast<int64_t>(type), "none", no_arguments, ""});
 }
 
 }  // namespace

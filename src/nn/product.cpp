@@ -1,18 +1,11 @@
 #include "nn/product.h"
 
-#include <ATen/core/dispatch/Dispatcher.h>
-
 #include "base/cpu.h"
 #include "nn/blocks.h"
+#include "nn/onednn.h"
 
 namespace pals {
 namespace {
-
-// oneDNN's products as LibTorch registers them; they have no C++ function.
-at::Tensor call(const char* name, torch::jit::Stack stack) {
-  c10::Dispatcher::singleton().findSchemaOrThrow(name, "").callBoxed(stack);
-  return stack.at(0).toTensor();
-}
 
 bool takes_panels(const at::Tensor& x) { return x.is_cpu() && cpu::takes_panels(x.scalar_type()); }
 
@@ -65,7 +58,7 @@ const PackedWeights::Packed& PackedWeights::packed(ParameterId id, const at::Ten
   if (is_new && takes_panels(weight)) {
     entry->second.panels = cpu::pack_right(weight);
   } else if (is_new) {
-    entry->second.blocks = call("mkldnn::_reorder_linear_weight", {weight, c10::IValue()});
+    entry->second.blocks = call_onednn("mkldnn::_reorder_linear_weight", {weight, c10::IValue()});
   }
   return entry->second;
 }
@@ -75,9 +68,9 @@ at::Tensor PackedWeights::product(ParameterId id, const at::Tensor& weight, cons
   const Packed& right = packed(id, weight);
   if (right.blocks.defined()) {
     const c10::List<std::optional<at::Scalar>> no_arguments;
-    return call("mkldnn::_linear_pointwise",
-                {x, right.blocks, bias.defined() ? c10::IValue(bias) : c10::IValue(), "none",
-                 no_arguments, ""});
+    return call_onednn("mkldnn::_linear_pointwise",
+                       {x, right.blocks, bias.defined() ? c10::IValue(bias) : c10::IValue(), "none",
+                        no_arguments, ""});
   }
   at::Tensor y = at::empty({x.size(0), weight.size(0)}, x.options());
   cpu::multiply_panels(x, right.panels, y, bias, false);
