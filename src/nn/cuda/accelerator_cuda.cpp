@@ -82,14 +82,12 @@ class CudaAccelerator : public Accelerator {
     size_t free = 0, total = 0;
     check(cudaMemGetInfo(&free, &total));
     // What LibTorch's allocator holds without using it can be had as well.
-    auto* allocator = c10::cuda::CUDACachingAllocator::get();
-    if (!allocator->initialized()) {
-      return {properties.name, id_of(properties), static_cast<int64_t>(total),
-              static_cast<int64_t>(free)};
+    int64_t held = 0;
+    if (auto* allocator = c10::cuda::CUDACachingAllocator::get(); allocator->initialized()) {
+      const auto stats = allocator->getDeviceStats(static_cast<c10::DeviceIndex>(index));
+      const auto all = static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE);
+      held = stats.reserved_bytes[all].current - stats.allocated_bytes[all].current;
     }
-    const auto stats = allocator->getDeviceStats(static_cast<c10::DeviceIndex>(index));
-    const auto all = static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE);
-    const int64_t held = stats.reserved_bytes[all].current - stats.allocated_bytes[all].current;
     return {properties.name, id_of(properties), static_cast<int64_t>(total),
             static_cast<int64_t>(free) + held};
   }
