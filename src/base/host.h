@@ -1,4 +1,4 @@
-// The machine that timings were taken on.
+// The machine that this process runs on.
 #pragma once
 
 #include <cstdint>
@@ -9,6 +9,9 @@ namespace pals {
 /// The widest of "amx_bf16", "avx512_bf16", "avx512", "avx2" that the matrix products can use here,
 /// or "generic". ONEDNN_MAX_CPU_ISA lowers it as it lowers oneDNN.
 std::string matrix_isa();
+
+/// The machine's name in its network.
+std::string host_name();
 
 /// The processor's name as Linux reports it; empty if unknown.
 std::string cpu_name();

@@ -1,7 +1,5 @@
 #include "dist/device_ranks.h"
 
-#include <unistd.h>
-
 #include <cstdlib>
 #include <exception>
 #include <string_view>
@@ -10,6 +8,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/host.h"
 #include "nn/device.h"
 
 namespace pals {
@@ -56,12 +55,6 @@ c10::intrusive_ptr<c10d::Store> open_store(const Place& place, bool keeps) {
     fail(keeps ? "cannot wait for the other ranks at " : "cannot reach rank 0 at ", place.address,
          ":", place.port, " (another MASTER_PORT may help): ", first_line(error));
   }
-}
-
-std::string host_name() {
-  char name[256] = {};
-  gethostname(name, sizeof name - 1);
-  return name;
 }
 
 // The ranks' machines. Throws UsageError on every rank if two have the same device.

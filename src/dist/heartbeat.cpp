@@ -6,8 +6,8 @@
 #include <thread>
 #include <vector>
 
-#include "base/log.h"
 #include "dist/mpi.h"
+#include "dist/silent_rank.h"
 
 namespace pals {
 namespace {
@@ -76,10 +76,7 @@ struct Heartbeat::Ring {
   }
 
   [[noreturn]] void give_up() const {
-    log_line(concat("pals: rank ", before(), " on ", hosts[static_cast<size_t>(before())],
-                    " has not been heard of for ", kPatience.count(),
-                    " s and is taken for dead: all ranks end; the same command goes on from the "
-                    "last checkpoint"));
+    say_all_end(silent_rank(before(), hosts[static_cast<size_t>(before())], kPatience));
     MPI_Abort(MPI_COMM_WORLD, 1);
     std::abort();  // not reached
   }

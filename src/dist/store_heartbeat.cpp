@@ -7,8 +7,8 @@
 #include <mutex>
 #include <thread>
 
-#include "base/log.h"
 #include "base/signal.h"
+#include "dist/silent_rank.h"
 
 namespace pals {
 namespace {
@@ -73,10 +73,8 @@ struct StoreHeartbeat::Watch {
   }
 
   [[noreturn]] void lose_rank() {
-    say(concat("rank ", before(), " on ", hosts[static_cast<size_t>(before())],
-               " has not been heard of for ",
-               std::chrono::duration_cast<std::chrono::seconds>(patience).count(),
-               " s and is taken for dead"));
+    say(silent_rank(before(), hosts[static_cast<size_t>(before())],
+                    std::chrono::duration_cast<std::chrono::seconds>(patience)));
     store->set(kEnd, std::string("1"));
     std::_Exit(EXIT_FAILURE);
   }
@@ -89,9 +87,7 @@ struct StoreHeartbeat::Watch {
   }
 
   static void say(const std::string& what) {
-    if (stop_requested()) return;
-    log_line(concat("pals: ", what, ": all ranks end; the same command goes on from the last ",
-                    "checkpoint"));
+    if (!stop_requested()) say_all_end(what);
   }
 
   // Waits until `count` ranks have added themselves to the key.

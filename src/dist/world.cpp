@@ -12,6 +12,7 @@
 #include <torch/csrc/distributed/c10d/Backend.hpp>
 
 #include "base/error.h"
+#include "base/host.h"
 #include "base/log.h"
 #include "base/signal.h"
 #include "base/text_util.h"
@@ -35,8 +36,7 @@ std::string text_of(const at::Tensor& bytes) {
 
 // The machine, and which of its cores this process may use; their number.
 std::pair<std::string, int> cores() {
-  char host[256] = {};
-  gethostname(host, sizeof host - 1);
+  const std::string host = host_name();
   cpu_set_t set;
   CPU_ZERO(&set);
   if (sched_getaffinity(0, sizeof set, &set) != 0) return {concat(host, " ", getpid()), 1};
