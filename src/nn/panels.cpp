@@ -19,18 +19,20 @@ constexpr int64_t kReadingRows = 8;
 constexpr int64_t kMaxByteDepth = 65000;
 constexpr int64_t kAlignment = 16;  // of panels' beginnings, in floats
 
-/// run(begin, end) on pieces of [0, count): threads take piece after piece, so that none waits long
-/// for another that the machine slowed down.
+/// run(begin, end) on pieces of [0, count): threads take piece after piece, each a share of what is
+/// left then, so that all end together though the machine slows one of them down.
 template <typename Run>
 void share_out(int64_t count, int64_t grain, const Run& run) {
-  constexpr int64_t kPiecesPerThread = 8;
   const int64_t threads = std::min<int64_t>(at::get_num_threads(), (count + grain - 1) / grain);
   if (threads <= 1 || at::in_parallel_region()) return run(0, count);
-  const int64_t pieces = std::min((count + grain - 1) / grain, threads * kPiecesPerThread);
   std::atomic<int64_t> next = 0;
   at::parallel_for(0, threads, 1, [&](int64_t, int64_t) {
-    for (int64_t piece = next++; piece < pieces; piece = next++) {
-      run(count * piece / pieces, count * (piece + 1) / pieces);
+    for (int64_t begin = next; begin < count;) {
+      const int64_t share = std::max(grain, (count - begin) / (2 * threads));
+      const int64_t end = std::min(count, begin + share);
+      if (!next.compare_exchange_weak(begin, end)) continue;
+      run(begin, end);
+      begin = next;
     }
   });
 }
@@ -69,14 +71,41 @@ struct Side {
   isa::PackArgs args;
 };
 
-int64_t packing_grain(const Side& side) {
-  return std::max<int64_t>(1,
-                           kWorthwhileCopies / std::max<int64_t>(1, side.panel * side.args.depth));
+/// Packs all sides, as one piece of work.
+void pack(const isa::PanelKernels& kernels, std::initializer_list<const Side*> sides) {
+  int64_t panels = 0, copies = 1;  // of a panel
+  for (const Side* side : sides) {
+    panels += side->panels();
+    copies = std::max(copies, side->panel * side->args.depth);
+  }
+  share_out(panels, std::max<int64_t>(1, kWorthwhileCopies / copies),
+            [&](int64_t begin, int64_t end) {
+              for (const Side* side : sides) {
+                const int64_t own = side->panels();
+                if (begin < own && end > 0) {
+                  kernels.pack(side->args, std::max<int64_t>(0, begin), std::min(own, end));
+                }
+                begin -= own;
+                end -= own;
+              }
+            });
 }
 
-/// C of the panels of both sides, which `product` describes but for the left one.
-void multiply(const at::Tensor& a, const RightPanels& b, at::Tensor& c, const at::Tensor& bias,
-              isa::PanelProduct product) {
+/// Room for a right side's panels; the side, to fill it.
+struct Unpacked {
+  explicit Unpacked(const at::Tensor& b, const isa::PanelKernels& kernels)
+      : side(b, kernels, true),
+        panels{at::empty({side.floats}, at::kFloat), b.size(0), b.size(1), &kernels} {
+    side.args.out = panels.units.data_ptr();
+  }
+  Side side;
+  RightPanels panels;
+};
+
+/// C of the panels of both sides, which `product` describes but for the left one. `right`, if not
+/// null, has yet to be packed into b.
+void multiply(const at::Tensor& a, const Side* right, const RightPanels& b, at::Tensor& c,
+              const at::Tensor& bias, isa::PanelProduct product) {
   const isa::PanelKernels& kernels = *b.kernels;
   TORCH_CHECK(a.size(1) == b.depth, "multiply_panels: depths ", a.size(1), " and ", b.depth);
   TORCH_CHECK(c.size(0) == a.size(0) && c.size(1) == b.columns && c.stride(1) == 1,
@@ -85,8 +114,11 @@ void multiply(const at::Tensor& a, const RightPanels& b, at::Tensor& c, const at
   Side left(a, kernels, false);
   const at::Tensor units = at::empty({left.floats}, at::kFloat);
   left.args.out = units.data_ptr();
-  share_out(left.panels(), packing_grain(left),
-            [&](int64_t begin, int64_t end) { kernels.pack(left.args, begin, end); });
+  if (right != nullptr) {
+    pack(kernels, {right, &left});
+  } else {
+    pack(kernels, {&left});
+  }
 
   const at::Tensor float_bias = bias.defined() ? bias.to(at::kFloat) : bias;
   product.a = left.args.out;
@@ -106,6 +138,15 @@ void multiply(const at::Tensor& a, const RightPanels& b, at::Tensor& c, const at
             [&](int64_t begin, int64_t end) { run(product, begin, end); });
 }
 
+void multiply_floats(const at::Tensor& a, const Side* right, const RightPanels& b, at::Tensor& c,
+                     const at::Tensor& bias, bool add) {
+  TORCH_CHECK(c.scalar_type() == a.scalar_type() || c.scalar_type() == at::kFloat,
+              "multiply_panels: the result's type");
+  isa::PanelProduct product;
+  product.add = add;
+  multiply(a, right, b, c, bias, product);
+}
+
 }  // namespace
 
 bool takes_panels(at::ScalarType type) {
@@ -116,27 +157,21 @@ bool takes_panels(at::ScalarType type) {
 
 RightPanels pack_right(const at::Tensor& b) {
   const isa::PanelKernels& kernels = panels_of(b.scalar_type());
-  Side side(b, kernels, true);
-  RightPanels packed = {at::empty({side.floats}, at::kFloat), b.size(0), b.size(1), &kernels};
-  side.args.out = packed.units.data_ptr();
-  share_out(side.panels(), packing_grain(side),
-            [&](int64_t begin, int64_t end) { kernels.pack(side.args, begin, end); });
-  return packed;
+  Unpacked right(b, kernels);
+  pack(kernels, {&right.side});
+  return right.panels;
 }
 
 void multiply_panels(const at::Tensor& a, const RightPanels& b, at::Tensor& c,
                      const at::Tensor& bias, bool add) {
-  TORCH_CHECK(c.scalar_type() == a.scalar_type() || c.scalar_type() == at::kFloat,
-              "multiply_panels: the result's type");
-  isa::PanelProduct product;
-  product.add = add;
-  multiply(a, b, c, bias, product);
+  multiply_floats(a, nullptr, b, c, bias, add);
 }
 
 void multiply_panels(const at::Tensor& a, const at::Tensor& b, at::Tensor& c,
                      const at::Tensor& bias, bool add) {
   TORCH_CHECK(a.scalar_type() == b.scalar_type(), "multiply_panels: the sides differ");
-  multiply_panels(a, pack_right(b), c, bias, add);
+  const Unpacked right(b, panels_of(b.scalar_type()));
+  multiply_floats(a, &right.side, right.panels, c, bias, add);
 }
 
 BytePanels pack_right(const at::Tensor& b, const at::Tensor& scales) {
@@ -160,7 +195,7 @@ void multiply_panels(const at::Tensor& a, const at::Tensor& scales, const BytePa
   product.row_scales = scales.const_data_ptr<float>();
   product.column_scales = b.scales.const_data_ptr<float>();
   product.starts = b.starts.const_data_ptr<int32_t>();
-  multiply(a, b.panels, c, bias, product);
+  multiply(a, nullptr, b.panels, c, bias, product);
 }
 
 }  // namespace pals::cpu
