@@ -1,5 +1,4 @@
 #include <iostream>
-#include <optional>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -94,11 +93,9 @@ Command add_eval_command(CLI::App& program) {
   app->footer("Example:\n  pals eval --model runs/three/best --data_dir glue");
   return {app, [options] {
             const Launch launch = read_launch();
-            std::optional<World> world;
-            run_as_rank(launch.rank, [&] {
-              world.emplace(launch, choose_device(options->device, local_rank(launch)));
-            });
-            run_as_rank(launch.rank, [&] { run_eval(*options, *world); });
+            run_in_world(
+                launch, [&] { return choose_device(options->device, local_rank(launch)); },
+                [&](const World& world) { run_eval(*options, world); });
             return 0;
           }};
 }

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <numeric>
+#include <optional>
 #include <thread>
 #include <torch/csrc/distributed/c10d/Backend.hpp>
 
@@ -174,6 +175,8 @@ int World::num_cores() const {
   return std::max(1, count / sharers);
 }
 
+namespace {
+
 void run_as_rank(int rank, const std::function<void()>& work) {
   if (rank == 0) {
     work();
@@ -196,6 +199,17 @@ void run_as_rank(int rank, const std::function<void()>& work) {
     if (dynamic_cast<const UsageError*>(&error) != nullptr) throw UsageError(message);
     throw Error(message);
   }
+}
+
+}  // namespace
+
+void run_in_world(const Launch& launch, const std::function<at::Device()>& choose_device,
+                  const std::function<void(const World&)>& work) {
+  std::optional<World> world;  // stays while an Error waits for rank 0 to report it
+  run_as_rank(launch.rank, [&] {
+    world.emplace(launch, choose_device());
+    work(*world);
+  });
 }
 
 }  // namespace pals

@@ -96,8 +96,10 @@ class Stopped : public Error {
   using Error::Error;
 };
 
-/// Does the work of one rank. Ranks but the first are quiet, and their Errors say which rank they
-/// come from; what is wrong everywhere, and that a run is Stopped, rank 0 reports alone.
-void run_as_rank(int rank, const std::function<void()>& work);
+/// Does the work of one rank in the launch's World, on the device that `choose_device` names. Ranks
+/// but the first are quiet, and their Errors say which rank they come from; what is wrong
+/// everywhere, and that a run is Stopped, rank 0 reports alone.
+void run_in_world(const Launch& launch, const std::function<at::Device()>& choose_device,
+                  const std::function<void(const World&)>& work);
 
 }  // namespace pals

@@ -387,13 +387,10 @@ TrainResult train_as_rank(TrainOptions options, const World& world) {
 
 TrainResult train(const TrainOptions& options) {
   const Launch launch = read_launch();
-  std::optional<World> world;
   TrainResult result;
-  run_as_rank(launch.rank, [&] {
-    const at::Device device = choose_device(options, launch);
-    world.emplace(launch, device);
-  });
-  run_as_rank(launch.rank, [&] { result = train_as_rank(options, *world); });
+  run_in_world(
+      launch, [&] { return choose_device(options, launch); },
+      [&](const World& world) { result = train_as_rank(options, world); });
   return result;
 }
 
