@@ -213,12 +213,13 @@ class Comparisons:
 
     def train(self):
         rows, facts = [], {}
-        for title, model, adapter, theirs in (("BERT-base, Houlsby(50)", None, "houlsby", "houlsby"),
-                                              ("MiniLM, PALs", self.arguments.model, "pals", "none")):
+        for title, model, adapter, peers in (("BERT-base, Houlsby(50)", None, "houlsby", ["houlsby"]),
+                                             ("MiniLM, PALs", self.arguments.model, "pals", ["houlsby", "none"])):
             flags = ["--precision", "bf16"]
-            sides = [self.ours("train", *flags, "--adapter", adapter, model=model),
-                     self.peer("train_peer.py", "transformers" + (" + adapters" if theirs != "none" else ""), *flags,
-                               "--adapter", theirs, model=model)]
+            sides = [self.ours("train", *flags, "--adapter", adapter, model=model)]
+            for theirs in peers:  # they have no PALs
+                name = "transformers alone" if theirs == "none" else "transformers + adapters"
+                sides.append(self.peer("train_peer.py", name, *flags, "--adapter", theirs, model=model))
             facts = sides[0].facts
             rows += take_turns(f"train, bf16, {title}", sides, self.arguments.rounds)
         show(rows, facts, comparison="train")
