@@ -46,8 +46,10 @@ class Training {
   ParameterArena& arena() { return model_->arena(); }
   DataParallel& parallel() { return parallel_; }
 
-  /// The losses of steps [first, last).
-  std::vector<double> run(int64_t first, int64_t last) {
+  /// The losses of steps [first, last), of two batches each, or of one, after which the optimizer
+  /// may be recorded with backward.
+  enum class Way { kTwoBatches, kOneBatch, kOneBatchWithOptimizer };
+  std::vector<double> run(int64_t first, int64_t last, Way way = Way::kTwoBatches) {
     std::vector<at::Tensor> sums;
     for (int64_t step = first; step < last; ++step) {
       TrainingBatch batch;
@@ -55,11 +57,16 @@ class Training {
       batch.task = static_cast<int>(step % kTinyTasks);
       batch.task_step = step / kTinyTasks;
       const auto rows = rows_of(tiny_rows(4, static_cast<uint64_t>(step)), batch.task);
-      batch.micro_batches = {pack({rows.begin(), rows.begin() + 2}),
-                             pack({rows.begin() + 2, rows.end()})};
+      batch.micro_batches = {pack(rows)};
+      if (way == Way::kTwoBatches) {
+        batch.micro_batches = {pack({rows.begin(), rows.begin() + 2}),
+                               pack({rows.begin() + 2, rows.end()})};
+      }
       batch.num_examples = static_cast<int64_t>(rows.size());
-      sums.push_back(parallel_.compute_gradients(batch, 42));
-      parallel_.step(batch.task, {step, 2 * kSteps, batch.task_step});
+      const StepPosition position{step, 2 * kSteps, batch.task_step};
+      sums.push_back(parallel_.compute_gradients(
+          batch, 42, way == Way::kOneBatchWithOptimizer ? &position : nullptr));
+      parallel_.step(batch.task, position);
     }
     const at::Tensor all = parallel_.wait_for(sums);
     std::vector<double> losses;

@@ -97,6 +97,7 @@ const BlockTable& pretend_blocks() {
       .quantize_rows = Wrapped<&BlockTable::quantize_rows>::value,
       .scale_rows = Wrapped<&BlockTable::scale_rows>::value,
       .bert_adam_step = bert_adam_step_on_host,
+      .bert_adam_table_step = Wrapped<&BlockTable::bert_adam_table_step>::value,
       .grouped_dense_forward = grouped_dense_on_host,
   };
   return table;

@@ -49,8 +49,15 @@ at::Tensor TrainingSide::step(const PackedBatch& batch, int64_t step) {
     const BlockTimer timer(Block::kOptimizer);
     model_.arena().zero_gradients(task);
   }
-  at::Tensor loss = model_.train(batch, {kSeed, static_cast<uint64_t>(step), batch.num_examples()});
-  optimizer().step(model_.arena(), task, {step, kScheduleSteps});
+  const StepPosition position{step, kScheduleSteps};
+  OptimizerUpdate update;
+  TrainingStep training{kSeed, static_cast<uint64_t>(step), batch.num_examples()};
+  if (model_.records_steps()) {
+    update.ranges = optimizer().ranges(model_.arena().table(), task, position);
+    training.update = &update;
+  }
+  at::Tensor loss = model_.train(batch, training);
+  if (!update.done) optimizer().step(model_.arena(), task, position);
   return loss;
 }
 

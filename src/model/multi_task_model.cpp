@@ -169,7 +169,7 @@ at::Tensor MultiTaskModel::train(const PackedBatch& batch, const TrainingStep& s
   const c10::InferenceMode inference_mode;  // no autograd: backward is written out
   use_fp32_products_of(precision_);
   if (!complete) {
-    if (RecordedEncoder::Record* record = find_record(batch)) {
+    if (RecordedEncoder::Record* record = find_record(batch, step.update != nullptr)) {
       return train_recorded(*record, batch, step);
     }
   }
@@ -208,24 +208,26 @@ int64_t MultiTaskModel::bytes_per_token() const {
          statistics * static_cast<int64_t>(sizeof(float));
 }
 
-RecordedEncoder::Record* MultiTaskModel::find_record(const PackedBatch& batch) {
-  if (!records_ || device().is_cpu() || batch.segments.size() != 1) return nullptr;
+RecordedEncoder::Record* MultiTaskModel::find_record(const PackedBatch& batch, bool updates) {
+  if (!records_steps() || batch.segments.size() != 1) return nullptr;
   const int task = batch.segments.front().task;
   if (recorded_ == nullptr) {
     recorded_ = std::make_unique<RecordedEncoder>(encoder_, adapters_, *arena_, dropout_state({}),
                                                   task, recompute_);
   }
   const BatchSize size = filled_size(batch);
-  return recorded_->find(size, head(task).reads_tokens(), size.tokens * bytes_per_token());
+  return recorded_->find({size, head(task).reads_tokens(), updates},
+                         size.tokens * bytes_per_token());
 }
 
 at::Tensor MultiTaskModel::train_recorded(RecordedEncoder::Record& record, const PackedBatch& batch,
                                           const TrainingStep& step) {
   const int task = batch.segments.front().task;
-  const PackedBatch filled = with_filler(batch, record.size);
+  const PackedBatch filled = with_filler(batch, record.kind.size);
   Upload upload(record.memory);
   const BatchTensors tensors(filled, upload, reads_tokens());
   const at::Tensor keys = upload.add(recorded_->keys_of(step.seed, step.step));
+  if (record.kind.updates) recorded_->add_update(record, upload, step.update->ranges, task);
   const std::vector<LossTargets> targets = loss_targets(batch, upload);
   upload.send();
   recorded_->forward(record, tensors, keys, task);
@@ -234,6 +236,7 @@ at::Tensor MultiTaskModel::train_recorded(RecordedEncoder::Record& record, const
   const Pass pass = training_pass(tensors, step, tape);
   at::Tensor loss = train_heads(pass, tensors, targets, batch, step, record.h, record.dh);
   recorded_->backward(record, task);
+  if (record.kind.updates) step.update->done = true;
   return loss;
 }
 

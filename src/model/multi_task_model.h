@@ -18,11 +18,20 @@ namespace pals {
 /// The heads of tasks.
 std::vector<HeadSpec> head_specs(const std::vector<Task>& tasks);
 
+/// What the optimizer is to do after backward.
+struct OptimizerUpdate {
+  std::vector<AdamRange> ranges;
+  bool done = false;  ///< it was, since it could be recorded with backward
+};
+
 /// What backward needs to know of the whole optimizer step that a batch belongs to.
 struct TrainingStep {
   uint64_t seed = 0, step = 0;
   int64_t examples = 0;  ///< of the step, in all of its micro-batches: the loss is their mean
   at::Tensor gradient_scale = {};  ///< [1] fp32 on the device: multiplies all gradients
+  /// Not null, where the step is this batch alone and nothing stands between its gradients and the
+  /// optimizer: train() may do it, and says so.
+  OptimizerUpdate* update = nullptr;
 };
 
 /// Embeddings, encoder with adapters, pooler(s), heads.
@@ -62,6 +71,7 @@ class MultiTaskModel {
   /// Whether steps on a device other than the CPU are recorded and replayed, as they are at first
   /// (RecordedEncoder). A model that has recorded must stay where it is.
   void set_recording(bool on);
+  bool records_steps() const { return records_ && !device().is_cpu(); }
 
   /// What train() on one task's batch adds to, in the order in which it is completed: the shared
   /// pooler, the layers from the last to the first, the embeddings, the task's own part.
@@ -108,7 +118,7 @@ class MultiTaskModel {
                          const std::vector<LossTargets>& targets, const PackedBatch& batch,
                          const TrainingStep& step, const at::Tensor& h, at::Tensor dh) const;
   /// The record that a batch can be trained with; null: it is trained without.
-  RecordedEncoder::Record* find_record(const PackedBatch& batch);
+  RecordedEncoder::Record* find_record(const PackedBatch& batch, bool updates);
   at::Tensor train_recorded(RecordedEncoder::Record& record, const PackedBatch& batch,
                             const TrainingStep& step);
 

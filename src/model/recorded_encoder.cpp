@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "nn/blocks.h"
 #include "nn/device.h"
 
 namespace pals {
@@ -22,6 +23,25 @@ int64_t slot_size(const ParameterTable& table, int num_tasks) {
   return size;
 }
 
+// The largest table of a step of the optimizer, which moves the shared part and one task's.
+AdamTableSize largest_update(const ParameterTable& table, int num_tasks) {
+  AdamTableSize largest;
+  for (int task = 0; task < num_tasks; ++task) {
+    std::vector<AdamRange> ranges;
+    for (const Parameter& row : table.rows()) {
+      if (row.owner == kSharedOwner || row.owner == task) ranges.push_back({row.offset, row.numel});
+    }
+    const AdamTableSize size = adam_table_size(ranges);
+    largest.rows = std::max(largest.rows, size.rows);
+    largest.chunks = std::max(largest.chunks, size.chunks);
+  }
+  return largest;
+}
+
+bool same_place(const at::Tensor& a, const at::Tensor& b) {
+  return a.const_data_ptr() == b.const_data_ptr();
+}
+
 }  // namespace
 
 RecordedEncoder::RecordedEncoder(const BertEncoder& encoder,
@@ -33,29 +53,48 @@ RecordedEncoder::RecordedEncoder(const BertEncoder& encoder,
       arena_(arena.with_slot(task, slot_size(arena.table(), static_cast<int>(adapters.size())))),
       dropout_(dropout),
       recompute_(recompute),
-      segments_({Segment{.task = task}}) {}
+      segments_({Segment{.task = task}}),
+      largest_update_(largest_update(arena.table(), static_cast<int>(adapters.size()))) {
+  // Zeros: nothing is recorded before it was done once.
+  arena_.add_slot_gradients(at::zeros({1}, at::TensorOptions(at::kLong).device(arena_.device())));
+}
 
-RecordedEncoder::Record* RecordedEncoder::find(const BatchSize& size, bool reads_tokens,
-                                               int64_t bytes) {
-  const auto key = std::pair(size, reads_tokens);
-  const auto known = records_.find(key);
+RecordedEncoder::Record* RecordedEncoder::find(const Kind& kind, int64_t bytes) {
+  const auto known = records_.find(kind);
   if (known != records_.end()) return &known->second;
   // What comes once is not worth it; and the first time the libraries below prepare themselves.
-  if (++seen_[key] < 2 || records_.size() >= kMostRecords) return nullptr;
+  if (++seen_[kind] < 2 || records_.size() >= kMostRecords) return nullptr;
   const at::Device device = arena_.device();
   if (accelerator_of(device)->info(device.index()).free_memory < kRoomForBatches * bytes) {
     return nullptr;
   }
-  Record& record = records_[key];
-  record.size = size;
-  const int64_t upload =
-      upload_bytes(size.rows, size.tokens) + static_cast<int64_t>(keys_of(0, 0).size()) * 8;
+  Record& record = records_[kind];
+  record.kind = kind;
+  const int64_t words = std::ssize(keys_of(0, 0)) +
+                        (kind.updates ? largest_update_.rows * kAdamRowWords : int64_t{0});
+  const int64_t upload = upload_bytes(kind.size.rows, kind.size.tokens) +
+                         words * static_cast<int64_t>(sizeof(int64_t));
   record.memory = at::empty({upload}, at::TensorOptions(at::kByte).device(device));
   return &record;
 }
 
 std::vector<int64_t> RecordedEncoder::keys_of(uint64_t seed, uint64_t step) const {
   return pals::dropout_keys(seed, step, encoder_.num_layers() + kLayersOnTop);
+}
+
+void RecordedEncoder::add_update(Record& record, Upload& upload,
+                                 const std::vector<AdamRange>& ranges, int task) const {
+  const AdamTableSize size = adam_table_size(ranges);
+  TORCH_CHECK(size.rows <= largest_update_.rows && size.chunks <= largest_update_.chunks,
+              "RecordedEncoder: an update of other parameters");
+  const at::Tensor table = upload.add(adam_table(ranges, largest_update_.rows));
+  const at::Tensor place = upload.add(std::vector<int64_t>{arena_.slot_place(task)});
+  if (!record.adam_table.defined()) {
+    record.adam_table = table;
+    record.slot_place = place;
+  }
+  TORCH_CHECK(same_place(table, record.adam_table) && same_place(place, record.slot_place),
+              "RecordedEncoder: an update of another size");
 }
 
 Pass RecordedEncoder::pass(Record& record) const {
@@ -81,11 +120,10 @@ void RecordedEncoder::forward(Record& record, const BatchTensors& tensors,
       record.h.copy_(encoder_.forward(pass(record), *record.tensors, &hooks));
     });
   }
-  TORCH_CHECK(
-      tensors.token_ids.is_alias_of(record.memory) &&
-          dropout_keys.const_data_ptr() == record.dropout_keys.const_data_ptr() &&
-          tensors.first_keys.const_data_ptr() == record.tensors->first_keys.const_data_ptr(),
-      "RecordedEncoder: a batch of another size");
+  TORCH_CHECK(tensors.token_ids.is_alias_of(record.memory) &&
+                  same_place(dropout_keys, record.dropout_keys) &&
+                  same_place(tensors.first_keys, record.tensors->first_keys),
+              "RecordedEncoder: a batch of another size");
   record.forward->replay();
 }
 
@@ -95,10 +133,15 @@ void RecordedEncoder::backward(Record& record, int task) {
     record.backward = accelerator_of(device)->record(device.index(), [this, &record] {
       AdapterHooks hooks(adapters_, segments_, encoder_.num_layers());
       encoder_.backward(pass(record), *record.tensors, record.dh, &hooks);
+      if (!record.kind.updates) return;
+      arena_.add_slot_gradients(record.slot_place);
+      bert_adam_table_step(record.adam_table, largest_update_.chunks, {}, arena_.weights(),
+                           arena_.gradients(), arena_.first_moment(), arena_.second_moment(),
+                           arena_.shadow());
     });
   }
   record.backward->replay();
-  arena_.add_slot_gradients(task);
+  if (!record.kind.updates) arena_.add_slot_gradients(task);
 }
 
 }  // namespace pals

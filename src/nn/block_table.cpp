@@ -49,6 +49,7 @@ const BlockTable& cpu::block_table() {
       .quantize_rows = quantize_rows,
       .scale_rows = scale_rows,
       .bert_adam_step = bert_adam_step,
+      .bert_adam_table_step = plain::bert_adam_table_step,
       .grouped_dense_forward = nullptr,
   };
   return kTable;
@@ -71,6 +72,7 @@ const BlockTable& plain::block_table() {
       .quantize_rows = quantize_rows,
       .scale_rows = scale_rows,
       .bert_adam_step = bert_adam_step,
+      .bert_adam_table_step = bert_adam_table_step,
       .grouped_dense_forward = grouped_dense_forward,
   };
   return kTable;

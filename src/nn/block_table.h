@@ -23,6 +23,7 @@ struct BlockTable {
   decltype(&pals::quantize_rows) quantize_rows;
   decltype(&pals::scale_rows) scale_rows;
   decltype(&pals::bert_adam_step) bert_adam_step;
+  decltype(&pals::bert_adam_table_step) bert_adam_table_step;
   /// Null where a device gains nothing from it (pals::groups_dense).
   decltype(&pals::grouped_dense_forward) grouped_dense_forward;
 };

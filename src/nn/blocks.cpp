@@ -83,6 +83,21 @@ void check_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor&
               "attention dropout: rows of at most ", kDropoutColumnsPerHead, " tokens");
 }
 
+void check_optimizer(const BertAdamOptions& options, const at::Tensor& weights,
+                     const at::Tensor& gradients, const at::Tensor& first_moment,
+                     const at::Tensor& second_moment, const at::Tensor& shadow) {
+  const int64_t size = weights.numel();
+  check_vector(weights, size, "weights", false);
+  check_vector(gradients, size, "gradients", false);
+  check_vector(first_moment, size, "first moment", false);
+  check_vector(second_moment, size, "second moment", false);
+  check_vector(shadow, size, "shadow", true);
+  TORCH_CHECK(!shadow.defined() || shadow.scalar_type() == at::kBFloat16 ||
+                  shadow.scalar_type() == at::kHalf,
+              "shadow: want bf16 or fp16");
+  if (options.overflow != nullptr) check_vector(*options.overflow, 1, "overflow", false);
+}
+
 }  // namespace
 
 void bias_activation_forward(Activation activation, at::Tensor& x, const at::Tensor& bias,
@@ -304,22 +319,26 @@ void bert_adam_step(const std::vector<AdamRange>& ranges, const BertAdamOptions&
                     at::Tensor weights, const at::Tensor& gradients, at::Tensor first_moment,
                     at::Tensor second_moment, at::Tensor shadow) {
   const BlockTimer timer(Block::kOptimizer);
+  check_optimizer(options, weights, gradients, first_moment, second_moment, shadow);
   const int64_t size = weights.numel();
-  check_vector(weights, size, "weights", false);
-  check_vector(gradients, size, "gradients", false);
-  check_vector(first_moment, size, "first moment", false);
-  check_vector(second_moment, size, "second moment", false);
-  check_vector(shadow, size, "shadow", true);
-  TORCH_CHECK(!shadow.defined() || shadow.scalar_type() == at::kBFloat16 ||
-                  shadow.scalar_type() == at::kHalf,
-              "shadow: want bf16 or fp16");
-  if (options.overflow != nullptr) check_vector(*options.overflow, 1, "overflow", false);
   for (const AdamRange& range : ranges) {
     TORCH_CHECK(range.offset >= 0 && range.numel >= 0 && range.offset <= size - range.numel,
                 "optimizer range out of bounds: ", range.offset, " + ", range.numel, " of ", size);
   }
   block_table_for(weights).bert_adam_step(ranges, options, weights, gradients, first_moment,
                                           second_moment, shadow);
+}
+
+void bert_adam_table_step(const at::Tensor& table, int64_t chunks, const BertAdamOptions& options,
+                          at::Tensor weights, const at::Tensor& gradients, at::Tensor first_moment,
+                          at::Tensor second_moment, at::Tensor shadow) {
+  const BlockTimer timer(Block::kOptimizer);
+  check_optimizer(options, weights, gradients, first_moment, second_moment, shadow);
+  TORCH_CHECK(table.scalar_type() == at::kLong && table.is_contiguous() && table.dim() == 1 &&
+                  table.numel() % kAdamRowWords == 0,
+              "optimizer table: want rows of ", kAdamRowWords, " int64, got ", table.sizes());
+  block_table_for(weights).bert_adam_table_step(table, chunks, options, weights, gradients,
+                                                first_moment, second_moment, shadow);
 }
 
 }  // namespace pals

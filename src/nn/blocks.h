@@ -17,6 +17,7 @@
 #include <optional>
 #include <vector>
 
+#include "nn/adam_table.h"
 #include "nn/dropout.h"
 
 namespace pals {
@@ -129,13 +130,6 @@ void grouped_dense_forward(const std::vector<DenseGroup>& groups, const at::Tens
 /// bias and an activation for each group elsewhere.
 bool groups_dense(const at::Tensor& x);
 
-/// One tensor of the arena in an optimizer step.
-struct AdamRange {
-  int64_t offset = 0, numel = 0;
-  float learning_rate = 0.0F;  ///< of this step, schedule included
-  float weight_decay = 0.0F;   ///< 0.01, or 0 for biases, gamma, beta
-};
-
 /// BERTAdam (reference-system, section 4) over ranges of the flat fp32 buffers [P]: for each range
 /// g *= min(1, max_grad_norm / (|g| + 1e-6)), m = beta1 m + (1 - beta1) g, v = beta2 v + (1 -
 /// beta2) g², w -= lr (m / (sqrt(v) + epsilon) + decay w), no bias correction. `shadow` (bf16 or
@@ -149,6 +143,13 @@ struct BertAdamOptions {
 void bert_adam_step(const std::vector<AdamRange>& ranges, const BertAdamOptions& options,
                     at::Tensor weights, const at::Tensor& gradients, at::Tensor first_moment,
                     at::Tensor second_moment, at::Tensor shadow);
+
+/// The same for work that is recorded: the ranges are read when the device comes to the step.
+/// `table` int64, flat, is an adam_table() of at most `chunks` chunks in the parameters' device's
+/// memory.
+void bert_adam_table_step(const at::Tensor& table, int64_t chunks, const BertAdamOptions& options,
+                          at::Tensor weights, const at::Tensor& gradients, at::Tensor first_moment,
+                          at::Tensor second_moment, at::Tensor shadow);
 
 /// The instruction set that the CPU kernels run on: "avx512_bf16", "avx512", "avx2" or "generic".
 /// The environment variable PALS_ISA lowers it (for tests and comparisons).

@@ -48,6 +48,10 @@ void grouped_dense_forward(const std::vector<DenseGroup>& groups, const at::Tens
 void bert_adam_step(const std::vector<AdamRange>& ranges, const BertAdamOptions& options,
                     at::Tensor weights, const at::Tensor& gradients, at::Tensor first_moment,
                     at::Tensor second_moment, at::Tensor shadow);
+/// Reads the table back, and takes the step of its ranges.
+void bert_adam_table_step(const at::Tensor& table, int64_t chunks, const BertAdamOptions& options,
+                          at::Tensor weights, const at::Tensor& gradients, at::Tensor first_moment,
+                          at::Tensor second_moment, at::Tensor shadow);
 
 /// The factors (0 or 1/(1-p)) of a feature dropout, [M, columns] fp32.
 at::Tensor dropout_factors(const Dropout& dropout, const at::Tensor& token_keys, int64_t columns);

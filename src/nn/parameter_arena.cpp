@@ -67,11 +67,13 @@ at::Tensor ParameterArena::fused_gradient(ParameterId first, at::IntArrayRef sha
 }
 
 ParameterArena ParameterArena::with_slot(int task, int64_t numel) const {
+  TORCH_CHECK(numel % ParameterTable::kAlignment == 0, "arena: a slot of ", numel, " elements");
   ParameterArena arena = *this;
   const auto buffer = [&](const at::Tensor& like) {
     return like.defined() ? at::zeros({numel}, like.options()) : at::Tensor();
   };
-  arena.slot_ = {task, buffer(weights_), buffer(gradients_), buffer(shadow_)};
+  arena.slot_ = {task, buffer(weights_), buffer(gradients_), buffer(shadow_),
+                 at::arange(numel / ParameterTable::kAlignment).to(device())};
   return arena;
 }
 
@@ -87,6 +89,15 @@ void ParameterArena::fill_slot(int task) {
 
 void ParameterArena::add_slot_gradients(int task) {
   slot_part(gradients_, task).add_(slot_.gradients);
+}
+
+int64_t ParameterArena::slot_place(int task) const {
+  return table_.range(task).begin / ParameterTable::kAlignment;
+}
+
+void ParameterArena::add_slot_gradients(const at::Tensor& place) {
+  const auto lines = [](const at::Tensor& x) { return x.view({-1, ParameterTable::kAlignment}); };
+  lines(gradients_).index_add_(0, slot_.lines + place, lines(slot_.gradients));
 }
 
 void ParameterArena::write_weight(ParameterId id, const std::function<void(float*)>& write) {

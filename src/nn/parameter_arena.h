@@ -47,6 +47,10 @@ class ParameterArena {
   void fill_slot(int task);
   /// Adds the slot's gradients to the task's.
   void add_slot_gradients(int task);
+  /// The same for work that is recorded: `place` is slot_place() of the task, [1] int64 on the
+  /// device, which reads it when it comes there.
+  void add_slot_gradients(const at::Tensor& place);
+  int64_t slot_place(int task) const;
 
   at::Tensor weights() const { return weights_; }
   at::Tensor gradients() const { return gradients_; }
@@ -77,6 +81,7 @@ class ParameterArena {
   struct Slot {
     int task = kSharedOwner;
     at::Tensor weights, gradients, shadow;
+    at::Tensor lines;  ///< 0, 1, ... for its pieces of kAlignment elements, int64
   };
 
   /// Elements of a buffer from a row's first on, in this shape; `slot`: the slot's buffer of that

@@ -6,9 +6,10 @@
 namespace pals {
 namespace {
 
-constexpr int64_t kAlignment = 16;  // elements: 64 bytes in fp32
-
-int64_t align(int64_t offset) { return (offset + kAlignment - 1) / kAlignment * kAlignment; }
+int64_t align(int64_t offset) {
+  constexpr int64_t kAlignment = ParameterTable::kAlignment;
+  return (offset + kAlignment - 1) / kAlignment * kAlignment;
+}
 
 }  // namespace
 

@@ -44,10 +44,14 @@ struct ArenaRange {
 /// first, then each task's, so that what one step touches is two contiguous ranges.
 class ParameterTable {
  public:
+  /// Rows that adjoin none, and owners' ranges, begin at multiples of so many elements (64 bytes in
+  /// fp32).
+  static constexpr int64_t kAlignment = 16;
+
   /// Registers a row and returns its id. Names are unique.
   ParameterId add(Parameter parameter);
 
-  /// Assigns offsets (multiples of 16 elements, except rows that adjoin their predecessor).
+  /// Assigns offsets (multiples of kAlignment, except rows that adjoin their predecessor).
   void lay_out();
 
   const Parameter& operator[](ParameterId id) const { return rows_[static_cast<size_t>(id)]; }

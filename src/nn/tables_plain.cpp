@@ -1,5 +1,6 @@
 // Plain versions of the blocks that walk tables of parameters: embeddings and the optimizer.
 #include <algorithm>
+#include <cstring>
 
 #include "nn/blocks_plain.h"
 
@@ -48,6 +49,19 @@ void bert_adam_step(const std::vector<AdamRange>& ranges, const BertAdamOptions&
       part(shadow).copy_(w);
     }
   }
+}
+
+void bert_adam_table_step(const at::Tensor& table, int64_t chunks, const BertAdamOptions& options,
+                          at::Tensor weights, const at::Tensor& gradients, at::Tensor first_moment,
+                          at::Tensor second_moment, at::Tensor shadow) {
+  const at::Tensor here = table.cpu();
+  std::vector<AdamRow> rows(static_cast<size_t>(here.numel() / kAdamRowWords));
+  if (!rows.empty()) std::memcpy(rows.data(), here.const_data_ptr(), here.nbytes());
+  std::vector<AdamRange> ranges;
+  for (const AdamRow& row : rows) ranges.push_back(row.range);
+  TORCH_CHECK(adam_table_size(ranges).chunks <= chunks, "optimizer table: more than ", chunks,
+              " chunks");
+  pals::bert_adam_step(ranges, options, weights, gradients, first_moment, second_moment, shadow);
 }
 
 }  // namespace pals::plain

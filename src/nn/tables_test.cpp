@@ -97,6 +97,34 @@ TEST_P(AdamTest, ThreeStepsOverRanges) {
   EXPECT_EQ(shadow[5].item<float>(), 0.0F);
 }
 
+// As recorded work has it: a table in the device's memory, made for more ranges than these, which
+// may be others when the work is done again.
+TEST_P(AdamTest, ATableIsItsRanges) {
+  constexpr int64_t kSize = 60000, kMostRows = 6, kMostChunks = 11;
+  const std::vector<AdamRange> steps[] = {
+      {{3, 20001, 1e-2F, 0.01F}, {20010, 0, 1e-2F, 0.0F}, {20016, 5, 1e-2F, 0.0F}},
+      {{0, 8192, 3e-3F, 0.0F}, {8192, 30000, 1e-3F, 0.01F}, {40000, 16384, 1e-3F, 0.01F}},
+      {{59999, 1, 1e-2F, 0.01F}},
+      {}};
+  at::Tensor table;
+  at::Tensor w[2], m[2], v[2], shadow[2];
+  for (int i = 0; i < 2; ++i) {
+    w[i] = random({kSize}, 1), m[i] = at::zeros({kSize}), v[i] = at::zeros({kSize});
+    shadow[i] = at::zeros({kSize}, at::kBFloat16);
+  }
+  for (const std::vector<AdamRange>& ranges : steps) {
+    const at::Tensor g = random({kSize}, 10 + ranges.size());
+    const std::vector<int64_t> words = adam_table(ranges, kMostRows);
+    table = at::tensor(words, at::kLong);
+    EXPECT_EQ(table.numel(), kMostRows * kAdamRowWords);
+    bert_adam_step(ranges, {}, w[0], g, m[0], v[0], shadow[0]);
+    bert_adam_table_step(table, kMostChunks, {}, w[1], g, m[1], v[1], shadow[1]);
+    for (const at::Tensor* pair : {w, m, v, shadow}) EXPECT_TRUE(at::equal(pair[0], pair[1]));
+  }
+  EXPECT_THROW(bert_adam_table_step(table.narrow(0, 0, 3), 1, {}, w[1], w[0], m[1], v[1], {}),
+               c10::Error);
+}
+
 TEST_P(AdamTest, SameForAnyNumberOfThreads) {
   const std::vector<AdamRange> ranges = {{0, 100000, 1e-2F, 0.01F}, {100000, 33, 1e-2F, 0.0F}};
   const auto run = [&] {

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <string_view>
+#include <utility>
 
 #include "base/error.h"
 #include "base/hash.h"
@@ -73,14 +74,21 @@ DataParallel::DataParallel(const World& world, MultiTaskModel& model, const Opti
   if (model.precision().type == at::kHalf) scaler_.emplace(model.device());
 }
 
-at::Tensor DataParallel::run_share(const TrainingBatch& batch, uint64_t seed) {
+at::Tensor DataParallel::run_share(const TrainingBatch& batch, uint64_t seed,
+                                   const StepPosition* position) {
+  OptimizerUpdate update;
+  const bool updates = position != nullptr && model_.records_steps() && world_.alone() &&
+                       !scaler_ && batch.micro_batches.size() == 1;
+  if (updates) update.ranges = optimizer_.ranges(model_.arena().table(), batch.task, *position);
   const TrainingStep step{.seed = seed,
                           .step = static_cast<uint64_t>(batch.step),
                           .examples = batch.num_examples,
-                          .gradient_scale = scaler_ ? scaler_->scale() : at::Tensor()};
+                          .gradient_scale = scaler_ ? scaler_->scale() : at::Tensor(),
+                          .update = updates ? &update : nullptr};
   at::Tensor loss = at::zeros({}, at::TensorOptions(at::kDouble).device(model_.device()));
   if (world_.alone()) {
     for (const PackedBatch& part : batch.micro_batches) loss.add_(model_.train(part, step));
+    stepped_ = update.done;
     return loss;
   }
   reducer_.begin(tokens_of(batch));
@@ -99,11 +107,12 @@ at::Tensor DataParallel::run_share(const TrainingBatch& batch, uint64_t seed) {
   return loss;
 }
 
-at::Tensor DataParallel::compute_gradients(const TrainingBatch& batch, uint64_t seed) {
+at::Tensor DataParallel::compute_gradients(const TrainingBatch& batch, uint64_t seed,
+                                           const StepPosition* position) {
   const c10::InferenceMode inference_mode;
   const auto began = std::chrono::steady_clock::now();
   model_.arena().zero_gradients(batch.task);
-  const at::Tensor loss = run_share(batch, seed);
+  const at::Tensor loss = run_share(batch, seed, position);
   const at::Tensor sums = at::stack({loss, at::full_like(loss, stop_requested() ? 1.0 : 0.0)});
   world_.sum(sums);
   seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
@@ -118,6 +127,7 @@ at::Tensor DataParallel::wait_for(const std::vector<at::Tensor>& sums) {
 }
 
 void DataParallel::step(int task, const StepPosition& position) {
+  if (std::exchange(stepped_, false)) return;
   const c10::InferenceMode inference_mode;
   const auto began = std::chrono::steady_clock::now();
   if (scaler_) scaler_->unscale(model_.arena(), task, world_);

@@ -36,8 +36,10 @@ class DataParallel {
   /// Forward and backward of this rank's share of the batch; the gradients in the arena are then
   /// those of the whole (of a sharded optimizer, this rank's part of them). What the ranks found
   /// together, [2] fp64 on the device: the loss of the whole batch, and how many ranks were told to
-  /// stop.
-  at::Tensor compute_gradients(const TrainingBatch& batch, uint64_t seed);
+  /// stop. With a position the optimizer's step may be taken along, where it is recorded with
+  /// backward; step() then has nothing left to do.
+  at::Tensor compute_gradients(const TrainingBatch& batch, uint64_t seed,
+                               const StepPosition* position = nullptr);
 
   /// These on the CPU, [steps, 2]: waits for the device, which counts as the steps' time.
   at::Tensor wait_for(const std::vector<at::Tensor>& sums);
@@ -64,7 +66,7 @@ class DataParallel {
  private:
   /// share_state() without the loss scaling.
   void share_arena(std::optional<Json>& state);
-  at::Tensor run_share(const TrainingBatch& batch, uint64_t seed);
+  at::Tensor run_share(const TrainingBatch& batch, uint64_t seed, const StepPosition* position);
 
   const World& world_;
   MultiTaskModel& model_;
@@ -73,6 +75,7 @@ class DataParallel {
   GradientReducer reducer_;
   std::optional<ShardedOptimizer> sharded_;
   std::optional<LossScaler> scaler_;  ///< in fp16
+  bool stepped_ = false;              ///< compute_gradients() has taken the step
   double seconds_ = 0.0;              ///< of all steps
 };
 

@@ -28,15 +28,16 @@ void Optimizer::step(ParameterArena& arena, int task, const StepPosition& positi
   step(arena, task, position, {{0, arena.table().total()}}, overflow);
 }
 
-void Optimizer::step(ParameterArena& arena, int task, const StepPosition& position,
-                     const std::vector<ArenaRange>& within, const at::Tensor* overflow) const {
+std::vector<AdamRange> Optimizer::ranges(const ParameterTable& table, int task,
+                                         const StepPosition& position,
+                                         const std::vector<ArenaRange>& within) const {
   const double factor = schedule_factor(options_.schedule, position.step, position.total_steps,
                                         options_.warmup_proportion);
   const bool corrects = options_.bias_correction;
   const double shared_correction = corrects ? correction(position.step + 1) : 1.0;
   const double task_correction = corrects ? correction(position.task_step + 1) : 1.0;
   std::vector<AdamRange> ranges;
-  for (const Parameter& row : arena.table().rows()) {
+  for (const Parameter& row : table.rows()) {
     if (!row.trainable || (row.owner != kSharedOwner && row.owner != task)) continue;
     const bool mine = std::any_of(within.begin(), within.end(), [&](const ArenaRange& range) {
       return row.offset >= range.begin && row.offset < range.end;
@@ -51,10 +52,15 @@ void Optimizer::step(ParameterArena& arena, int task, const StepPosition& positi
     ranges.push_back({row.offset, row.numel, static_cast<float>(rate * factor * corrected),
                       static_cast<float>(decay)});
   }
+  return ranges;
+}
+
+void Optimizer::step(ParameterArena& arena, int task, const StepPosition& position,
+                     const std::vector<ArenaRange>& within, const at::Tensor* overflow) const {
   BertAdamOptions adam;
   adam.overflow = overflow;
-  bert_adam_step(ranges, adam, arena.weights(), arena.gradients(), arena.first_moment(),
-                 arena.second_moment(), arena.shadow());
+  bert_adam_step(ranges(arena.table(), task, position, within), adam, arena.weights(),
+                 arena.gradients(), arena.first_moment(), arena.second_moment(), arena.shadow());
 }
 
 }  // namespace pals

@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "nn/adam_table.h"
 #include "nn/parameter_arena.h"
 #include "train/schedule.h"
 
@@ -41,6 +42,15 @@ class Optimizer {
   /// The same, of the parameters in these ranges only.
   void step(ParameterArena& arena, int task, const StepPosition& position,
             const std::vector<ArenaRange>& within, const at::Tensor* overflow = nullptr) const;
+
+  /// What a step is to do to the parameters in these ranges.
+  std::vector<AdamRange> ranges(const ParameterTable& table, int task, const StepPosition& position,
+                                const std::vector<ArenaRange>& within) const;
+  /// To all of them.
+  std::vector<AdamRange> ranges(const ParameterTable& table, int task,
+                                const StepPosition& position) const {
+    return ranges(table, task, position, {{0, table.total()}});
+  }
 
   /// The base rate in that step.
   double learning_rate(int64_t step, int64_t total_steps) const;

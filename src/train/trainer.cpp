@@ -220,11 +220,12 @@ class Trainer {
                     {"learning_rate", optimizer_.learning_rate(batch.step, plan.total_steps)},
                     {"rows", batch.num_examples},
                     {"tokens", tokens}};
-    within_memory(model_, most_tokens,
-                  [&] { pending.sums = parallel_.compute_gradients(batch, options_.seed); });
-    if (steps_ahead() == 0) check_finite(pending.line, pending.sums[0].item<double>());
     const StepPosition position{
         .step = batch.step, .total_steps = plan.total_steps, .task_step = batch.task_step};
+    within_memory(model_, most_tokens, [&] {
+      pending.sums = parallel_.compute_gradients(batch, options_.seed, &position);
+    });
+    if (steps_ahead() == 0) check_finite(pending.line, pending.sums[0].item<double>());
     within_memory(model_, most_tokens, [&] { parallel_.step(batch.task, position); });
     pending_.push_back(std::move(pending));
   }

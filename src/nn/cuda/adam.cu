@@ -1,6 +1,6 @@
 // BERTAdam over many tensors: a block sums the squares of a chunk's gradients, a block then has one
 // tensor's chunks and makes its clip factor, and blocks update chunks. A tensor's norm is summed in
-// the order of its chunks.
+// the order of its chunks. Which tensors these are, each block reads in the table.
 #include "nn/cuda/numbers.cuh"
 
 namespace pals::cuda {
@@ -9,6 +9,23 @@ namespace {
 constexpr int kAdamThreads = 256;
 constexpr int kAdamWarps = kAdamThreads / kWarp;
 constexpr int kVector = 4;  // floats of 16 bytes
+
+/// A block's chunk: its elements, none beyond the table's last chunk, and the number of their row.
+struct AdamChunk {
+  int64_t begin, count, row;
+};
+__device__ inline AdamChunk chunk_of(const AdamArgs& args) {
+  const auto number = static_cast<int64_t>(blockIdx.x);
+  int64_t row = 0, end = args.num_rows;  // the last row that does not begin behind the chunk
+  while (end - row > 1) {
+    const int64_t middle = (row + end) / 2;
+    (args.rows[middle].first_chunk <= number ? row : end) = middle;
+  }
+  const AdamRange range = args.rows[row].range;
+  const int64_t done = (number - args.rows[row].first_chunk) * kAdamChunk;
+  const int64_t rest = range.numel - done;
+  return {range.offset + done, rest < 0 ? 0 : rest < kAdamChunk ? rest : kAdamChunk, row};
+}
 
 /// Calls visit(first, count) for a thread's elements of a chunk: whole vectors from the first
 /// multiple of 4 on, each thread one in turn, and what stands before and behind them.
@@ -46,7 +63,7 @@ __device__ inline Number block_sum(Number x, Number* shared) {
 
 __global__ void __launch_bounds__(kAdamThreads) sum_squares_kernel(AdamArgs args) {
   float sum = 0.0F;
-  for_elements(args.chunks[blockIdx.x], [&](int64_t first, auto count) {
+  for_elements(chunk_of(args), [&](int64_t first, auto count) {
     constexpr int kCount = decltype(count)::kValue;
     float g[kCount];
     load_floats(args.gradients + first, kCount, g);
@@ -58,7 +75,8 @@ __global__ void __launch_bounds__(kAdamThreads) sum_squares_kernel(AdamArgs args
 }
 
 __global__ void __launch_bounds__(kAdamThreads) clip_kernel(AdamArgs args) {
-  const int64_t begin = args.first_chunk[blockIdx.x], end = args.first_chunk[blockIdx.x + 1];
+  const AdamRow row = args.rows[blockIdx.x];
+  const int64_t begin = row.first_chunk, end = begin + ceil_div(row.range.numel, kAdamChunk);
   double sum = 0.0;
   for (int64_t chunk = begin + threadIdx.x; chunk < end; chunk += kAdamThreads) {
     sum += static_cast<double>(args.squares[chunk]);
@@ -74,9 +92,10 @@ __global__ void __launch_bounds__(kAdamThreads) clip_kernel(AdamArgs args) {
 template <typename S>
 __global__ void __launch_bounds__(kAdamThreads) bert_adam_kernel(AdamArgs args) {
   if (args.overflow != nullptr && *args.overflow != 0.0F) return;
-  const AdamChunk chunk = args.chunks[blockIdx.x];
-  const float clip = args.clips[chunk.range];
-  const float rate = args.rates[2 * chunk.range], decay = args.rates[2 * chunk.range + 1];
+  const AdamChunk chunk = chunk_of(args);
+  const float clip = args.clips[chunk.row];
+  const AdamRange& range = args.rows[chunk.row].range;
+  const float rate = range.learning_rate, decay = range.weight_decay;
   for_elements(chunk, [&](int64_t first, auto count) {
     constexpr int kCount = decltype(count)::kValue;
     float g[kCount], m[kCount], v[kCount], w[kCount];
@@ -103,7 +122,7 @@ __global__ void __launch_bounds__(kAdamThreads) bert_adam_kernel(AdamArgs args) 
 void bert_adam(const AdamArgs& args, Stream stream) {
   const dim3 chunks(static_cast<unsigned>(args.num_chunks)), block(kAdamThreads);
   launch(sum_squares_kernel, chunks, block, sizeof(float) * kAdamWarps, stream, args);
-  launch(clip_kernel, dim3(static_cast<unsigned>(args.num_ranges)), block,
+  launch(clip_kernel, dim3(static_cast<unsigned>(args.num_rows)), block,
          sizeof(double) * kAdamWarps, stream, args);
   if (args.shadow == nullptr) {
     launch(bert_adam_kernel<float>, chunks, block, 0, stream, args);

@@ -1,8 +1,9 @@
 #include "nn/cuda/blocks_cuda.h"
 
+#include <cstring>
+
 #include "nn/blocks_plain.h"
 #include "nn/cpu_support.h"
-#include "nn/cuda/adam_layout.h"
 
 namespace pals::cuda {
 namespace {
@@ -284,10 +285,9 @@ void grouped_dense_forward(const std::vector<DenseGroup>& groups, const at::Tens
   }
 }
 
-void bert_adam_step(const std::vector<AdamRange>& ranges, const BertAdamOptions& options,
-                    at::Tensor weights, const at::Tensor& gradients, at::Tensor first_moment,
-                    at::Tensor second_moment, at::Tensor shadow) {
-  const AdamLayout& layout = adam_layout(ranges, weights.device());
+void bert_adam_table_step(const at::Tensor& table, int64_t chunks, const BertAdamOptions& options,
+                          at::Tensor weights, const at::Tensor& gradients, at::Tensor first_moment,
+                          at::Tensor second_moment, at::Tensor shadow) {
   AdamArgs args;
   args.weights = floats(weights);
   args.gradients = floats(gradients);
@@ -297,16 +297,34 @@ void bert_adam_step(const std::vector<AdamRange>& ranges, const BertAdamOptions&
     args.shadow = shadow.mutable_data_ptr();
     args.shadow_type = type_of(shadow);
   }
-  layout.describe(args);
+  args.rows = static_cast<const AdamRow*>(table.const_data_ptr());
+  args.num_rows = table.numel() / kAdamRowWords;
+  args.num_chunks = chunks;
+  const at::Tensor workspace = workspace_for(weights, chunks + args.num_rows);
+  args.squares = data_of(workspace);
+  args.clips = args.squares + chunks;
   args.beta1 = options.beta1;
   args.beta2 = options.beta2;
   args.epsilon = options.epsilon;
   args.max_grad_norm = options.max_grad_norm;
   if (options.overflow != nullptr) args.overflow = floats(*options.overflow);
-  on_device(weights, "bert_adam_step", [&](Stream stream) {
-    layout.send_rates(ranges);
-    bert_adam(args, stream);
-  });
+  on_device(weights, "bert_adam_step", [&](Stream stream) { bert_adam(args, stream); });
+}
+
+/// The table goes through memory that the device copies from without anybody's waiting; its
+/// allocator gives it out again only when that is done.
+void bert_adam_step(const std::vector<AdamRange>& ranges, const BertAdamOptions& options,
+                    at::Tensor weights, const at::Tensor& gradients, at::Tensor first_moment,
+                    at::Tensor second_moment, at::Tensor shadow) {
+  const AdamTableSize size = adam_table_size(ranges);
+  const std::vector<int64_t> words = adam_table(ranges, size.rows);
+  const at::Tensor host = at::empty(
+      {std::ssize(words)}, at::TensorOptions(at::kLong).pinned_memory(!weights.device().is_cpu()));
+  if (!words.empty()) std::memcpy(host.mutable_data_ptr(), words.data(), host.nbytes());
+  const at::Tensor table = at::empty(host.sizes(), weights.options().dtype(at::kLong));
+  table.copy_(host, /*non_blocking=*/true);
+  cuda::bert_adam_table_step(table, size.chunks, options, weights, gradients, first_moment,
+                             second_moment, shadow);
 }
 
 }  // namespace
@@ -328,6 +346,7 @@ const BlockTable& block_table() {
       .quantize_rows = plain::quantize_rows,
       .scale_rows = plain::scale_rows,
       .bert_adam_step = bert_adam_step,
+      .bert_adam_table_step = bert_adam_table_step,
       .grouped_dense_forward = grouped_dense_forward,
   };
   return kTable;

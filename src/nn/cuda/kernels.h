@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "nn/adam_table.h"
 #include "nn/isa/kernel_table.h"
 
 struct CUstream_st;  // CUDA's cudaStream_t points to it
@@ -103,14 +104,7 @@ struct GroupedDenseArgs {
 /// Types of two bytes only.
 void grouped_dense_forward(Type type, GroupedDenseArgs args, Stream stream);
 
-/// A piece of one optimizer range.
-struct AdamChunk {
-  int64_t begin = 0;
-  int32_t count = 0, range = 0;
-};
-constexpr int64_t kAdamChunk = 8192;  ///< elements of a chunk, at most
-
-/// One optimizer step over chunks; all pointers lead into the device's memory.
+/// One optimizer step over the chunks of a table; all pointers lead into the device's memory.
 struct AdamArgs {
   float* weights = nullptr;
   const float* gradients = nullptr;
@@ -118,14 +112,11 @@ struct AdamArgs {
   float* second_moment = nullptr;
   void* shadow = nullptr;  ///< may be null
   Type shadow_type = Type::kBFloat16;
-  const float* overflow = nullptr;    ///< null, or: where it is not 0, nothing changes
-  const AdamChunk* chunks = nullptr;  ///< sorted by range
-  int64_t num_chunks = 0;
-  const int64_t* first_chunk = nullptr;  ///< [num_ranges + 1]
-  int64_t num_ranges = 0;
-  const float* rates = nullptr;  ///< [num_ranges, 2]: learning rate, weight decay
-  float* squares = nullptr;      ///< [num_chunks] workspace
-  float* clips = nullptr;        ///< [num_ranges] workspace
+  const float* overflow = nullptr;  ///< null, or: where it is not 0, nothing changes
+  const AdamRow* rows = nullptr;
+  int64_t num_rows = 0, num_chunks = 0;  ///< the table may have fewer chunks
+  float* squares = nullptr;              ///< [num_chunks] workspace
+  float* clips = nullptr;                ///< [num_rows] workspace
   float beta1 = 0.0F, beta2 = 0.0F, epsilon = 0.0F, max_grad_norm = 0.0F;
 };
 void bert_adam(const AdamArgs& args, Stream stream);

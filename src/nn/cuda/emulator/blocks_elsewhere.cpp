@@ -193,6 +193,16 @@ void bert_adam_step(const std::vector<AdamRange>& ranges, const BertAdamOptions&
   trip.finish();
 }
 
+void bert_adam_table_step(const at::Tensor& table, int64_t chunks, const BertAdamOptions& options,
+                          at::Tensor weights, const at::Tensor& gradients, at::Tensor first_moment,
+                          at::Tensor second_moment, at::Tensor shadow) {
+  Trip trip;
+  g_blocks->bert_adam_table_step(Trip::in(table), chunks, options, trip.out(weights),
+                                 Trip::in(gradients), trip.out(first_moment),
+                                 trip.out(second_moment), trip.out(shadow));
+  trip.finish();
+}
+
 }  // namespace elsewhere
 
 const BlockTable& blocks_elsewhere(at::Device device, const BlockTable& blocks) {
@@ -212,6 +222,7 @@ const BlockTable& blocks_elsewhere(at::Device device, const BlockTable& blocks) 
       .quantize_rows = elsewhere::quantize_rows,
       .scale_rows = elsewhere::scale_rows,
       .bert_adam_step = elsewhere::bert_adam_step,
+      .bert_adam_table_step = elsewhere::bert_adam_table_step,
       .grouped_dense_forward = elsewhere::grouped_dense_forward,
   };
   elsewhere::g_device = device;

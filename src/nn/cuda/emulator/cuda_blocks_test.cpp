@@ -351,7 +351,7 @@ TEST_F(CudaBlocks, OverflowLeavesTheParametersAsTheyAre) {
   }
 }
 
-TEST_F(CudaBlocks, OptimizerKeepsLayoutsApartAndWritesBothShadows) {
+TEST_F(CudaBlocks, OptimizerTakesOtherRangesInEachStepAndWritesBothShadows) {
   for (const at::ScalarType type : {at::kBFloat16, at::kHalf}) {
     at::Tensor w = random({30000}, 1), m = at::zeros({30000}), v = at::zeros({30000});
     at::Tensor shadow = at::zeros({30000}, type);
