@@ -136,30 +136,49 @@ TEST_P(OnAnotherDevice, RecordedStepsAreTheSame) {
   EXPECT_LT(distance(eager->arena().weights(), recorded->arena().weights()), 20 * tolerance);
 }
 
-/// Counts the device's steps of the optimizer that read a table, as recorded ones do.
-struct CountedTableSteps {
-  explicit CountedTableSteps(at::Device device_) : device(device_) {
+/// The device's blocks, which count their calls.
+struct CountedBlocks {
+  explicit CountedBlocks(at::Device device_) : device(device_) {
     own = &accelerator_of(device)->blocks();
     table = *own;
+    table.grouped_dense_forward = [](const std::vector<DenseGroup>& groups,
+                                     const at::Tensor& weights, const at::Tensor& biases,
+                                     std::optional<Activation> activation, const at::Tensor& x,
+                                     at::Tensor& y) {
+      ++grouped;
+      own->grouped_dense_forward(groups, weights, biases, activation, x, y);
+    };
+    table.joint_attention_forward = [](AttentionHeads& first, AttentionHeads& second,
+                                       const AttentionRows& rows) {
+      ++joint_forward;
+      own->joint_attention_forward(first, second, rows);
+    };
+    table.joint_attention_backward = [](AttentionHeads& first, AttentionHeads& second,
+                                        const AttentionRows& rows) {
+      ++joint_backward;
+      own->joint_attention_backward(first, second, rows);
+    };
     table.bert_adam_table_step = [](const at::Tensor& ranges, int64_t chunks,
                                     const BertAdamOptions& options, at::Tensor weights,
                                     const at::Tensor& gradients, at::Tensor first_moment,
                                     at::Tensor second_moment, at::Tensor shadow) {
-      ++calls;
+      ++table_steps;
       own->bert_adam_table_step(ranges, chunks, options, weights, gradients, first_moment,
                                 second_moment, shadow);
     };
-    calls = 0;
+    forget();
     set_block_table(device.type(), &table);
   }
-  ~CountedTableSteps() { set_block_table(device.type(), own); }
-  CountedTableSteps(const CountedTableSteps&) = delete;
-  CountedTableSteps& operator=(const CountedTableSteps&) = delete;
+  ~CountedBlocks() { set_block_table(device.type(), own); }
+  CountedBlocks(const CountedBlocks&) = delete;
+  CountedBlocks& operator=(const CountedBlocks&) = delete;
+
+  static void forget() { grouped = joint_forward = joint_backward = table_steps = 0; }
 
   at::Device device;
   BlockTable table;
   static inline const BlockTable* own = nullptr;
-  static inline int calls = 0;
+  static inline int grouped = 0, joint_forward = 0, joint_backward = 0, table_steps = 0;
 };
 
 void expect_same_state(const ParameterArena& a, const ParameterArena& b) {
@@ -175,7 +194,7 @@ void expect_same_state(const ParameterArena& a, const ParameterArena& b) {
 // recorded for a time.
 TEST_P(OnAnotherDevice, TheOptimizerIsRecordedWithBackward) {
   const at::Device device = GetParam().device();
-  const CountedTableSteps steps(device);
+  const CountedBlocks blocks(device);
   const auto apart = training(device, true), together = training(device, true);
   const auto run = [](Training& training, Training::Way way) {
     std::vector<double> losses;
@@ -187,11 +206,11 @@ TEST_P(OnAnotherDevice, TheOptimizerIsRecordedWithBackward) {
     return losses;
   };
   const std::vector<double> expected = run(*apart, Training::Way::kOneBatch);
-  EXPECT_EQ(CountedTableSteps::calls, 0);
+  EXPECT_EQ(CountedBlocks::table_steps, 0);
   EXPECT_EQ(run(*together, Training::Way::kOneBatchWithOptimizer), expected);
   // A GPU replays without the host.
-  EXPECT_GT(CountedTableSteps::calls, GetParam().on_gpu ? 0 : kSteps);
-  EXPECT_LT(CountedTableSteps::calls, 16 + 20);
+  EXPECT_GT(CountedBlocks::table_steps, GetParam().on_gpu ? 0 : kSteps);
+  EXPECT_LT(CountedBlocks::table_steps, 16 + 20);
   expect_same_state(apart->arena(), together->arena());
 }
 
@@ -277,30 +296,6 @@ TEST(Devices, FilesHoldTheSameWeights) {
   }
 }
 
-/// The device's blocks, which count their grouped products.
-struct CountedBlocks {
-  explicit CountedBlocks(at::Device device_) : device(device_) {
-    own = &accelerator_of(device)->blocks();
-    table = *own;
-    table.grouped_dense_forward = [](const std::vector<DenseGroup>& groups,
-                                     const at::Tensor& weights, const at::Tensor& biases,
-                                     std::optional<Activation> activation, const at::Tensor& x,
-                                     at::Tensor& y) {
-      ++calls;
-      own->grouped_dense_forward(groups, weights, biases, activation, x, y);
-    };
-    set_block_table(device.type(), &table);
-  }
-  ~CountedBlocks() { set_block_table(device.type(), own); }
-  CountedBlocks(const CountedBlocks&) = delete;
-  CountedBlocks& operator=(const CountedBlocks&) = delete;
-
-  at::Device device;
-  BlockTable table;
-  static inline const BlockTable* own = nullptr;
-  static inline int calls = 0;
-};
-
 TEST(Devices, TasksOfABatchAreComputedTogether) {
   struct {
     const char* kind;
@@ -317,9 +312,8 @@ TEST(Devices, TasksOfABatchAreComputedTogether) {
           alone.push_back(model->forward(pack(testing::rows_of(rows, task))).logits.front());
         }
         const CountedBlocks blocks(device);
-        CountedBlocks::calls = 0;
         const auto together = model->forward(pack(rows));
-        EXPECT_EQ(CountedBlocks::calls, type == at::kFloat ? 0 : products) << kind;
+        EXPECT_EQ(CountedBlocks::grouped, type == at::kFloat ? 0 : products) << kind;
         const double tolerance = tolerance_on(device, type == at::kFloat  ? 1e-5
                                                       : type == at::kHalf ? 1e-2
                                                                           : 8e-2);
@@ -332,6 +326,49 @@ TEST(Devices, TasksOfABatchAreComputedTogether) {
         const auto changed = model->forward(pack(rows));
         EXPECT_EQ(distance(changed.logits[0], together.logits[0]), 0.0) << kind;
         EXPECT_GT(distance(changed.logits[1], together.logits[1]), 0.0) << kind;
+      }
+    }
+  }
+}
+
+// One launch for the layer's heads and the adapter's, forward and backward; the same numbers.
+TEST(Devices, AdaptersAttendBesideTheLayers) {
+  struct {
+    const char* kind;
+    int joint, mixed;  // attentions of two layers; in a batch of all tasks
+  } const kinds[] = {
+      {"pals", 2, 2},          {"pals_lhuc", 2, 0},  // whose tasks are computed one by one
+      {"houlsby_pals", 0, 0},  {"low_rank", 0, 0},
+      {"low_rank_lhuc", 0, 0}, {"top_attention", 0, 0}};
+  const std::vector<testing::Row> rows = tiny_rows(3);
+  for (const at::Device device : devices()) {
+    for (const auto& [kind, joint, of_mixed] : kinds) {
+      for (const at::ScalarType type : {at::kBFloat16, at::kFloat}) {
+        SCOPED_TRACE(::testing::Message() << kind << " " << c10::toString(type));
+        const int expected = type == at::kFloat ? 0 : joint;
+        const AdapterConfig adapter = tiny_adapter(kind);
+        Training together(adapter, type, false, device), apart(adapter, type, false, device);
+        CountedBlocks blocks(device);
+        const auto mixed = together.model().forward(pack(rows));
+        EXPECT_EQ(CountedBlocks::joint_forward, type == at::kFloat ? 0 : of_mixed);
+        CountedBlocks::forget();
+        const auto losses = together.run(0, 5, Training::Way::kOneBatch);
+        EXPECT_EQ(CountedBlocks::joint_forward, 5 * expected);
+        EXPECT_EQ(CountedBlocks::joint_backward, 5 * expected);
+        together.model().set_recompute(true);
+        const auto recomputed = together.run(5, 6);
+        EXPECT_EQ(CountedBlocks::joint_backward, 7 * expected);
+
+        blocks.table.joint_attention_forward = nullptr;
+        CountedBlocks::forget();
+        const auto mixed_apart = apart.model().forward(pack(rows));
+        for (size_t i = 0; i < mixed.logits.size(); ++i) {
+          EXPECT_EQ(distance(mixed.logits[i], mixed_apart.logits[i]), 0.0) << i;
+        }
+        EXPECT_EQ(apart.run(0, 5, Training::Way::kOneBatch), losses);
+        EXPECT_EQ(apart.run(5, 6), recomputed);
+        expect_same_state(apart.arena(), together.arena());
+        EXPECT_EQ(CountedBlocks::joint_forward + CountedBlocks::joint_backward, 0);
       }
     }
   }

@@ -67,7 +67,25 @@ void bert_adam_step_on_host(const std::vector<AdamRange>& ranges, const BertAdam
                        as_host(second_moment), as_host(shadow));
 }
 
-// The CPU has none of its own.
+// The CPU has none of their own.
+void joint_attention_forward_on_host(AttentionHeads& first, AttentionHeads& second,
+                                     const AttentionRows& rows) {
+  for (AttentionHeads* heads : {&first, &second}) {
+    Wrapped<&BlockTable::attention_forward>::value(heads->q, heads->k, heads->v, rows,
+                                                   heads->num_heads, heads->scale, heads->dropout,
+                                                   heads->context, heads->logsumexp);
+  }
+}
+
+void joint_attention_backward_on_host(AttentionHeads& first, AttentionHeads& second,
+                                      const AttentionRows& rows) {
+  for (AttentionHeads* heads : {&first, &second}) {
+    Wrapped<&BlockTable::attention_backward>::value(
+        heads->d_context, heads->q, heads->k, heads->v, heads->context, heads->logsumexp, rows,
+        heads->num_heads, heads->scale, heads->dropout, heads->dq, heads->dk, heads->dv);
+  }
+}
+
 void grouped_dense_on_host(const std::vector<DenseGroup>& groups, const at::Tensor& weights,
                            const at::Tensor& biases, std::optional<Activation> activation,
                            const at::Tensor& x, at::Tensor& y) {
@@ -90,6 +108,8 @@ const BlockTable& pretend_blocks() {
           Wrapped<&BlockTable::dropout_add_layer_norm_backward>::value,
       .attention_forward = Wrapped<&BlockTable::attention_forward>::value,
       .attention_backward = Wrapped<&BlockTable::attention_backward>::value,
+      .joint_attention_forward = joint_attention_forward_on_host,
+      .joint_attention_backward = joint_attention_backward_on_host,
       .embedding_forward = Wrapped<&BlockTable::embedding_forward>::value,
       .embedding_backward = Wrapped<&BlockTable::embedding_backward>::value,
       .add_column_sums = Wrapped<&BlockTable::add_column_sums>::value,

@@ -1,6 +1,7 @@
 #include "adapters/adapter_hooks.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace pals {
 namespace {
@@ -107,6 +108,39 @@ void AdapterHooks::after_attention_dense_backward(const Pass& pass, int layer,
                             select_from(adapters_, &TaskAdapter::attention_term, layer)));
 }
 
+const AttendingModule* AdapterHooks::module_beside(const Pass& pass, int layer,
+                                                   const at::Tensor& x) const {
+  if (reads_attention() || !joins_attention(x)) return nullptr;
+  const auto select = select_from(adapters_, &TaskAdapter::feed_forward_term, layer);
+  const AdapterModule* module = segments_.size() == 1
+                                    ? select(segments_.front().task)
+                                    : for_all_segments(pass, segments_, x, select);
+  return module != nullptr ? module->attending() : nullptr;
+}
+
+Pass AdapterHooks::of_all_segments(const Pass& pass) const {
+  Pass all = pass;
+  if (segments_.size() > 1) all.segments = &segments_;
+  return all;
+}
+
+AttentionHeads* AdapterHooks::attention_beside(const Pass& pass, int layer, const at::Tensor& h) {
+  beside_ = module_beside(pass, layer, h);
+  if (beside_ == nullptr) return nullptr;
+  state_ = beside_->begin(of_all_segments(pass), layer, h);
+  return &state_.attention.heads;
+}
+
+AttentionHeads* AdapterHooks::attention_beside_backward() {
+  return beside_ != nullptr ? &state_.attention.heads : nullptr;
+}
+
+at::Tensor AdapterHooks::after_attention_beside_backward(const Pass& pass, int layer) {
+  if (beside_ == nullptr) return {};
+  return std::exchange(beside_, nullptr)
+      ->finish_backward(pass, layer, std::exchange(state_, AttendingModule::State()));
+}
+
 bool AdapterHooks::reads_attention() const {
   return adapters_[static_cast<size_t>(segments_.front().task)].feed_forward_reads_attention;
 }
@@ -128,6 +162,10 @@ at::Tensor AdapterHooks::feed_forward_term(const Pass& pass, int layer,
                                            const LayerActivations& activations) {
   const auto select = select_from(adapters_, &TaskAdapter::feed_forward_term, layer);
   if (!any_module(segments_, select)) return {};
+  if (beside_ != nullptr) {
+    return std::exchange(beside_, nullptr)
+        ->finish(of_all_segments(pass), layer, std::exchange(state_, AttendingModule::State()));
+  }
   return forward_segments(
       term_pass(pass, layer), segments_, layer,
       reads_attention() ? activations.attention_output : activations.layer_input, Absent::kZero,
@@ -138,6 +176,11 @@ void AdapterHooks::feed_forward_term_backward(const Pass& pass, int layer, const
                                               LayerActivations& gradients) {
   const auto select = select_from(adapters_, &TaskAdapter::feed_forward_term, layer);
   if (!any_module(segments_, select)) return;
+  beside_ = module_beside(pass, layer, d_term);
+  if (beside_ != nullptr) {
+    state_ = beside_->begin_backward(pass, layer, d_term);
+    return;
+  }
   (reads_attention() ? gradients.attention_output : gradients.layer_input) =
       backward_segments(term_pass(pass, layer), segments_, layer, d_term, Absent::kZero, select);
 }

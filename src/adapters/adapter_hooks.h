@@ -19,6 +19,9 @@ class AdapterHooks : public EncoderHooks {
   at::Tensor after_attention_dense(const Pass& pass, int layer, const at::Tensor& x) override;
   void after_attention_dense_backward(const Pass& pass, int layer, const at::Tensor& d_term,
                                       at::Tensor& dx) override;
+  AttentionHeads* attention_beside(const Pass& pass, int layer, const at::Tensor& h) override;
+  AttentionHeads* attention_beside_backward() override;
+  at::Tensor after_attention_beside_backward(const Pass& pass, int layer) override;
   bool term_attends_to_attention(int layer) const override;
   at::Tensor feed_forward_term(const Pass& pass, int layer,
                                const LayerActivations& activations) override;
@@ -36,9 +39,17 @@ class AdapterHooks : public EncoderHooks {
   /// The pass of the feed-forward term: narrowed only where its input is of all tokens.
   Pass term_pass(const Pass& pass, int layer) const;
 
+  /// The layer's feed-forward term, if its attention can be computed beside the layer's own on
+  /// activations like x; else null.
+  const AttendingModule* module_beside(const Pass& pass, int layer, const at::Tensor& x) const;
+  /// The pass for modules that take all segments.
+  Pass of_all_segments(const Pass& pass) const;
+
   const std::vector<TaskAdapter>& adapters_;
   const std::vector<Segment>& segments_;
   int num_layers_;
+  const AttendingModule* beside_ = nullptr;  // in a layer: what attends beside it
+  AttendingModule::State state_;             // and how far it is
 };
 
 }  // namespace pals

@@ -3,13 +3,30 @@
 namespace pals {
 namespace {
 
-// outer(inner(x)); outer works token by token.
-class Composed : public AdapterModule {
+// outer(inner(x)); outer works token by token. It is made of an attention if inner is.
+class Composed : public AttendingModule {
  public:
   Composed(std::unique_ptr<AdapterModule> inner, std::unique_ptr<AdapterModule> outer)
       : inner_(std::move(inner)), outer_(std::move(outer)) {}
 
-  bool attends() const override { return inner_->attends() || outer_->attends(); }
+  bool attends() const override { return inner_->attends(); }
+  const AttendingModule* attending() const override {
+    return inner_->attending() != nullptr ? this : nullptr;
+  }
+  State begin(const Pass& pass, int layer, const at::Tensor& x) const override {
+    return inner_->attending()->begin(pass, layer, x);
+  }
+  at::Tensor finish(const Pass& pass, int layer, const State& state) const override {
+    return outer_->forward(pass.of_queries(), layer,
+                           inner_->attending()->finish(pass, layer, state));
+  }
+  State begin_backward(const Pass& pass, int layer, const at::Tensor& dy) const override {
+    return inner_->attending()->begin_backward(pass, layer,
+                                               outer_->backward(pass.of_queries(), layer, dy));
+  }
+  at::Tensor finish_backward(const Pass& pass, int layer, const State& state) const override {
+    return inner_->attending()->finish_backward(pass, layer, state);
+  }
   at::Tensor forward(const Pass& pass, int layer, const at::Tensor& x) const override {
     return outer_->forward(pass.of_queries(), layer, inner_->forward(pass, layer, x));
   }

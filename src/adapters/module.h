@@ -9,6 +9,8 @@
 
 namespace pals {
 
+class AttendingModule;
+
 /// A differentiable function [S, H] -> [Q, H] of one task, applied to that task's tokens (of which
 /// a narrowed Pass wants the queries' outputs alone).
 class AdapterModule {
@@ -16,12 +18,37 @@ class AdapterModule {
   virtual ~AdapterModule() = default;
   /// Whether a token's output depends on other tokens of its row.
   virtual bool attends() const { return false; }
+  /// This, if it is such a module; else null.
+  virtual const AttendingModule* attending() const { return nullptr; }
   /// Whether forward also takes the tokens of several tasks (Pass::segments): whether all of its
   /// parameters are those of dense layers.
   virtual bool takes_segments() const { return false; }
   virtual at::Tensor forward(const Pass& pass, int layer, const at::Tensor& x) const = 0;
   /// Gradient of x; gradients of parameters go to the arena.
   virtual at::Tensor backward(const Pass& pass, int layer, const at::Tensor& dy) const = 0;
+};
+
+/// A module that is made of one self-attention over the rows, which may be computed with another
+/// one between the steps.
+class AttendingModule : public AdapterModule {
+ public:
+  /// What the module keeps between its steps.
+  struct State {
+    at::Tensor x;  ///< what the module has read
+    Attending attention;
+  };
+
+  bool attends() const override { return true; }
+  const AttendingModule* attending() const override { return this; }
+  at::Tensor forward(const Pass& pass, int layer, const at::Tensor& x) const override;
+  at::Tensor backward(const Pass& pass, int layer, const at::Tensor& dy) const override;
+
+  /// Forward before the attention, and after.
+  virtual State begin(const Pass& pass, int layer, const at::Tensor& x) const = 0;
+  virtual at::Tensor finish(const Pass& pass, int layer, const State& state) const = 0;
+  /// Backward before the attention, and after: gives the gradient of x.
+  virtual State begin_backward(const Pass& pass, int layer, const at::Tensor& dy) const = 0;
+  virtual at::Tensor finish_backward(const Pass& pass, int layer, const State& state) const = 0;
 };
 
 using AdapterModules = std::vector<std::unique_ptr<AdapterModule>>;  ///< [L], null: nothing there

@@ -16,24 +16,34 @@ ProjectedAttention::ProjectedAttention(const AdapterBuild& build, int layer,
                  {build.owner, LearningRateGroup::kAttentionAdapter}),
       up_(projections.up) {}
 
-at::Tensor ProjectedAttention::forward(const Pass& pass, int layer, const at::Tensor& x) const {
+AttendingModule::State ProjectedAttention::begin(const Pass& pass, int layer,
+                                                 const at::Tensor& x) const {
   const at::Tensor projected = down_.forward(pass, x);  // [S, P]
-  const at::Tensor context =                            // [Q, P]
-      attention_.forward(pass, layer, kAdapterAttention, projected);
+  return {x, attention_.project(pass, layer, kAdapterAttention, projected)};
+}
+
+at::Tensor ProjectedAttention::finish(const Pass& pass, int /*layer*/, const State& state) const {
+  attention_.keep(pass, state.attention);
+  const at::Tensor& context = state.attention.heads.context;            // [Q, P]
   const auto [u, y] = up_.activated(pass, Activation::kGelu, context);  // [Q, H]
-  pass.save(x, context, u);
+  pass.save(state.x, context, u);
   return y;
 }
 
-at::Tensor ProjectedAttention::backward(const Pass& pass, int layer, const at::Tensor& dy) const {
+AttendingModule::State ProjectedAttention::begin_backward(const Pass& pass, int layer,
+                                                          const at::Tensor& dy) const {
   const auto [x, context, u] = pass.take<3>();
   at::Tensor du = pass.empty(dy.sizes());
   bias_activation_backward(Activation::kGelu, dy, u, du, up_.bias_gradient(pass));
   up_.backward_weight(pass, du, context);
-  const at::Tensor d_projected =
-      attention_.backward(pass, layer, kAdapterAttention, up_.backward_input(pass, du), {});
+  return {x, attention_.take(pass, layer, kAdapterAttention, up_.backward_input(pass, du))};
+}
+
+at::Tensor ProjectedAttention::finish_backward(const Pass& pass, int /*layer*/,
+                                               const State& state) const {
+  const at::Tensor d_projected = attention_.project_backward(pass, state.attention, {});
   down_.backward_bias(pass, d_projected);
-  down_.backward_weight(pass, d_projected, x);
+  down_.backward_weight(pass, d_projected, state.x);
   return down_.backward_input(pass, d_projected);
 }
 

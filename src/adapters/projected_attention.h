@@ -7,7 +7,7 @@ namespace pals {
 
 /// Stickland and Murray 2019, section 3.1. SA: multi-head attention with 6 heads of P/6, the
 /// layer's own query, key and value with biases, attention dropout, no output projection.
-class ProjectedAttention : public AdapterModule {
+class ProjectedAttention : public AttendingModule {
  public:
   static constexpr int64_t kNumHeads = 6;
 
@@ -19,10 +19,11 @@ class ProjectedAttention : public AdapterModule {
 
   ProjectedAttention(const AdapterBuild& build, int layer, const Projections& projections);
 
-  bool attends() const override { return true; }
   bool takes_segments() const override { return true; }
-  at::Tensor forward(const Pass& pass, int layer, const at::Tensor& x) const override;
-  at::Tensor backward(const Pass& pass, int layer, const at::Tensor& dy) const override;
+  State begin(const Pass& pass, int layer, const at::Tensor& x) const override;
+  at::Tensor finish(const Pass& pass, int layer, const State& state) const override;
+  State begin_backward(const Pass& pass, int layer, const at::Tensor& dy) const override;
+  at::Tensor finish_backward(const Pass& pass, int layer, const State& state) const override;
 
  private:
   Linear down_;

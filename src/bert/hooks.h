@@ -29,6 +29,20 @@ class EncoderHooks {
   virtual void after_attention_dense_backward(const Pass& pass, int layer, const at::Tensor& d_term,
                                               at::Tensor& dx) = 0;
 
+  /// An attention over the layer's rows that is computed beside the layer's own
+  /// (joint_attention_forward): it reads h alone, and its context goes into this layer's
+  /// feed_forward_term. Null: none. Backward, from feed_forward_term_backward on, its gradients are
+  /// computed beside the layer's as well, and then gives the gradient of h [S, H] that goes through
+  /// them (undefined: none).
+  virtual AttentionHeads* attention_beside(const Pass& /*pass*/, int /*layer*/,
+                                           const at::Tensor& /*h*/) {
+    return nullptr;
+  }
+  virtual AttentionHeads* attention_beside_backward() { return nullptr; }
+  virtual at::Tensor after_attention_beside_backward(const Pass& /*pass*/, int /*layer*/) {
+    return {};
+  }
+
   /// Whether the feed-forward term of one token reads the attention outputs of others.
   virtual bool term_attends_to_attention(int layer) const = 0;
   /// A term inside the output LayerNorm, [Q, H].

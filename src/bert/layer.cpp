@@ -33,7 +33,8 @@ AttentionBlock::AttentionBlock(ParameterTable& table, const std::string& prefix,
 
 at::Tensor AttentionBlock::forward(const Pass& pass, int layer, const at::Tensor& h,
                                    EncoderHooks* hooks) const {
-  const at::Tensor context = attention_.forward(pass, layer, kAttentionProbabilities, h);
+  AttentionHeads* beside = hooks != nullptr ? hooks->attention_beside(pass, layer, h) : nullptr;
+  const at::Tensor context = attention_.forward(pass, layer, kAttentionProbabilities, h, beside);
   const Pass inner = pass.of_queries();
   const at::Tensor& keys = inner.rows.token_keys;
   at::Tensor z = dense_.product(pass, context);
@@ -79,7 +80,7 @@ at::Tensor AttentionBlock::backward(const Pass& pass, int layer, const at::Tenso
   const auto [context] = pass.take<1>();
   dense_.backward_weight(pass, dx, context);
   return attention_.backward(pass, layer, kAttentionProbabilities, dense_.backward_input(pass, dx),
-                             dh);
+                             dh, hooks != nullptr ? hooks->attention_beside_backward() : nullptr);
 }
 
 BertLayer::BertLayer(ParameterTable& table, const std::string& prefix, const BertConfig& config,
@@ -155,6 +156,7 @@ at::Tensor BertLayer::backward(const Pass& pass, int layer, at::Tensor dy,
 
   at::Tensor dh = attention_.backward(to_all ? pass.of_all_tokens() : pass, layer, da, hooks);
   add_into(dh, through_term.layer_input);
+  if (hooks != nullptr) add_into(dh, hooks->after_attention_beside_backward(pass, layer));
   return dh;
 }
 

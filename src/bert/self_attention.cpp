@@ -22,7 +22,31 @@ void add_gradients(const Linear& linear, const Pass& pass, const at::Tensor& dy,
   linear.backward_weight(pass, dy, x);
 }
 
+// The queries', keys' and values' columns.
+struct Parts {
+  at::Tensor q, k, v;
+};
+
+Parts parts_of(const Projections& values, int64_t size) {
+  const auto part = [&](int64_t number) { return values.rest.narrow(1, number * size, size); };
+  if (values.queries.defined()) return {values.queries, part(0), part(1)};
+  return {part(0), part(1), part(2)};
+}
+
 }  // namespace
+
+void attend(AttentionHeads& heads, const AttentionRows& rows, AttentionHeads* beside) {
+  if (beside != nullptr) return joint_attention_forward(heads, *beside, rows);
+  attention_forward(heads.q, heads.k, heads.v, rows, heads.num_heads, heads.scale, heads.dropout,
+                    heads.context, heads.logsumexp);
+}
+
+void attend_backward(AttentionHeads& heads, const AttentionRows& rows, AttentionHeads* beside) {
+  if (beside != nullptr) return joint_attention_backward(heads, *beside, rows);
+  attention_backward(heads.d_context, heads.q, heads.k, heads.v, heads.context, heads.logsumexp,
+                     rows, heads.num_heads, heads.scale, heads.dropout, heads.dq, heads.dk,
+                     heads.dv);
+}
 
 SelfAttention::SelfAttention(ParameterTable& table, const std::string& prefix, int64_t size,
                              int64_t num_heads, LinearOptions options)
@@ -33,68 +57,87 @@ SelfAttention::SelfAttention(ParameterTable& table, const std::string& prefix, i
       num_heads_(num_heads),
       scale_(1.0 / std::sqrt(static_cast<double>(size / num_heads))) {}
 
-at::Tensor SelfAttention::forward(const Pass& pass, int layer, DropoutSite site,
-                                  const at::Tensor& x) const {
-  at::Tensor query, key_value;
+AttentionHeads SelfAttention::heads_of(const Pass& pass, int layer, DropoutSite site,
+                                       const Projections& values) const {
+  const Parts parts = parts_of(values, size_);
+  AttentionHeads heads;
+  heads.q = parts.q;
+  heads.k = parts.k;
+  heads.v = parts.v;
+  heads.num_heads = num_heads_;
+  heads.scale = scale_;
+  heads.dropout = pass.attention_dropout(layer, site);
+  return heads;
+}
+
+Attending SelfAttention::project(const Pass& pass, int layer, DropoutSite site,
+                                 const at::Tensor& x) const {
+  Attending own;
+  own.x = x;
   if (pass.narrowed()) {
-    const at::Tensor x_queries = pass.queries(x);
-    query = query_.forward(pass, x_queries);
-    key_value = key_value_.forward(pass, x);
-    pass.save(key_value_.kept(pass, x), query_.kept(pass, x_queries), query, key_value);
+    own.x_queries = pass.queries(x);
+    own.values = {query_.forward(pass, own.x_queries), key_value_.forward(pass, x)};
   } else {
-    const at::Tensor qkv = qkv_.forward(pass, x);  // [S, 3D]
-    query = qkv.narrow(1, 0, size_);
-    key_value = qkv.narrow(1, size_, 2 * size_);
-    pass.save(qkv_.kept(pass, x), qkv);
+    own.values.rest = qkv_.forward(pass, x);
   }
-  at::Tensor context = pass.empty(query.sizes());
-  at::Tensor logsumexp = pass.empty_float({query.size(0), num_heads_});
-  attention_forward(query, key_value.narrow(1, 0, size_), key_value.narrow(1, size_, size_),
-                    pass.rows, num_heads_, scale_, pass.attention_dropout(layer, site), context,
-                    logsumexp);
-  pass.save(context, logsumexp);
-  return context;
+  own.heads = heads_of(pass, layer, site, own.values);
+  own.heads.context = pass.empty(own.heads.q.sizes());
+  own.heads.logsumexp = pass.empty_float({own.heads.q.size(0), num_heads_});
+  return own;
 }
 
-at::Tensor SelfAttention::backward_whole(const Pass& pass, const Dropout& dropout,
-                                         const at::Tensor& d_context, at::Tensor d_queries) const {
-  const auto [context, logsumexp] = pass.take<2>();
-  const auto [x, qkv] = pass.take<2>();
-  const auto part = [&](const at::Tensor& fused, int64_t number) {
-    return fused.narrow(1, number * size_, size_);
-  };
-  at::Tensor d_qkv = pass.empty(qkv.sizes());
-  at::Tensor dq = part(d_qkv, 0), dk = part(d_qkv, 1), dv = part(d_qkv, 2);
-  attention_backward(d_context, part(qkv, 0), part(qkv, 1), part(qkv, 2), context, logsumexp,
-                     pass.rows, num_heads_, scale_, dropout, dq, dk, dv);
-  add_gradients(qkv_, pass, d_qkv, x);
-  add_backward_input(qkv_, pass, d_qkv, d_queries);
-  return d_queries;
+void SelfAttention::keep(const Pass& pass, const Attending& own) const {
+  pass.save(qkv_.kept(pass, own.x), query_.kept(pass, own.x_queries), own.values.queries,
+            own.values.rest, own.heads.context, own.heads.logsumexp);
 }
 
-at::Tensor SelfAttention::backward_narrowed(const Pass& pass, const Dropout& dropout,
-                                            const at::Tensor& d_context,
-                                            at::Tensor d_queries) const {
-  const auto [context, logsumexp] = pass.take<2>();
-  const auto [x, x_queries, query, key_value] = pass.take<4>();
-  at::Tensor dq = pass.empty(query.sizes()), d_key_value = pass.empty(key_value.sizes());
-  at::Tensor dk = d_key_value.narrow(1, 0, size_), dv = d_key_value.narrow(1, size_, size_);
-  attention_backward(d_context, query, key_value.narrow(1, 0, size_),
-                     key_value.narrow(1, size_, size_), context, logsumexp, pass.rows, num_heads_,
-                     scale_, dropout, dq, dk, dv);
-  add_gradients(query_, pass, dq, x_queries);
-  add_backward_input(query_, pass, dq, d_queries);
-  add_gradients(key_value_, pass, d_key_value, x);
-  at::Tensor dx = key_value_.backward_input(pass, d_key_value);
+at::Tensor SelfAttention::forward(const Pass& pass, int layer, DropoutSite site,
+                                  const at::Tensor& x, AttentionHeads* beside) const {
+  Attending own = project(pass, layer, site, x);
+  attend(own.heads, pass.rows, beside);
+  keep(pass, own);
+  return own.heads.context;
+}
+
+Attending SelfAttention::take(const Pass& pass, int layer, DropoutSite site,
+                              const at::Tensor& d_context) const {
+  const auto [x, x_queries, queries, rest, context, logsumexp] = pass.take<6>();
+  Attending own{x, x_queries, {queries, rest}, {}, {}};
+  own.heads = heads_of(pass, layer, site, own.values);
+  own.heads.context = context;
+  own.heads.logsumexp = logsumexp;
+  own.heads.d_context = d_context;
+  if (queries.defined()) own.gradients.queries = pass.empty(queries.sizes());
+  own.gradients.rest = pass.empty(rest.sizes());
+  const Parts parts = parts_of(own.gradients, size_);
+  own.heads.dq = parts.q;
+  own.heads.dk = parts.k;
+  own.heads.dv = parts.v;
+  return own;
+}
+
+at::Tensor SelfAttention::project_backward(const Pass& pass, const Attending& own,
+                                           at::Tensor d_queries) const {
+  const auto& [d_query, d_rest] = own.gradients;
+  if (!d_query.defined()) {
+    add_gradients(qkv_, pass, d_rest, own.x);
+    add_backward_input(qkv_, pass, d_rest, d_queries);
+    return d_queries;
+  }
+  add_gradients(query_, pass, d_query, own.x_queries);
+  add_backward_input(query_, pass, d_query, d_queries);
+  add_gradients(key_value_, pass, d_rest, own.x);
+  at::Tensor dx = key_value_.backward_input(pass, d_rest);
   pass.add_to_queries(dx, d_queries);
   return dx;
 }
 
 at::Tensor SelfAttention::backward(const Pass& pass, int layer, DropoutSite site,
-                                   const at::Tensor& d_context, at::Tensor d_queries) const {
-  const Dropout dropout = pass.attention_dropout(layer, site);
-  return pass.narrowed() ? backward_narrowed(pass, dropout, d_context, std::move(d_queries))
-                         : backward_whole(pass, dropout, d_context, std::move(d_queries));
+                                   const at::Tensor& d_context, at::Tensor d_queries,
+                                   AttentionHeads* beside) const {
+  Attending own = take(pass, layer, site, d_context);
+  attend_backward(own.heads, pass.rows, beside);
+  return project_backward(pass, own, std::move(d_queries));
 }
 
 }  // namespace pals

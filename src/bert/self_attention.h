@@ -8,6 +8,21 @@
 
 namespace pals {
 
+/// Queries, keys and values, or their gradients: one product's [S, 3D], or of a narrowed pass
+/// queries [Q, D] apart from keys and values [S, 2D].
+struct Projections {
+  at::Tensor queries;  ///< undefined: they are the first D columns of the rest
+  at::Tensor rest;
+};
+
+/// A self-attention between its projections and what is made of its context, or between the
+/// gradient of that and those of the projections.
+struct Attending {
+  at::Tensor x, x_queries;  ///< what the projections read, and its queries if narrowed
+  Projections values, gradients;
+  AttentionHeads heads;
+};
+
 /// softmax(q k^T / sqrt(head size)) v over the tokens of each row. Used by BERT's layers at H, by
 /// projected attention and by attention on top at P.
 class SelfAttention {
@@ -17,22 +32,36 @@ class SelfAttention {
   SelfAttention(ParameterTable& table, const std::string& prefix, int64_t size, int64_t num_heads,
                 LinearOptions options);
 
-  /// x [S, D] -> [Q, D]. `layer` and `site` are the place of the probabilities' dropout.
-  at::Tensor forward(const Pass& pass, int layer, DropoutSite site, const at::Tensor& x) const;
+  /// x [S, D] -> [Q, D]. `layer` and `site` are the place of the probabilities' dropout. An
+  /// attention `beside` this one is computed with it (joint_attention_forward).
+  at::Tensor forward(const Pass& pass, int layer, DropoutSite site, const at::Tensor& x,
+                     AttentionHeads* beside = nullptr) const;
   /// Gradient of x [S, D], from that of the output [Q, D]. `d_queries` [Q, D] is what reaches the
   /// queries' tokens beside the attention; it is added, and may be overwritten. May be undefined.
   at::Tensor backward(const Pass& pass, int layer, DropoutSite site, const at::Tensor& d_context,
-                      at::Tensor d_queries) const;
+                      at::Tensor d_queries, AttentionHeads* beside = nullptr) const;
+
+  /// Forward before the attention, and what follows it: keeps on the tape what backward needs.
+  Attending project(const Pass& pass, int layer, DropoutSite site, const at::Tensor& x) const;
+  void keep(const Pass& pass, const Attending& attending) const;
+  /// Backward before the attention, from what keep() kept, and what follows it.
+  Attending take(const Pass& pass, int layer, DropoutSite site, const at::Tensor& d_context) const;
+  at::Tensor project_backward(const Pass& pass, const Attending& attending,
+                              at::Tensor d_queries) const;
 
  private:
-  at::Tensor backward_whole(const Pass& pass, const Dropout& dropout, const at::Tensor& d_context,
-                            at::Tensor d_queries) const;
-  at::Tensor backward_narrowed(const Pass& pass, const Dropout& dropout,
-                               const at::Tensor& d_context, at::Tensor d_queries) const;
+  /// Everything of the heads but the results.
+  AttentionHeads heads_of(const Pass& pass, int layer, DropoutSite site,
+                          const Projections& values) const;
 
   Linear qkv_, query_, key_value_;  // the first is the other two side by side
   int64_t size_ = 0, num_heads_ = 1;
   double scale_ = 1.0;
 };
+
+/// attention_forward, or with another attention `beside` joint_attention_forward.
+void attend(AttentionHeads& heads, const AttentionRows& rows, AttentionHeads* beside = nullptr);
+void attend_backward(AttentionHeads& heads, const AttentionRows& rows,
+                     AttentionHeads* beside = nullptr);
 
 }  // namespace pals

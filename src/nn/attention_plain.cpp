@@ -115,4 +115,21 @@ void attention_backward(const at::Tensor& d_context, const at::Tensor& q, const 
   });
 }
 
+void joint_attention_forward(AttentionHeads& first, AttentionHeads& second,
+                             const AttentionRows& rows) {
+  for (AttentionHeads* heads : {&first, &second}) {
+    plain::attention_forward(heads->q, heads->k, heads->v, rows, heads->num_heads, heads->scale,
+                             heads->dropout, heads->context, heads->logsumexp);
+  }
+}
+
+void joint_attention_backward(AttentionHeads& first, AttentionHeads& second,
+                              const AttentionRows& rows) {
+  for (AttentionHeads* heads : {&first, &second}) {
+    plain::attention_backward(heads->d_context, heads->q, heads->k, heads->v, heads->context,
+                              heads->logsumexp, rows, heads->num_heads, heads->scale,
+                              heads->dropout, heads->dq, heads->dk, heads->dv);
+  }
+}
+
 }  // namespace pals::plain

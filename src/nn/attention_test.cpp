@@ -184,6 +184,79 @@ TEST_P(AttentionTest, RefusesMoreQueriesThanTokens) {
   }
 }
 
+// Heads of two attentions in one launch: the bits of each alone.
+TEST_P(AttentionTest, TwoTogetherAreEachAlone) {
+  if (!joins_attention(at::zeros({1}, type()))) {
+    EXPECT_TRUE(!is_cuda() || is_fp32());
+    return;
+  }
+  const std::vector<int32_t> lengths = {5, 36, 1, 0, 70, 64};
+  const AttentionRows all = rows_of(lengths, 3);
+  AttentionRows firsts = all;  // the first token of each row that has one
+  firsts.cu_queries = ints({0, 1, 2, 3, 3, 4, 5});
+  const at::Tensor chosen = at::tensor({0, 5, 41, 42, 112}, at::kLong);
+  firsts.query_keys = all.token_keys.index_select(0, chosen);
+  const int64_t tokens = all.token_keys.numel();
+  struct Size {
+    int64_t num_heads, head_size;
+  };
+  // BERT-base's beside PALs', the other way round, equal ones, and one that no kernel takes.
+  for (const auto& [one, other] : {std::pair<Size, Size>{{3, 64}, {2, 34}},
+                                   {{1, 17}, {2, 64}},
+                                   {{2, 16}, {1, 16}},
+                                   {{2, 64}, {1, 130}}}) {
+    for (const AttentionRows& rows : {all, firsts}) {
+      for (const float p : {0.0F, 0.2F}) {
+        AttentionHeads together[2], alone[2];
+        for (uint64_t i = 0; i < 2; ++i) {
+          const Size& size = i == 0 ? one : other;
+          const int64_t width = size.num_heads * size.head_size;
+          const Fused in = fused(tokens, width, type(), i);
+          AttentionHeads heads;
+          heads.q = rows.narrowed() ? in.q.index_select(0, chosen) : in.q;
+          heads.k = in.k;
+          heads.v = in.v;
+          heads.num_heads = size.num_heads;
+          heads.scale = 0.1 + 0.1 * static_cast<double>(i);
+          heads.dropout = {p, dropout_key(1, 2, static_cast<uint32_t>(i))};
+          heads.d_context = act(heads.q.sizes(), 7 + i);
+          for (AttentionHeads* to : {&together[i], &alone[i]}) {
+            *to = heads;
+            to->context = at::zeros(heads.q.sizes(), type());
+            to->dq = at::zeros(heads.q.sizes(), type());
+            to->dk = at::zeros(heads.k.sizes(), type());
+            to->dv = at::zeros(heads.k.sizes(), type());
+            to->logsumexp = at::zeros({heads.q.size(0), size.num_heads});
+          }
+          AttentionHeads& own = alone[i];
+          attention_forward(own.q, own.k, own.v, rows, own.num_heads, own.scale, own.dropout,
+                            own.context, own.logsumexp);
+          attention_backward(own.d_context, own.q, own.k, own.v, own.context, own.logsumexp, rows,
+                             own.num_heads, own.scale, own.dropout, own.dq, own.dk, own.dv);
+        }
+        joint_attention_forward(together[0], together[1], rows);
+        joint_attention_backward(together[0], together[1], rows);
+        for (int i = 0; i < 2; ++i) {
+          EXPECT_TRUE(at::equal(together[i].context, alone[i].context));
+          EXPECT_TRUE(at::equal(together[i].logsumexp, alone[i].logsumexp));
+          EXPECT_TRUE(at::equal(together[i].dq, alone[i].dq));
+          EXPECT_TRUE(at::equal(together[i].dk, alone[i].dk));
+          EXPECT_TRUE(at::equal(together[i].dv, alone[i].dv));
+        }
+      }
+    }
+  }
+  AttentionHeads heads, shorter;
+  const Fused in = fused(tokens, 8, type(), 1), less = fused(tokens - 1, 8, type(), 1);
+  for (const auto& [to, from] : {std::pair{&heads, &in}, {&shorter, &less}}) {
+    to->q = from->q, to->k = from->k, to->v = from->v;
+    to->num_heads = 1;
+    to->context = at::zeros_like(from->q);
+    to->logsumexp = at::zeros({from->q.size(0), 1});
+  }
+  EXPECT_THROW(joint_attention_forward(heads, shorter, all), c10::Error);
+}
+
 TEST_P(AttentionTest, SameWhateverThePackingAndThreads) {
   const Dropout dropout = {0.3F, dropout_key(4, 5, 6)};
   const auto run = [&](const AttentionRows& rows, const Fused& in) {

@@ -16,6 +16,9 @@ struct BlockTable {
   decltype(&pals::dropout_add_layer_norm_backward) dropout_add_layer_norm_backward;
   decltype(&pals::attention_forward) attention_forward;
   decltype(&pals::attention_backward) attention_backward;
+  /// Null where a device gains nothing from them (pals::joins_attention).
+  decltype(&pals::joint_attention_forward) joint_attention_forward;
+  decltype(&pals::joint_attention_backward) joint_attention_backward;
   decltype(&pals::embedding_forward) embedding_forward;
   decltype(&pals::embedding_backward) embedding_backward;
   decltype(&pals::add_column_sums) add_column_sums;

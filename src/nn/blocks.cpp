@@ -83,6 +83,21 @@ void check_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor&
               "attention dropout: rows of at most ", kDropoutColumnsPerHead, " tokens");
 }
 
+void check_joint(const AttentionHeads& first, const AttentionHeads& second,
+                 const AttentionRows& rows) {
+  TORCH_CHECK(joins_attention(first.q), "joint attention: not for ", first.q.scalar_type(), " on ",
+              first.q.device());
+  for (const AttentionHeads* heads : {&first, &second}) {
+    check_attention(heads->q, heads->k, heads->v, rows, heads->num_heads, heads->dropout);
+    check_like(heads->context, heads->q, "context");
+    check_vector(heads->logsumexp, heads->q.size(0) * heads->num_heads, "logsumexp", false);
+  }
+  TORCH_CHECK(first.q.size(0) == second.q.size(0) && first.k.size(0) == second.k.size(0) &&
+                  first.q.scalar_type() == second.q.scalar_type() &&
+                  first.q.device() == second.q.device(),
+              "joint attention: ", first.q.sizes(), " beside ", second.q.sizes());
+}
+
 void check_optimizer(const BertAdamOptions& options, const at::Tensor& weights,
                      const at::Tensor& gradients, const at::Tensor& first_moment,
                      const at::Tensor& second_moment, const at::Tensor& shadow) {
@@ -219,6 +234,30 @@ void attention_backward(const at::Tensor& d_context, const at::Tensor& q, const 
   }
   block_table_for(q).attention_backward(d_context, q, k, v, context, logsumexp, rows, num_heads,
                                         scale, dropout, dq, dk, dv);
+}
+
+bool joins_attention(const at::Tensor& x) {
+  return x.element_size() == 2 && block_table_for(x).joint_attention_forward != nullptr;
+}
+
+void joint_attention_forward(AttentionHeads& first, AttentionHeads& second,
+                             const AttentionRows& rows) {
+  const BlockTimer timer(Block::kAttention);
+  check_joint(first, second, rows);
+  block_table_for(first.q).joint_attention_forward(first, second, rows);
+}
+
+void joint_attention_backward(AttentionHeads& first, AttentionHeads& second,
+                              const AttentionRows& rows) {
+  const BlockTimer timer(Block::kAttention);
+  check_joint(first, second, rows);
+  for (const AttentionHeads* heads : {&first, &second}) {
+    check_like(heads->d_context, heads->q, "d_context");
+    check_like(heads->dq, heads->q, "dq");
+    check_like(heads->dk, heads->k, "dk");
+    check_like(heads->dv, heads->k, "dv");
+  }
+  block_table_for(first.q).joint_attention_backward(first, second, rows);
 }
 
 void embedding_forward(const at::Tensor& token_ids, const at::Tensor& position_ids,

@@ -87,6 +87,27 @@ void attention_backward(const at::Tensor& d_context, const at::Tensor& q, const 
                         const AttentionRows& rows, int64_t num_heads, double scale,
                         const Dropout& dropout, at::Tensor& dq, at::Tensor& dk, at::Tensor& dv);
 
+/// One of two attentions over the same rows, of heads, sizes and dropout of its own: what
+/// attention_forward is given, and attention_backward besides.
+struct AttentionHeads {
+  at::Tensor q, k, v;
+  int64_t num_heads = 0;
+  double scale = 1.0;
+  Dropout dropout = {};
+  at::Tensor context, logsumexp;
+  at::Tensor d_context, dq, dk, dv;  ///< backward
+};
+
+/// Whether the device of x computes two attentions of x's type in one launch.
+bool joins_attention(const at::Tensor& x);
+
+/// attention_forward of both, and attention_backward; outputs are defined. Only where
+/// joins_attention(q).
+void joint_attention_forward(AttentionHeads& first, AttentionHeads& second,
+                             const AttentionRows& rows);
+void joint_attention_backward(AttentionHeads& first, AttentionHeads& second,
+                              const AttentionRows& rows);
+
 /// out[m] = word[token_ids[m]] + position[position_ids[m]] + token_type[token_type_ids[m]].
 /// Ids [M] int32; tables fp32; out [M, H] act.
 void embedding_forward(const at::Tensor& token_ids, const at::Tensor& position_ids,

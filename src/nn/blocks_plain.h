@@ -32,6 +32,10 @@ void attention_backward(const at::Tensor& d_context, const at::Tensor& q, const 
                         const at::Tensor& v, const at::Tensor& context, const at::Tensor& logsumexp,
                         const AttentionRows& rows, int64_t num_heads, double scale,
                         const Dropout& dropout, at::Tensor& dq, at::Tensor& dk, at::Tensor& dv);
+void joint_attention_forward(AttentionHeads& first, AttentionHeads& second,
+                             const AttentionRows& rows);
+void joint_attention_backward(AttentionHeads& first, AttentionHeads& second,
+                              const AttentionRows& rows);
 void embedding_forward(const at::Tensor& token_ids, const at::Tensor& position_ids,
                        const at::Tensor& token_type_ids, const at::Tensor& word,
                        const at::Tensor& position, const at::Tensor& token_type, at::Tensor& out);

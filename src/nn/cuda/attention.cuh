@@ -22,6 +22,16 @@ __device__ inline RowSpan row_span(const isa::AttentionArgs& args, unsigned row)
           cu_queries[row + 1] - cu_queries[row]};
 }
 
+/// A block's attention, and its head among those of that one.
+struct GroupHead {
+  int group;
+  int64_t head;
+};
+__device__ inline GroupHead group_head(const AttentionGroups& groups) {
+  const auto number = static_cast<int64_t>(blockIdx.y), first = groups.args[0].num_heads;
+  return number < first ? GroupHead{0, number} : GroupHead{1, number - first};
+}
+
 __device__ inline bool drops(const isa::AttentionArgs& args) {
   return args.dropout.token_keys != nullptr;
 }
@@ -84,9 +94,14 @@ inline int attention_unit(const isa::AttentionArgs& args) {
   return unit;
 }
 
-/// Calls visit(Constant<head size padded for the tensor cores>{}).
+/// Calls visit(Constant<the largest head size padded for the tensor cores>{}).
 template <typename Visit>
-void with_head_size(int64_t head_size, const Visit& visit) {
+void with_head_size(const AttentionGroups& groups, const Visit& visit) {
+  int64_t head_size = 0;
+  for (int i = 0; i < groups.count; ++i) {
+    const int64_t own = groups.args[i].head_size;
+    head_size = own > head_size ? own : head_size;
+  }
   if (head_size <= 16) return visit(Constant<16>{});
   if (head_size <= 32) return visit(Constant<32>{});
   if (head_size <= 48) return visit(Constant<48>{});
@@ -95,17 +110,26 @@ void with_head_size(int64_t head_size, const Visit& visit) {
   return visit(Constant<128>{});
 }
 
-inline dim3 attention_grid(const isa::AttentionArgs& args, const AttentionSize& size,
-                           int64_t tile) {
-  return dim3(static_cast<unsigned>(size.rows), static_cast<unsigned>(args.num_heads),
+inline dim3 attention_grid(int64_t num_heads, const AttentionSize& size, int64_t tile) {
+  return dim3(static_cast<unsigned>(size.rows), static_cast<unsigned>(num_heads),
               static_cast<unsigned>(ceil_div(size.max_seqlen, tile)));
 }
 
+/// The grid of all heads; sets the units.
+inline dim3 tile_grid(AttentionGroups& groups, const AttentionSize& size) {
+  int64_t num_heads = 0;
+  for (int i = 0; i < groups.count; ++i) {
+    groups.units[i] = attention_unit(groups.args[i]);
+    num_heads += groups.args[i].num_heads;
+  }
+  return attention_grid(num_heads, size, kTile);
+}
+
 // The kernels of types of two bytes, and of fp32.
-void attention_forward_tiles(Type type, const isa::AttentionArgs& args, const AttentionSize& size,
+void attention_forward_tiles(Type type, AttentionGroups groups, const AttentionSize& size,
                              Stream stream);
-void attention_backward_tiles(Type type, const isa::AttentionArgs& args, const AttentionSize& size,
-                              float* row_dots, Stream stream);
+void attention_backward_tiles(Type type, AttentionGroups groups, const AttentionSize& size,
+                              Stream stream);
 void attention_forward_fp32(const isa::AttentionArgs& args, const AttentionSize& size,
                             Stream stream);
 void attention_backward_fp32(const isa::AttentionArgs& args, const AttentionSize& size,

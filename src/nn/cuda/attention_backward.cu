@@ -20,9 +20,9 @@ struct Place {
   int size, warp_row;
 };
 
-__device__ inline Place place_of(const isa::AttentionArgs& args) {
-  return {row_span(args, blockIdx.x), blockIdx.y, blockIdx.y * args.head_size,
-          static_cast<int>(args.head_size), static_cast<int>(threadIdx.x) / kWarp * 16};
+__device__ inline Place place_of(const isa::AttentionArgs& args, int64_t head) {
+  return {row_span(args, blockIdx.x), head, head * args.head_size, static_cast<int>(args.head_size),
+          static_cast<int>(threadIdx.x) / kWarp * 16};
 }
 
 /// What a lane knows of its two queries of a tile.
@@ -146,9 +146,13 @@ __device__ inline void add_to_dq(float (&dq)[kSize / 8][4], const float (&d)[kTi
 /// dk and dv; with kWhole of rows of at most 64 tokens, and their dq, else of the longer ones.
 template <typename T, int kSize, bool kWhole>
 __global__ void __launch_bounds__(kTileThreads)
-    attention_backward_keys_kernel(isa::AttentionArgs args, const float* row_dots, int unit) {
+    attention_backward_keys_kernel(AttentionGroups groups) {
   constexpr int kTileElements = kTile * kTileStride<kSize>;
-  const Place place = place_of(args);
+  const GroupHead own = group_head(groups);
+  const isa::AttentionArgs args = groups.args[own.group];
+  const float* row_dots = groups.row_dots[own.group];
+  const int unit = groups.units[own.group];
+  const Place place = place_of(args, own.head);
   const RowSpan& span = place.span;
   const int first_key = static_cast<int>(blockIdx.z) * kTile;
   if (first_key >= span.length || kWhole != (span.length <= kTile)) return;
@@ -227,9 +231,13 @@ __global__ void __launch_bounds__(kTileThreads)
 /// Rows of more than 64 tokens: dq, and the sums of p dp as those of context times d_context.
 template <typename T, int kSize>
 __global__ void __launch_bounds__(kTileThreads)
-    attention_backward_queries_kernel(isa::AttentionArgs args, float* row_dots, int unit) {
+    attention_backward_queries_kernel(AttentionGroups groups) {
   constexpr int kTileElements = kTile * kTileStride<kSize>;
-  const Place place = place_of(args);
+  const GroupHead own = group_head(groups);
+  const isa::AttentionArgs args = groups.args[own.group];
+  float* row_dots = groups.row_dots[own.group];
+  const int unit = groups.units[own.group];
+  const Place place = place_of(args, own.head);
   const RowSpan& span = place.span;
   const int begin = static_cast<int>(blockIdx.z) * kTile;
   if (span.length <= kTile || begin >= span.queries) return;
@@ -299,24 +307,23 @@ __global__ void __launch_bounds__(kTileThreads)
 
 }  // namespace
 
-void attention_backward_tiles(Type type, const isa::AttentionArgs& args, const AttentionSize& size,
-                              float* row_dots, Stream stream) {
-  const dim3 grid = attention_grid(args, size, kTile);
-  const int unit = attention_unit(args);
+void attention_backward_tiles(Type type, AttentionGroups groups, const AttentionSize& size,
+                              Stream stream) {
+  const dim3 grid = tile_grid(groups, size);
   const auto launch_for = [&](auto zero) {
     using T = decltype(zero);
-    with_head_size(args.head_size, [&](auto padded) {
+    with_head_size(groups, [&](auto padded) {
       constexpr int kSize = decltype(padded)::kValue;
       constexpr size_t kTiles = 4 * sizeof(T) * kTile * kTileStride<kSize>;
       constexpr size_t kScores = 2 * sizeof(T) * kTile * kScoreStride;
       if (size.max_seqlen > kTile) {
         launch(attention_backward_queries_kernel<T, kSize>, grid, dim3(kTileThreads), kTiles,
-               stream, args, row_dots, unit);
+               stream, groups);
         launch(attention_backward_keys_kernel<T, kSize, false>, grid, dim3(kTileThreads),
-               kTiles + kScores, stream, args, row_dots, unit);
+               kTiles + kScores, stream, groups);
       }
       launch(attention_backward_keys_kernel<T, kSize, true>, dim3(grid.x, grid.y),
-             dim3(kTileThreads), kTiles + kScores, stream, args, row_dots, unit);
+             dim3(kTileThreads), kTiles + kScores, stream, groups);
     });
   };
   if (type == Type::kBFloat16) {
@@ -326,12 +333,11 @@ void attention_backward_tiles(Type type, const isa::AttentionArgs& args, const A
   }
 }
 
-void attention_backward(Type type, const isa::AttentionArgs& args, const AttentionSize& size,
-                        float* row_dots, Stream stream) {
-  if (type == Type::kFloat) {
-    attention_backward_fp32(args, size, row_dots, stream);
-  } else {
-    attention_backward_tiles(type, args, size, row_dots, stream);
+void attention_backward(Type type, const AttentionGroups& groups, const AttentionSize& size,
+                        Stream stream) {
+  if (type != Type::kFloat) return attention_backward_tiles(type, groups, size, stream);
+  for (int i = 0; i < groups.count; ++i) {
+    attention_backward_fp32(groups.args[i], size, groups.row_dots[i], stream);
   }
 }
 

@@ -1,7 +1,8 @@
 // Attention forward on tensor cores: a block has 64 queries of one row of text in one head, each of
-// its warps 16 of them. Keys and values pass through shared memory 64 at a time, with a running
-// softmax; most rows of text are shorter than that and are done in one turn, of which warps and
-// tiles of 16 without tokens leave out their part.
+// its warps 16 of them. The heads may be those of two attentions over the same rows. Keys and
+// values pass through shared memory 64 at a time, with a running softmax; most rows of text are
+// shorter than that and are done in one turn, of which warps and tiles of 16 without tokens leave
+// out their part.
 #include "nn/cuda/attention.cuh"
 
 namespace pals::cuda {
@@ -68,13 +69,15 @@ __device__ inline void drop_scores(const isa::AttentionArgs& args, const Dropout
 }
 
 template <typename T, int kSize>
-__global__ void __launch_bounds__(kTileThreads)
-    attention_forward_kernel(isa::AttentionArgs args, int unit) {
+__global__ void __launch_bounds__(kTileThreads) attention_forward_kernel(AttentionGroups groups) {
   constexpr int kTileElements = kTile * kTileStride<kSize>;
+  const GroupHead own = group_head(groups);
+  const isa::AttentionArgs args = groups.args[own.group];
+  const int unit = groups.units[own.group];
   const RowSpan span = row_span(args, blockIdx.x);
   const int begin = static_cast<int>(blockIdx.z) * kTile;
   if (begin >= span.queries) return;
-  const int64_t head = blockIdx.y, column = head * args.head_size;
+  const int64_t head = own.head, column = head * args.head_size;
   const int size = static_cast<int>(args.head_size);
   const int queries = span.queries - begin < kTile ? span.queries - begin : kTile;
   const int64_t first_query = span.first_query + begin;
@@ -141,15 +144,15 @@ __global__ void __launch_bounds__(kTileThreads)
 
 }  // namespace
 
-void attention_forward_tiles(Type type, const isa::AttentionArgs& args, const AttentionSize& size,
+void attention_forward_tiles(Type type, AttentionGroups groups, const AttentionSize& size,
                              Stream stream) {
+  const dim3 grid = tile_grid(groups, size);
   const auto launch_for = [&](auto zero) {
     using T = decltype(zero);
-    with_head_size(args.head_size, [&](auto padded) {
+    with_head_size(groups, [&](auto padded) {
       constexpr int kSize = decltype(padded)::kValue;
-      launch(attention_forward_kernel<T, kSize>, attention_grid(args, size, kTile),
-             dim3(kTileThreads), 3 * sizeof(T) * kTile * kTileStride<kSize>, stream, args,
-             attention_unit(args));
+      launch(attention_forward_kernel<T, kSize>, grid, dim3(kTileThreads),
+             3 * sizeof(T) * kTile * kTileStride<kSize>, stream, groups);
     });
   };
   if (type == Type::kBFloat16) {
@@ -159,13 +162,10 @@ void attention_forward_tiles(Type type, const isa::AttentionArgs& args, const At
   }
 }
 
-void attention_forward(Type type, const isa::AttentionArgs& args, const AttentionSize& size,
+void attention_forward(Type type, const AttentionGroups& groups, const AttentionSize& size,
                        Stream stream) {
-  if (type == Type::kFloat) {
-    attention_forward_fp32(args, size, stream);
-  } else {
-    attention_forward_tiles(type, args, size, stream);
-  }
+  if (type != Type::kFloat) return attention_forward_tiles(type, groups, size, stream);
+  for (int i = 0; i < groups.count; ++i) attention_forward_fp32(groups.args[i], size, stream);
 }
 
 }  // namespace pals::cuda

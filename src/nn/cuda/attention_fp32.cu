@@ -282,13 +282,13 @@ size_t shared_bytes_of(const isa::AttentionArgs& args, int own) {
 
 void attention_forward_fp32(const isa::AttentionArgs& args, const AttentionSize& size,
                             Stream stream) {
-  launch(attention_forward_fp32_kernel, attention_grid(args, size, kBlockOwn), dim3(kSideThreads),
-         shared_bytes_of(args, 1), stream, args);
+  launch(attention_forward_fp32_kernel, attention_grid(args.num_heads, size, kBlockOwn),
+         dim3(kSideThreads), shared_bytes_of(args, 1), stream, args);
 }
 
 void attention_backward_fp32(const isa::AttentionArgs& args, const AttentionSize& size,
                              float* row_dots, Stream stream) {
-  const dim3 grid = attention_grid(args, size, kBlockOwn);
+  const dim3 grid = attention_grid(args.num_heads, size, kBlockOwn);
   launch(attention_backward_queries_fp32_kernel, grid, dim3(kSideThreads), shared_bytes_of(args, 2),
          stream, args, row_dots);
   launch(attention_backward_keys_fp32_kernel, grid, dim3(kSideThreads), shared_bytes_of(args, 2),

@@ -139,22 +139,23 @@ void dropout_add_layer_norm_backward(const at::Tensor& dy, const at::Tensor& z,
   });
 }
 
-isa::AttentionArgs attention_args(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                                  const at::Tensor& context, const at::Tensor& logsumexp,
-                                  const AttentionRows& rows, int64_t num_heads, double scale,
-                                  const Dropout& dropout) {
+isa::AttentionArgs attention_args(const AttentionHeads& heads, const AttentionRows& rows) {
   isa::AttentionArgs args;
-  args.q = matrix(q);
-  args.k = matrix(k);
-  args.v = matrix(v);
-  args.context = matrix(context);
+  args.q = matrix(heads.q);
+  args.k = matrix(heads.k);
+  args.v = matrix(heads.v);
+  args.context = matrix(heads.context);
   args.cu_seqlens = rows.cu_seqlens.const_data_ptr<int32_t>();
   args.cu_queries = rows.narrowed() ? rows.cu_queries.const_data_ptr<int32_t>() : args.cu_seqlens;
-  args.logsumexp = floats(logsumexp);
-  args.num_heads = num_heads;
-  args.head_size = q.size(1) / num_heads;
-  args.scale = static_cast<float>(scale);
-  args.dropout = dropout_args(dropout, rows.narrowed() ? rows.query_keys : rows.token_keys);
+  args.logsumexp = floats(heads.logsumexp);
+  args.num_heads = heads.num_heads;
+  args.head_size = heads.q.size(1) / heads.num_heads;
+  args.scale = static_cast<float>(heads.scale);
+  args.dropout = dropout_args(heads.dropout, rows.narrowed() ? rows.query_keys : rows.token_keys);
+  args.d_context = matrix(heads.d_context);
+  args.dq = matrix(heads.dq);
+  args.dk = matrix(heads.dk);
+  args.dv = matrix(heads.dv);
   return args;
 }
 
@@ -162,42 +163,83 @@ AttentionSize size_of(const AttentionRows& rows) {
   return {rows.cu_seqlens.numel() - 1, rows.max_seqlen};
 }
 
+/// For the kernels.
+bool too_large(const AttentionHeads& heads) {
+  return heads.q.size(1) / heads.num_heads > kLargestHead;
+}
+
+enum class Direction { kForward, kBackward };
+
+/// The attention of one, or of two in one launch.
+void attend(Direction direction, std::initializer_list<const AttentionHeads*> all,
+            const AttentionRows& rows) {
+  const at::Tensor& q = (*all.begin())->q;
+  const bool backward = direction == Direction::kBackward;
+  AttentionGroups groups;
+  groups.count = 0;
+  std::vector<at::Tensor> workspaces;
+  for (const AttentionHeads* heads : all) {
+    groups.args[groups.count] = attention_args(*heads, rows);
+    if (backward) {
+      workspaces.push_back(workspace_for(heads->q, heads->q.size(0) * heads->num_heads));
+      groups.row_dots[groups.count] = data_of(workspaces.back());
+    }
+    ++groups.count;
+  }
+  on_device(q, backward ? "attention_backward" : "attention_forward", [&](Stream stream) {
+    if (backward) {
+      cuda::attention_backward(type_of(q), groups, size_of(rows), stream);
+    } else {
+      cuda::attention_forward(type_of(q), groups, size_of(rows), stream);
+    }
+  });
+}
+
 /// Heads that no kernel takes are left to the plain version, which waits for the device.
-bool too_large(const at::Tensor& q, int64_t num_heads) {
-  return q.size(1) / num_heads > kLargestHead;
+void attend_alone(Direction direction, AttentionHeads& heads, const AttentionRows& rows) {
+  if (!too_large(heads)) {
+    attend(direction, {&heads}, rows);
+  } else if (direction == Direction::kForward) {
+    plain::attention_forward(heads.q, heads.k, heads.v, rows, heads.num_heads, heads.scale,
+                             heads.dropout, heads.context, heads.logsumexp);
+  } else {
+    plain::attention_backward(heads.d_context, heads.q, heads.k, heads.v, heads.context,
+                              heads.logsumexp, rows, heads.num_heads, heads.scale, heads.dropout,
+                              heads.dq, heads.dk, heads.dv);
+  }
 }
 
 void attention_forward(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                        const AttentionRows& rows, int64_t num_heads, double scale,
                        const Dropout& dropout, at::Tensor& context, at::Tensor& logsumexp) {
-  if (too_large(q, num_heads)) {
-    return plain::attention_forward(q, k, v, rows, num_heads, scale, dropout, context, logsumexp);
-  }
-  const isa::AttentionArgs args =
-      attention_args(q, k, v, context, logsumexp, rows, num_heads, scale, dropout);
-  on_device(q, "attention_forward", [&](Stream stream) {
-    cuda::attention_forward(type_of(q), args, size_of(rows), stream);
-  });
+  AttentionHeads heads = {q, k, v, num_heads, scale, dropout, context, logsumexp, {}, {}, {}, {}};
+  attend_alone(Direction::kForward, heads, rows);
 }
 
 void attention_backward(const at::Tensor& d_context, const at::Tensor& q, const at::Tensor& k,
                         const at::Tensor& v, const at::Tensor& context, const at::Tensor& logsumexp,
                         const AttentionRows& rows, int64_t num_heads, double scale,
                         const Dropout& dropout, at::Tensor& dq, at::Tensor& dk, at::Tensor& dv) {
-  if (too_large(q, num_heads)) {
-    return plain::attention_backward(d_context, q, k, v, context, logsumexp, rows, num_heads, scale,
-                                     dropout, dq, dk, dv);
-  }
-  isa::AttentionArgs args =
-      attention_args(q, k, v, context, logsumexp, rows, num_heads, scale, dropout);
-  args.d_context = matrix(d_context);
-  args.dq = matrix(dq);
-  args.dk = matrix(dk);
-  args.dv = matrix(dv);
-  const at::Tensor row_dots = workspace_for(q, q.size(0) * num_heads);
-  on_device(q, "attention_backward", [&](Stream stream) {
-    cuda::attention_backward(type_of(q), args, size_of(rows), data_of(row_dots), stream);
-  });
+  AttentionHeads heads = {q,       k,         v,         num_heads, scale, dropout,
+                          context, logsumexp, d_context, dq,        dk,    dv};
+  attend_alone(Direction::kBackward, heads, rows);
+}
+
+void attend_together(Direction direction, AttentionHeads& first, AttentionHeads& second,
+                     const AttentionRows& rows) {
+  if (!too_large(first) && !too_large(second)) return attend(direction, {&first, &second}, rows);
+  attend_alone(direction, first, rows);
+  attend_alone(direction, second, rows);
+}
+
+void joint_attention_forward(AttentionHeads& first, AttentionHeads& second,
+                             const AttentionRows& rows) {
+  attend_together(Direction::kForward, first, second, rows);
+}
+
+void joint_attention_backward(AttentionHeads& first, AttentionHeads& second,
+                              const AttentionRows& rows) {
+  attend_together(Direction::kBackward, first, second, rows);
 }
 
 int64_t rows_of(const at::Tensor& table) { return table.defined() ? table.size(0) : 0; }
@@ -339,6 +381,8 @@ const BlockTable& block_table() {
       .dropout_add_layer_norm_backward = dropout_add_layer_norm_backward,
       .attention_forward = attention_forward,
       .attention_backward = attention_backward,
+      .joint_attention_forward = joint_attention_forward,
+      .joint_attention_backward = joint_attention_backward,
       .embedding_forward = embedding_forward,
       .embedding_backward = embedding_backward,
       .add_column_sums = add_column_sums,

@@ -76,12 +76,20 @@ struct AttentionSize {
   int64_t rows = 0;        ///< rows of text
   int64_t max_seqlen = 0;  ///< no row is longer, and none has more queries
 };
-void attention_forward(Type type, const isa::AttentionArgs& args, const AttentionSize& size,
+/// One attention, or two over the same rows, whose heads then share a launch (in fp32 each has its
+/// own).
+struct AttentionGroups {
+  static constexpr int kMost = 2;
+  isa::AttentionArgs args[kMost];
+  float* row_dots[kMost] = {};  ///< backward: [queries, num_heads], workspace
+  int count = 1;
+  int units[kMost] = {};  ///< for the launch to set
+};
+void attention_forward(Type type, const AttentionGroups& groups, const AttentionSize& size,
                        Stream stream);
-/// args.context is what forward wrote; dq, dk and dv must not overlap what is read. `row_dots`
-/// [queries, num_heads] is workspace.
-void attention_backward(Type type, const isa::AttentionArgs& args, const AttentionSize& size,
-                        float* row_dots, Stream stream);
+/// args.context is what forward wrote; dq, dk and dv must not overlap what is read.
+void attention_backward(Type type, const AttentionGroups& groups, const AttentionSize& size,
+                        Stream stream);
 
 /// Rows with a dense layer of their own.
 struct DenseGroupArgs {

@@ -123,6 +123,34 @@ void attention_backward(const at::Tensor& d_context, const at::Tensor& q, const 
   trip.finish();
 }
 
+AttentionHeads heads_there(Trip& trip, const AttentionHeads& heads, bool backward) {
+  AttentionHeads there = heads;
+  for (at::Tensor* x : {&there.q, &there.k, &there.v}) *x = Trip::in(*x);
+  for (at::Tensor* x : {&there.context, &there.logsumexp}) {
+    *x = backward ? Trip::in(*x) : trip.out(*x);
+  }
+  if (!backward) return there;
+  there.d_context = Trip::in(there.d_context);
+  for (at::Tensor* x : {&there.dq, &there.dk, &there.dv}) *x = trip.out(*x);
+  return there;
+}
+
+void joint_attention_forward(AttentionHeads& first, AttentionHeads& second,
+                             const AttentionRows& rows) {
+  Trip trip;
+  AttentionHeads one = heads_there(trip, first, false), other = heads_there(trip, second, false);
+  g_blocks->joint_attention_forward(one, other, Trip::rows(rows));
+  trip.finish();
+}
+
+void joint_attention_backward(AttentionHeads& first, AttentionHeads& second,
+                              const AttentionRows& rows) {
+  Trip trip;
+  AttentionHeads one = heads_there(trip, first, true), other = heads_there(trip, second, true);
+  g_blocks->joint_attention_backward(one, other, Trip::rows(rows));
+  trip.finish();
+}
+
 void embedding_forward(const at::Tensor& token_ids, const at::Tensor& position_ids,
                        const at::Tensor& token_type_ids, const at::Tensor& word,
                        const at::Tensor& position, const at::Tensor& token_type, at::Tensor& out) {
@@ -215,6 +243,8 @@ const BlockTable& blocks_elsewhere(at::Device device, const BlockTable& blocks) 
       .dropout_add_layer_norm_backward = elsewhere::dropout_add_layer_norm_backward,
       .attention_forward = elsewhere::attention_forward,
       .attention_backward = elsewhere::attention_backward,
+      .joint_attention_forward = elsewhere::joint_attention_forward,
+      .joint_attention_backward = elsewhere::joint_attention_backward,
       .embedding_forward = elsewhere::embedding_forward,
       .embedding_backward = elsewhere::embedding_backward,
       .add_column_sums = elsewhere::add_column_sums,

@@ -1,0 +1,17 @@
+#include "adapters/module.h"
+
+namespace pals {
+
+at::Tensor AttendingModule::forward(const Pass& pass, int layer, const at::Tensor& x) const {
+  State state = begin(pass, layer, x);
+  attend(state.attention.heads, pass.rows);
+  return finish(pass, layer, state);
+}
+
+at::Tensor AttendingModule::backward(const Pass& pass, int layer, const at::Tensor& dy) const {
+  State state = begin_backward(pass, layer, dy);
+  attend_backward(state.attention.heads, pass.rows);
+  return finish_backward(pass, layer, state);
+}
+
+}  // namespace pals
