@@ -374,6 +374,55 @@ TEST(Devices, AdaptersAttendBesideTheLayers) {
   }
 }
 
+// PALs' D within their queries, keys and values: a product less for each, and nothing that stays
+// when weights change.
+TEST(Devices, LayersAreFoldedForPrediction) {
+  struct {
+    const char* kind;
+    int saved;  // products in two layers
+  } const kinds[] = {{"pals", 2}, {"pals_lhuc", 2}, {"houlsby_pals", 2}, {"low_rank", 0}};
+  const PackedBatch mixed = pack(tiny_rows(3)), alone = pack(testing::rows_of(tiny_rows(3), 1));
+  for (const at::Device device : devices()) {
+    for (const auto& [kind, saved] : kinds) {
+      for (const at::ScalarType type : {at::kBFloat16, at::kFloat}) {
+        SCOPED_TRACE(::testing::Message() << kind << " " << c10::toString(type));
+        Training training(tiny_adapter(kind), type, false, device);
+        MultiTaskModel& model = training.model();
+        const double tolerance = tolerance_on(device, type == at::kFloat ? 1e-5 : 8e-2);
+        const auto differ = [&](const PackedBatch& batch) {
+          const CountedBlocks blocks(device);
+          const auto plain = model.forward(batch);
+          const int products = std::exchange(CountedBlocks::grouped, 0);
+          model.pack_weights();
+          const auto folded = model.forward(batch);
+          EXPECT_EQ(products - CountedBlocks::grouped, products == 0 ? 0 : saved);
+          if (saved > 0) {
+            EXPECT_THROW(training.run(0, 1), c10::Error);
+          }
+          model.unpack_weights();
+          const auto again = model.forward(batch);
+          double most = 0.0;
+          for (size_t i = 0; i < plain.logits.size(); ++i) {
+            most = std::max(most, distance(folded.logits[i], plain.logits[i]));
+            EXPECT_EQ(distance(again.logits[i], plain.logits[i]), 0.0);
+          }
+          return most;
+        };
+        for (int round = 0; round < 2; ++round) {
+          for (const PackedBatch& batch : {mixed, alone}) {
+            const double most = differ(batch);
+            EXPECT_LT(most, tolerance);
+            if (type == at::kBFloat16) {
+              EXPECT_EQ(most > 0.0, saved > 0);  // it rounds elsewhere
+            }
+          }
+          training.run(0, 5);  // other weights for the second round
+        }
+      }
+    }
+  }
+}
+
 TEST(Devices, PooledVectorsAreOnTheHost) {
   const AdapterConfig adapter = tiny_adapter("none");
   const auto here = tiny_model(tiny_bert(), adapter);

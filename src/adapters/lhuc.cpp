@@ -33,6 +33,9 @@ class Composed : public AttendingModule {
   at::Tensor backward(const Pass& pass, int layer, const at::Tensor& dy) const override {
     return inner_->backward(pass, layer, outer_->backward(pass.of_queries(), layer, dy));
   }
+  void fold(const ParameterArena& from, ParameterArena& to) const override {
+    inner_->fold(from, to);
+  }
 
  private:
   std::unique_ptr<AdapterModule> inner_, outer_;

@@ -14,4 +14,13 @@ at::Tensor AttendingModule::backward(const Pass& pass, int layer, const at::Tens
   return finish_backward(pass, layer, state);
 }
 
+void TaskAdapter::fold(const ParameterArena& from, ParameterArena& to) const {
+  for (const AdapterModules* modules : {&attention_term, &feed_forward_term, &after_layer}) {
+    for (const auto& module : *modules) {
+      if (module != nullptr) module->fold(from, to);
+    }
+  }
+  if (after_encoder != nullptr) after_encoder->fold(from, to);
+}
+
 }  // namespace pals

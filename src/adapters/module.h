@@ -26,6 +26,8 @@ class AdapterModule {
   virtual at::Tensor forward(const Pass& pass, int layer, const at::Tensor& x) const = 0;
   /// Gradient of x; gradients of parameters go to the arena.
   virtual at::Tensor backward(const Pass& pass, int layer, const at::Tensor& dy) const = 0;
+  /// Sets what the module has registered in AdapterBuild::folded, from weights in `from`.
+  virtual void fold(const ParameterArena& /*from*/, ParameterArena& /*to*/) const {}
 };
 
 /// A module that is made of one self-attention over the rows, which may be computed with another
@@ -65,11 +67,17 @@ struct TaskAdapter {
       : attention_term(static_cast<size_t>(num_layers)),
         feed_forward_term(static_cast<size_t>(num_layers)),
         after_layer(static_cast<size_t>(num_layers)) {}
+
+  /// Of all modules.
+  void fold(const ParameterArena& from, ParameterArena& to) const;
 };
 
 /// What the builders of the registry are given.
 struct AdapterBuild {
   ParameterTable& table;
+  /// For layers in place of two that follow upon each other, where prediction on an accelerator
+  /// takes them together (Pass::folded).
+  ParameterTable& folded;
   std::string prefix;  ///< "tasks.0."
   int owner = 0;
   const BertConfig& bert;

@@ -10,7 +10,7 @@ namespace pals {
 namespace {
 
 struct Built {
-  ParameterTable table;
+  ParameterTable table, folded;
   AdapterConfig config;
 };
 
@@ -24,7 +24,7 @@ Built build(const std::string& kind, int num_tasks, std::vector<int> layers = {}
   const BertEncoder encoder(built.table, bert);
   const Pooler pooler(built.table, "", bert.hidden_size, kSharedOwner);
   for (int task = 0; task < num_tasks; ++task) {
-    build_adapter(built.table, task, bert, built.config);
+    build_adapter(built.table, built.folded, task, bert, built.config);
   }
   built.table.lay_out();
   return built;

@@ -12,12 +12,17 @@ ProjectedAttention::Projections::Projections(const AdapterBuild& build)
 ProjectedAttention::ProjectedAttention(const AdapterBuild& build, int layer,
                                        const Projections& projections)
     : down_(projections.down),
-      attention_(build.table, build.layer_prefix(layer) + "pal.", build.size, kNumHeads,
+      attention_(build.table, build.layer_prefix(layer) + "pal.", build.size, build.size, kNumHeads,
                  {build.owner, LearningRateGroup::kAttentionAdapter}),
+      folded_(build.folded, build.layer_prefix(layer) + "pal.", build.bert.hidden_size, build.size,
+              kNumHeads, {build.owner}),
       up_(projections.up) {}
 
 AttendingModule::State ProjectedAttention::begin(const Pass& pass, int layer,
                                                  const at::Tensor& x) const {
+  if (pass.folded != nullptr) {
+    return {x, folded_.project(pass.of_folded(), layer, kAdapterAttention, x)};
+  }
   const at::Tensor projected = down_.forward(pass, x);  // [S, P]
   return {x, attention_.project(pass, layer, kAdapterAttention, projected)};
 }
@@ -45,6 +50,10 @@ at::Tensor ProjectedAttention::finish_backward(const Pass& pass, int /*layer*/,
   down_.backward_bias(pass, d_projected);
   down_.backward_weight(pass, d_projected, state.x);
   return down_.backward_input(pass, d_projected);
+}
+
+void ProjectedAttention::fold(const ParameterArena& from, ParameterArena& to) const {
+  folded_.fold(down_, attention_, from, to);
 }
 
 void build_pals(const AdapterBuild& build, TaskAdapter& adapter) {

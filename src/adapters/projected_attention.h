@@ -6,7 +6,8 @@
 namespace pals {
 
 /// Stickland and Murray 2019, section 3.1. SA: multi-head attention with 6 heads of P/6, the
-/// layer's own query, key and value with biases, attention dropout, no output projection.
+/// layer's own query, key and value with biases, attention dropout, no output projection. Where a
+/// pass brings folded layers, D is a part of these.
 class ProjectedAttention : public AttendingModule {
  public:
   static constexpr int64_t kNumHeads = 6;
@@ -24,10 +25,11 @@ class ProjectedAttention : public AttendingModule {
   at::Tensor finish(const Pass& pass, int layer, const State& state) const override;
   State begin_backward(const Pass& pass, int layer, const at::Tensor& dy) const override;
   at::Tensor finish_backward(const Pass& pass, int layer, const State& state) const override;
+  void fold(const ParameterArena& from, ParameterArena& to) const override;
 
  private:
   Linear down_;
-  SelfAttention attention_;
+  SelfAttention attention_, folded_;  // the latter of D and the former
   Linear up_;
 };
 

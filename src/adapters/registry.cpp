@@ -121,14 +121,18 @@ AdapterConfig resolve_adapter(AdapterConfig config, const BertConfig& bert,
   return config;
 }
 
-TaskAdapter build_adapter(ParameterTable& table, int task, const BertConfig& bert,
-                          const AdapterConfig& config) {
+TaskAdapter build_adapter(ParameterTable& table, ParameterTable& folded, int task,
+                          const BertConfig& bert, const AdapterConfig& config) {
   const auto [kind, lhuc] = parse_kind(config.kind, "adapter");
   TaskAdapter adapter(bert.num_hidden_layers);
-  const AdapterBuild build{table,        "tasks." + std::to_string(task) + ".",
-                           task,         bert,
-                           config.size,  config.bottleneck_size,
-                           config.layers};
+  const AdapterBuild build{.table = table,
+                           .folded = folded,
+                           .prefix = "tasks." + std::to_string(task) + ".",
+                           .owner = task,
+                           .bert = bert,
+                           .size = config.size,
+                           .bottleneck_size = config.bottleneck_size,
+                           .layers = config.layers};
   if (kind->build != nullptr) kind->build(build, adapter);
   if (lhuc) add_lhuc(build, adapter);
   return adapter;

@@ -56,8 +56,9 @@ AdapterConfig adapter_from_json(const Json& json, const std::string& where);
 /// "0-5,8" -> {0, ..., 5, 8}.
 std::vector<int> parse_layers(const std::string& text, const std::string& where);
 
-/// Registers the parameters of one task's adapter and returns its modules. `config` is resolved.
-TaskAdapter build_adapter(ParameterTable& table, int task, const BertConfig& bert,
-                          const AdapterConfig& config);
+/// Registers the parameters of one task's adapter, those that are folded for prediction in a table
+/// of their own, and returns its modules. `config` is resolved.
+TaskAdapter build_adapter(ParameterTable& table, ParameterTable& folded, int task,
+                          const BertConfig& bert, const AdapterConfig& config);
 
 }  // namespace pals

@@ -26,7 +26,7 @@ void add_into(at::Tensor& sum, const at::Tensor& term) {
 AttentionBlock::AttentionBlock(ParameterTable& table, const std::string& prefix,
                                const std::string& output_prefix, int64_t hidden_size,
                                int64_t num_heads, double layer_norm_eps, int owner)
-    : attention_(table, prefix + "self.", hidden_size, num_heads, int8_layer(owner)),
+    : attention_(table, prefix + "self.", hidden_size, hidden_size, num_heads, int8_layer(owner)),
       dense_(table, output_prefix, {"dense"}, hidden_size, hidden_size, int8_layer(owner)),
       layer_norm_(table, output_prefix, hidden_size, owner),
       epsilon_(layer_norm_eps) {}

@@ -48,9 +48,9 @@ void attend_backward(AttentionHeads& heads, const AttentionRows& rows, Attention
                      heads.dv);
 }
 
-SelfAttention::SelfAttention(ParameterTable& table, const std::string& prefix, int64_t size,
-                             int64_t num_heads, LinearOptions options)
-    : qkv_(table, prefix, {"query", "key", "value"}, size, size, options),
+SelfAttention::SelfAttention(ParameterTable& table, const std::string& prefix, int64_t in_features,
+                             int64_t size, int64_t num_heads, LinearOptions options)
+    : qkv_(table, prefix, {"query", "key", "value"}, in_features, size, options),
       query_(qkv_.parts(0, 1)),
       key_value_(qkv_.parts(1, 2)),
       size_(size),

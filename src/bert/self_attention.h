@@ -28,16 +28,24 @@ struct Attending {
 class SelfAttention {
  public:
   SelfAttention() = default;
-  /// Registers `<prefix>{query,key,value}`, all [size, size].
-  SelfAttention(ParameterTable& table, const std::string& prefix, int64_t size, int64_t num_heads,
-                LinearOptions options);
+  /// Registers `<prefix>{query,key,value}`, all [size, in_features].
+  SelfAttention(ParameterTable& table, const std::string& prefix, int64_t in_features, int64_t size,
+                int64_t num_heads, LinearOptions options);
 
-  /// x [S, D] -> [Q, D]. `layer` and `site` are the place of the probabilities' dropout. An
-  /// attention `beside` this one is computed with it (joint_attention_forward).
+  /// Sets the projections in `to` so that this computes attention(first(x)) with the weights that
+  /// these have in `from` (Linear::fold).
+  void fold(const Linear& first, const SelfAttention& attention, const ParameterArena& from,
+            ParameterArena& to) const {
+    qkv_.fold(first, attention.qkv_, from, to);
+  }
+
+  /// x [S, in_features] -> [Q, D]. `layer` and `site` are the place of the probabilities' dropout.
+  /// An attention `beside` this one is computed with it (joint_attention_forward).
   at::Tensor forward(const Pass& pass, int layer, DropoutSite site, const at::Tensor& x,
                      AttentionHeads* beside = nullptr) const;
-  /// Gradient of x [S, D], from that of the output [Q, D]. `d_queries` [Q, D] is what reaches the
-  /// queries' tokens beside the attention; it is added, and may be overwritten. May be undefined.
+  /// Gradient of x [S, in_features], from that of the output [Q, D]. `d_queries` [Q, in_features]
+  /// is what reaches the queries' tokens beside the attention; it is added, and may be overwritten.
+  /// May be undefined.
   at::Tensor backward(const Pass& pass, int layer, DropoutSite site, const at::Tensor& d_context,
                       at::Tensor d_queries, AttentionHeads* beside = nullptr) const;
 

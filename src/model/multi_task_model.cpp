@@ -29,12 +29,13 @@ MultiTaskModel::MultiTaskModel(const BertConfig& bert, const AdapterConfig& adap
   for (size_t i = 0; i < heads.size(); ++i) {
     const int task = static_cast<int>(i);
     const std::string prefix = "tasks." + std::to_string(task) + ".";
-    adapters_.push_back(build_adapter(table_, task, bert, adapter));
+    adapters_.push_back(build_adapter(table_, folded_table_, task, bert, adapter));
     if (adapter.task_pooler) poolers_.emplace_back(table_, prefix, bert.hidden_size, task);
     heads_.emplace_back(table_, prefix, bert.hidden_size, heads[i], task);
   }
   if (freeze) table_.freeze_shared();
   table_.lay_out();
+  folded_table_.lay_out();
   arena_ = std::make_unique<ParameterArena>(table_, precision.type, device);
   if (precision.int8) int8_ = std::make_unique<Int8Weights>();
 }
@@ -70,9 +71,14 @@ std::vector<LossTargets> MultiTaskModel::loss_targets(const PackedBatch& batch,
 }
 
 void MultiTaskModel::pack_weights() {
-  if (device().is_cpu() && PackedWeights::supported(precision_.type)) {
-    packed_ = std::make_unique<PackedWeights>();
+  if (device().is_cpu()) {
+    if (PackedWeights::supported(precision_.type)) packed_ = std::make_unique<PackedWeights>();
+    return;
   }
+  if (folded_table_.total() == 0) return;
+  folded_ = std::make_unique<ParameterArena>(folded_table_, precision_.type, device());
+  for (const TaskAdapter& adapter : adapters_) adapter.fold(*arena_, *folded_);
+  folded_->refresh_shadow();
 }
 
 MultiTaskModel::Output MultiTaskModel::forward(const PackedBatch& batch, bool keep_layers) const {
@@ -81,7 +87,8 @@ MultiTaskModel::Output MultiTaskModel::forward(const PackedBatch& batch, bool ke
   Upload upload(device(), upload_bytes(batch));
   const BatchTensors tensors(batch, upload, keep_layers ? nullptr : reads_tokens());
   upload.send();
-  const Pass pass{*arena_, precision_.type, tensors.rows, {}, nullptr, int8_.get(), packed_.get()};
+  Pass pass{*arena_, precision_.type, tensors.rows, {}, nullptr, int8_.get(), packed_.get()};
+  pass.folded = folded_.get();
   AdapterHooks hooks(adapters_, batch.segments, encoder_.num_layers());
 
   Output output;
@@ -164,7 +171,7 @@ at::Tensor MultiTaskModel::train_heads(const Pass& pass, const BatchTensors& ten
 
 at::Tensor MultiTaskModel::train(const PackedBatch& batch, const TrainingStep& step,
                                  const RangeComplete& complete) {
-  TORCH_CHECK(int8_ == nullptr && packed_ == nullptr,
+  TORCH_CHECK(int8_ == nullptr && packed_ == nullptr && folded_ == nullptr,
               "a model in int8 or with packed weights cannot train");
   const c10::InferenceMode inference_mode;  // no autograd: backward is written out
   use_fp32_products_of(precision_);

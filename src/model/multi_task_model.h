@@ -93,10 +93,14 @@ class MultiTaskModel {
   /// Overrides both dropout probabilities of the configuration.
   void set_dropout(double p);
 
-  /// Lays the weights out for fast products, as each is first used; they must not change until
-  /// unpack_weights().
+  /// Prepares the weights for prediction; they must not change until unpack_weights(). On the CPU
+  /// they are laid out for fast products, as each is first used; elsewhere layers that follow upon
+  /// each other are folded.
   void pack_weights();
-  void unpack_weights() { packed_.reset(); }
+  void unpack_weights() {
+    packed_.reset();
+    folded_.reset();
+  }
 
   /// Whether training computes each layer's activations twice instead of keeping them.
   void set_recompute(bool on);
@@ -126,13 +130,15 @@ class MultiTaskModel {
   AdapterConfig adapter_;
   Precision precision_;
   ParameterTable table_;  // while the modules register; the arena keeps the final copy
+  ParameterTable folded_table_;
   BertEncoder encoder_;
   std::vector<Pooler> poolers_;  // one, or one for each task
   std::vector<TaskAdapter> adapters_;
   std::vector<Head> heads_;
   std::unique_ptr<ParameterArena> arena_;
-  std::unique_ptr<Int8Weights> int8_;      // null: no int8
-  std::unique_ptr<PackedWeights> packed_;  // null: not packed
+  std::unique_ptr<Int8Weights> int8_;       // null: no int8
+  std::unique_ptr<PackedWeights> packed_;   // null: not packed
+  std::unique_ptr<ParameterArena> folded_;  // null: nothing is folded
   bool recompute_ = false;
   bool records_ = true;
   std::unique_ptr<RecordedEncoder> recorded_;  // from the first step on that could be recorded

@@ -101,6 +101,23 @@ at::Tensor Linear::times_weight(const Pass& pass, const at::Tensor& x,
                                 : times_transposed(x, weight, own_bias);
 }
 
+void Linear::fold(const Linear& first, const Linear& second, const ParameterArena& from,
+                  ParameterArena& to) const {
+  TORCH_CHECK(in_features_ == first.in_features_ && first.out_features_ == second.in_features_ &&
+                  out_features_ == second.out_features_,
+              "Linear: ", first.in_features_, " to ", second.out_features_, " folded to ",
+              in_features_, " to ", out_features_);
+  const auto weight = [](const Linear& layer, const ParameterArena& arena) {
+    return arena.fused_weight(layer.weight_, {layer.out_features_, layer.in_features_}, at::kFloat);
+  };
+  const auto bias = [](const Linear& layer, const ParameterArena& arena) {
+    return arena.fused_weight(layer.bias_, {layer.out_features_}, at::kFloat);
+  };
+  const at::Tensor outer = weight(second, from).to(at::kDouble);
+  weight(*this, to).copy_(at::mm(outer, weight(first, from).to(at::kDouble)));
+  bias(*this, to).copy_(at::mv(outer, bias(first, from).to(at::kDouble)) + bias(second, from));
+}
+
 at::Tensor Linear::product(const Pass& pass, const at::Tensor& x) const {
   return times_weight(pass, x, {});
 }

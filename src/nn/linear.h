@@ -44,6 +44,11 @@ class Linear {
   };
   Activated activated(const Pass& pass, Activation activation, const at::Tensor& x) const;
 
+  /// Sets this layer's parameters in `to`, in fp32, so that it computes second(first(x)), with the
+  /// weights that the two have in `from`: exact but for rounding.
+  void fold(const Linear& first, const Linear& second, const ParameterArena& from,
+            ParameterArena& to) const;
+
   at::Tensor bias(const Pass& pass) const;           ///< [out] fp32
   at::Tensor bias_gradient(const Pass& pass) const;  ///< undefined when not training
 

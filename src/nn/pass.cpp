@@ -128,6 +128,12 @@ at::Tensor Pass::queries_of(const at::Tensor& y, const Segment& segment) const {
   return part_of(y, places_of(narrowed() ? rows.host_cu_queries : rows.host_cu_seqlens, segment));
 }
 
+Pass Pass::of_folded() const {
+  Pass inner{*folded, type, rows, dropout, tape};
+  inner.segments = segments;
+  return inner;
+}
+
 Pass Pass::slice(const Segment& segment) const {
   Pass part = *this;
   part.rows.cu_seqlens = rows_of(rows.cu_seqlens, segment);

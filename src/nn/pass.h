@@ -87,6 +87,8 @@ struct Pass {
   /// Not null: rows of several tasks, whose dense layers are each segment's task's own. `arena`
   /// lays tasks out alike. Forward only, where groups_dense().
   const std::vector<Segment>* segments = nullptr;
+  /// Not null: layers that prediction takes together (Linear::fold), laid out as `arena`'s tasks.
+  const ParameterArena* folded = nullptr;
   /// Encoder layers keep their inputs alone, and compute the rest again for backward.
   bool recompute = false;
 
@@ -124,6 +126,9 @@ struct Pass {
   at::Tensor queries(const at::Tensor& x) const;
   /// x [S, ...] += y [Q, ...] at the queries.
   void add_to_queries(at::Tensor& x, const at::Tensor& y) const;
+
+  /// The same pass on the parameters of `folded`.
+  Pass of_folded() const;
 
   /// The same pass on the segment's rows.
   Pass slice(const Segment& segment) const;
