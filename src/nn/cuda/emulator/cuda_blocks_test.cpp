@@ -181,7 +181,8 @@ struct AttentionResult {
 AttentionResult attend(const at::Tensor& fused, const at::Tensor& d_context,
                        const AttentionRows& rows, int64_t heads, const Dropout& dropout) {
   const int64_t width = fused.size(1) / 3;
-  const double scale = 1 / std::sqrt(static_cast<double>(width / heads));
+  const int64_t head_size = width / heads;
+  const double scale = 1 / std::sqrt(static_cast<double>(head_size));
   const auto part = [&](int64_t i) { return fused.narrow(1, i * width, width); };
   AttentionResult result;
   attention_forward(part(0), part(1), part(2), rows, heads, scale, dropout, result.context,
