@@ -9,7 +9,7 @@ namespace pals {
 struct BatchSize {
   int64_t rows = 0, tokens = 0, longest = 0;
 
-  auto operator<=>(const BatchSize&) const = default;
+  auto operator<=>(const BatchSize&) const = default;  // NOLINT(modernize-use-nullptr): not here
 };
 
 /// The size that a batch is made up to: rows to a multiple of 8, and one or more for the filler;

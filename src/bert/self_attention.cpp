@@ -22,6 +22,8 @@ void add_gradients(const Linear& linear, const Pass& pass, const at::Tensor& dy,
   linear.backward_weight(pass, dy, x);
 }
 
+double scale_of(int64_t head_size) { return 1.0 / std::sqrt(static_cast<double>(head_size)); }
+
 // The queries', keys' and values' columns.
 struct Parts {
   at::Tensor q, k, v;
@@ -55,7 +57,7 @@ SelfAttention::SelfAttention(ParameterTable& table, const std::string& prefix, i
       key_value_(qkv_.parts(1, 2)),
       size_(size),
       num_heads_(num_heads),
-      scale_(1.0 / std::sqrt(static_cast<double>(size / num_heads))) {}
+      scale_(scale_of(size / num_heads)) {}
 
 AttentionHeads SelfAttention::heads_of(const Pass& pass, int layer, DropoutSite site,
                                        const Projections& values) const {

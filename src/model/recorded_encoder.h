@@ -31,7 +31,7 @@ class RecordedEncoder {
     bool reads_tokens = false;  ///< the heads read all tokens
     bool updates = false;       ///< backward ends with the optimizer's step
 
-    auto operator<=>(const Kind&) const = default;
+    auto operator<=>(const Kind&) const = default;  // NOLINT(modernize-use-nullptr): not here
   };
 
   /// The records of one kind.
