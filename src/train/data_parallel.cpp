@@ -113,7 +113,7 @@ at::Tensor DataParallel::compute_gradients(const TrainingBatch& batch, uint64_t 
   const auto began = std::chrono::steady_clock::now();
   model_.arena().zero_gradients(batch.task);
   const at::Tensor loss = run_share(batch, seed, position);
-  const at::Tensor sums = at::stack({loss, at::full_like(loss, stop_requested() ? 1.0 : 0.0)});
+  at::Tensor sums = at::stack({loss, at::full_like(loss, stop_requested() ? 1.0 : 0.0)});
   world_.sum(sums);
   seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
   return sums;
