@@ -135,20 +135,25 @@ AttentionHeads heads_there(Trip& trip, const AttentionHeads& heads, bool backwar
   return there;
 }
 
+void attend_jointly(AttentionHeads& first, AttentionHeads& second, const AttentionRows& rows,
+                    bool backward) {
+  Trip trip;
+  AttentionHeads one = heads_there(trip, first, backward);
+  AttentionHeads other = heads_there(trip, second, backward);
+  const auto block =
+      backward ? g_blocks->joint_attention_backward : g_blocks->joint_attention_forward;
+  block(one, other, Trip::rows(rows));
+  trip.finish();
+}
+
 void joint_attention_forward(AttentionHeads& first, AttentionHeads& second,
                              const AttentionRows& rows) {
-  Trip trip;
-  AttentionHeads one = heads_there(trip, first, false), other = heads_there(trip, second, false);
-  g_blocks->joint_attention_forward(one, other, Trip::rows(rows));
-  trip.finish();
+  attend_jointly(first, second, rows, false);
 }
 
 void joint_attention_backward(AttentionHeads& first, AttentionHeads& second,
                               const AttentionRows& rows) {
-  Trip trip;
-  AttentionHeads one = heads_there(trip, first, true), other = heads_there(trip, second, true);
-  g_blocks->joint_attention_backward(one, other, Trip::rows(rows));
-  trip.finish();
+  attend_jointly(first, second, rows, true);
 }
 
 void embedding_forward(const at::Tensor& token_ids, const at::Tensor& position_ids,
