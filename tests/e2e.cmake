@@ -30,3 +30,9 @@ add_test(NAME e2e_library
   WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR}/e2e)
 set_tests_properties(e2e_library PROPERTIES LABELS slow TIMEOUT 1200 ENVIRONMENT
   "PALS_BINARY=$<TARGET_FILE:pals>;PALS_BUILD=${CMAKE_BINARY_DIR};CMAKE=${CMAKE_COMMAND};CXX=${CMAKE_CXX_COMPILER}")
+
+# What compares two builds sees each difference that is made for it; the two builds are this one.
+add_test(NAME compare_builds
+  COMMAND ${Python3_EXECUTABLE} -B ${CMAKE_CURRENT_SOURCE_DIR}/compare_builds.py
+    ${CMAKE_BINARY_DIR} ${CMAKE_BINARY_DIR} --quick --self-test --only "train --adapter pals, fp32")
+set_tests_properties(compare_builds PROPERTIES LABELS slow TIMEOUT 600)
