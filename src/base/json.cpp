@@ -42,11 +42,20 @@ class TrackingIterator {
   const char** progress_;
 };
 
+// What values take besides their text, as the usual allocators and libraries lay them out.
+constexpr size_t kBytesPerElement = 48;  // 16 in a list, which is copied when it grows
+constexpr size_t kBytesPerList = 32, kBytesPerObject = 64, kBytesPerKey = 96, kBytesPerString = 48;
+constexpr size_t kMemoryPerByte = 4, kMemoryAnyway = size_t{50} << 20;
+
+/// Bytes that a text takes outside of its string.
+size_t heap_bytes(const std::string& text) { return text.size() < 16 ? 0 : text.size() + 16; }
+
 /// Builds the value from the parser's events. The parser itself does not recurse; the depth limit
 /// protects what walks over the value later (copies, dump).
 class Builder : public nlohmann::json_sax<Json> {
  public:
-  Builder(std::string_view text, const std::string& where) : text_(text), where_(where) {}
+  Builder(std::string_view text, const std::string& where)
+      : text_(text), where_(where), left_((kMemoryPerByte - 1) * text.size() + kMemoryAnyway) {}
 
   const char* position = nullptr;  ///< moved by the TrackingIterator
   Json result;
@@ -58,14 +67,24 @@ class Builder : public nlohmann::json_sax<Json> {
   bool number_float(number_float_t value, const string_t& /*text*/) override {
     return add(value), true;
   }
-  bool string(string_t& value) override { return add(std::move(value)), true; }
+  bool string(string_t& value) override {
+    take(kBytesPerString + heap_bytes(value));
+    return add(std::move(value)), true;
+  }
   bool binary(binary_t& /*value*/) override { return false; }  // not in JSON text
-  bool start_object(std::size_t /*size*/) override { return open(Json::object()), true; }
-  bool start_array(std::size_t /*size*/) override { return open(Json::array()), true; }
+  bool start_object(std::size_t /*size*/) override {
+    take(kBytesPerObject);
+    return open(Json::object()), true;
+  }
+  bool start_array(std::size_t /*size*/) override {
+    take(kBytesPerList);
+    return open(Json::array()), true;
+  }
   bool end_object() override { return open_.pop_back(), true; }
   bool end_array() override { return open_.pop_back(), true; }
 
   bool key(string_t& value) override {
+    take(kBytesPerKey + heap_bytes(value));
     auto& object = open_.back()->get_ref<Json::object_t&>();
     const auto [entry, inserted] = object.emplace(value, nullptr);
     if (!inserted) fail_here("the key ", quote(value), " appears twice in one object");
@@ -99,6 +118,16 @@ class Builder : public nlohmann::json_sax<Json> {
     fail(where_, ":", line, ":", std::max<size_t>(column, 1), ": ", parts...);
   }
 
+  /// Counts memory that a value will take; the text itself has its share already.
+  void take(size_t bytes) {
+    if (bytes > left_) {
+      fail_here("the values up to here would take more than ", kMemoryPerByte, " times the ",
+                text_.size(), " bytes of the text and ", kMemoryAnyway >> 20,
+                " MiB of memory; expected fewer and larger ones");
+    }
+    left_ -= bytes;
+  }
+
   Json* add(Json value) {
     if (open_.empty()) {
       result = std::move(value);
@@ -106,6 +135,7 @@ class Builder : public nlohmann::json_sax<Json> {
     }
     Json& parent = *open_.back();
     if (parent.is_array()) {
+      take(kBytesPerElement);
       parent.push_back(std::move(value));
       return &parent.back();
     }
@@ -122,6 +152,7 @@ class Builder : public nlohmann::json_sax<Json> {
 
   std::string_view text_;
   const std::string& where_;
+  size_t left_;  // bytes that values may still take
   // The values being filled, outermost first. A value does not move while it is open: its parent
   // only grows after it is closed.
   std::vector<Json*> open_;

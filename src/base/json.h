@@ -16,7 +16,8 @@ inline constexpr int kMaxJsonDepth = 64;
 
 /// Parses exactly one JSON value. `where` names the text in errors ("tasks.json").
 /// Throws Error "where:line:column: ..." for syntax errors, invalid UTF-8, duplicate keys, numbers
-/// out of a double's range and nesting deeper than kMaxJsonDepth.
+/// out of a double's range, nesting deeper than kMaxJsonDepth, and values so small and many that
+/// they would take more memory than 4 times the text and 50 MB.
 Json parse_json(std::string_view text, const std::string& where);
 
 /// Reads and parses a file. Throws Error as read_file and parse_json do.

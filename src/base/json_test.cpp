@@ -71,6 +71,26 @@ TEST(Json, LimitsTheDepth) {
   expect_error(objects, "f.json:1:", "more than 64 levels");
 }
 
+TEST(Json, BoundsTheMemoryOfSmallValues) {
+  std::string objects = "[{}";
+  for (int i = 0; i < 3'000'000; ++i) objects += ",{}";
+  expect_error(objects + "]", "f.json:1:", "of memory; expected fewer and larger ones");
+  std::string keys = "{\"a\":0";
+  for (int i = 0; i < 1'000'000; ++i) keys += ",\"" + std::to_string(i) + "\":0";
+  expect_error(keys + "}", "f.json:1:", "of memory");
+  // As many answers as SQuAD has, and a vocabulary's worth of numbers.
+  std::string answers = "[0";
+  const std::string id(24, 'x');
+  for (int i = 0; i < 100'000; ++i) {
+    answers += R"(,{"answers":[{"answer_start":177,"text":"Denver Broncos"}],"id":")" + id +
+               R"(","question":"Which NFL team represented the AFC at Super Bowl 50?"})";
+  }
+  EXPECT_EQ(parse_json(answers + "]", "t").size(), 100'001U);
+  std::string tokens = "{\"a\":0";
+  for (int i = 0; i < 250'000; ++i) tokens += ",\"##" + std::to_string(i) + "\":0";
+  EXPECT_EQ(parse_json(tokens + "}", "t").size(), 250'001U);
+}
+
 TEST(Json, ReadsFiles) {
   const Json value = read_json(std::string(PALS_SOURCE_DIR) + "/tests/data/metrics/metrics.json");
   EXPECT_TRUE(value.is_array());

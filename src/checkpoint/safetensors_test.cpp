@@ -134,6 +134,10 @@ TEST(Safetensors, RefusesLongAndDeepHeaders) {
             std::string::npos);
   std::string deep = R"({"a":)";
   for (int level = 0; level < 1'000'000; ++level) deep += '[';
+  // A dimension of 0 makes an empty tensor, whatever stands beside it.
+  const std::string empty =
+      with_header(R"({"a":{"dtype":"F32","shape":[0,1152921504606846976],"data_offsets":[0,0]}})");
+  EXPECT_EQ(parse_safetensors(empty, "f").tensors().front().numel(), 0);
   EXPECT_NE(parse_error(with_header(deep)).find("unexpected a list"), std::string::npos);
   std::string wide = R"({"a":{"shape":[1)";
   for (int count = 0; count < 1'000'000; ++count) wide += ",1";

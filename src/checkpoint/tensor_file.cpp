@@ -1,5 +1,6 @@
 #include "checkpoint/tensor_file.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 #include <limits>
@@ -90,20 +91,17 @@ int64_t TensorEntry::numel() const {
 }
 
 int64_t checked_numel(std::span<const int64_t> shape, DType dtype) {
+  const int64_t limit =
+      std::numeric_limits<int64_t>::max() / static_cast<int64_t>(dtype_size(dtype));
   bool empty = false;
+  int64_t count = 1;  // of the dimensions that are not 0: strides are products of these
   for (const int64_t size : shape) {
     if (size < 0) return -1;
     empty |= size == 0;
-  }
-  if (empty) return 0;
-  const int64_t limit =
-      std::numeric_limits<int64_t>::max() / static_cast<int64_t>(dtype_size(dtype));
-  int64_t count = 1;
-  for (const int64_t size : shape) {
     if (size > limit / count) return -1;
-    count *= size;
+    count *= std::max<int64_t>(size, 1);
   }
-  return count;
+  return empty ? 0 : count;
 }
 
 std::string shape_text(std::span<const int64_t> shape) {

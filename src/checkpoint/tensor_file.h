@@ -41,7 +41,8 @@ struct TensorEntry {
 TensorEntry make_tensor_entry(std::string name, DType dtype, std::vector<int64_t> shape,
                               const void* data);
 
-/// The product of a shape, or -1 if a dimension is negative or the bytes would not fit an int64.
+/// The product of a shape, or -1 if a dimension is negative or the bytes would not fit an int64,
+/// which counts beside a dimension of 0 too: [0, 2^62, 2^62] is -1.
 int64_t checked_numel(std::span<const int64_t> shape, DType dtype);
 
 /// "[2, 48]", for messages.

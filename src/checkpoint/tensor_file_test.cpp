@@ -77,7 +77,10 @@ TEST(TensorFile, SizesDoNotOverflow) {
   };
   EXPECT_EQ(numel({}, DType::kF32), 1);
   EXPECT_EQ(numel({2, 3}, DType::kF32), 6);
-  EXPECT_EQ(numel({INT64_MAX, INT64_MAX, 0}, DType::kF32), 0);
+  EXPECT_EQ(numel({0, 5}, DType::kF32), 0);
+  EXPECT_EQ(numel({INT64_MAX, 0}, DType::kI8), 0);
+  EXPECT_EQ(numel({INT64_MAX, INT64_MAX, 0}, DType::kI8), -1);
+  EXPECT_EQ(numel({0, INT64_MAX, INT64_MAX}, DType::kI8), -1);
   EXPECT_EQ(numel({-1}, DType::kF32), -1);
   EXPECT_EQ(numel({0, -1}, DType::kF32), -1);
   EXPECT_EQ(numel({INT64_MAX}, DType::kI8), INT64_MAX);

@@ -88,6 +88,7 @@ void transpose(const std::byte* source, std::byte* out, size_t rows, size_t colu
 }
 
 void transpose_into(const TensorEntry& entry, std::span<std::byte> out) {
+  if (entry.bytes.empty()) return;  // the other dimension may be any number
   const auto rows = static_cast<size_t>(entry.shape[0]);
   const auto columns = static_cast<size_t>(entry.shape[1]);
   switch (dtype_size(entry.dtype)) {

@@ -196,6 +196,21 @@ TEST(TensorflowCheckpoint, FindsItsFiles) {
             std::string::npos);
 }
 
+TEST(TensorflowCheckpoint, AnEmptyDimensionBesideAHugeOne) {
+  constexpr int64_t kHuge = int64_t{1} << 60;
+  for (const std::vector<int64_t>& shape : {std::vector<int64_t>{kHuge, 0}, {0, kHuge}}) {
+    Checkpoint checkpoint;
+    checkpoint.add("v/kernel", shape, "");
+    const TensorFile file = checkpoint.parse();
+    ASSERT_NE(file.find("v.weight"), nullptr);
+    EXPECT_EQ(file.find("v.weight")->shape, (std::vector<int64_t>{shape[1], shape[0]}));
+    EXPECT_TRUE(file.find("v.weight")->bytes.empty());
+  }
+  Checkpoint checkpoint;
+  checkpoint.add("v", {0, kHuge, kHuge}, "");
+  EXPECT_NE(checkpoint.error().find("0 bytes do not hold shape [0, "), std::string::npos);
+}
+
 TEST(TensorflowCheckpoint, SurvivesDamage) {
   const Checkpoint checkpoint = small();
   const std::vector<std::string_view> views(checkpoint.shards.begin(), checkpoint.shards.end());

@@ -12,8 +12,8 @@ namespace pals {
 /// Immutable; copies share their content.
 class Vocabulary {
  public:
-  static constexpr int32_t kMaxTokens = 16'000'000;
-  static constexpr uint64_t kMaxBytes = uint64_t{128} << 20;
+  static constexpr int32_t kMaxTokens = 1'000'000;
+  static constexpr uint64_t kMaxBytes = uint64_t{16} << 20;
 
   /// Reads a vocab.txt. Throws Error as read_file and from_text do.
   static Vocabulary load(const std::string& path);

@@ -68,8 +68,10 @@ TEST(Vocabulary, ErrorsNameTheLine) {
             "and [SEP]");
   EXPECT_EQ(error_of(kSpecials + "a\nb\xC3(\n"),
             "v.txt:6: not UTF-8 text; expected a vocabulary, one token a line");
-  EXPECT_EQ(error_of(std::string(16'000'001, '\n')),
-            "v.txt: 16000001 lines; a vocabulary has at most 16000000");
+  EXPECT_EQ(error_of(std::string(1'000'001, '\n')),
+            "v.txt: 1000001 lines; a vocabulary has at most 1000000");
+  EXPECT_EQ(error_of(std::string((16 << 20) + 1, 'x')),
+            "v.txt: 16777217 bytes; a vocabulary has at most 16777216");
   EXPECT_THROW(Vocabulary::load("/nowhere/v.txt"), Error);
 }
 
