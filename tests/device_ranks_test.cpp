@@ -151,10 +151,6 @@ TEST(Placement, AProcessForEachDeviceThatIsLeftOpen) {
   }
   options.no_cuda = true;
   EXPECT_EQ(processes_to_start(options, alone), 1);
-  options.nproc = 0;
-  EXPECT_THROW(processes_to_start(options, alone), UsageError);
-  options.nproc = 100'000;
-  EXPECT_THROW(processes_to_start(options, one_of(2, 1, 0)), UsageError);
 }
 
 TEST(Placement, OneProcessWhereThereIsNone) {

@@ -74,7 +74,7 @@ class DeviceRun : public ::testing::Test {
     options.learning_rate = 1e-3;
     options.steps_per_epoch = 60;
     options.num_train_epochs = 2;
-    options.precision = "fp32";
+    options.precision = PrecisionChoice::kFloat;
     options.do_train = options.do_eval = true;
     options.device = device;
     options.output_dir = path(name);

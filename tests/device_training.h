@@ -38,7 +38,7 @@ class Training {
       : world_(std::move(world)),
         model_(tiny_model(tiny_bert(), adapter, precision, freeze, device)),
         optimizer_({.learning_rate = 1e-3}),
-        parallel_(world_, *model_, optimizer_, ReductionType::kFloat, false) {
+        parallel_(world_, *model_, optimizer_, GradientType::kFloat, false) {
     model_->set_recording(records);
   }
 

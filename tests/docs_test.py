@@ -16,7 +16,9 @@ import unittest
 
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY / "tests/e2e"))
-import support  # noqa: E402: found through the line above
+sys.path.insert(0, str(REPOSITORY / "scripts"))
+import option_tables  # noqa: E402: found through the lines above
+import support  # noqa: E402
 import tensorflow  # noqa: E402
 
 PAGES = [REPOSITORY / "README.md"] + sorted((REPOSITORY / "docs").glob("*.md"))
@@ -63,10 +65,8 @@ WITHOUT_MPI = '"mpi": "none"' in subprocess.run([support.PALS, "info", "--json"]
 # Flags of other programs that the pages speak of; those of our scripts are asked of them.
 OTHER_FLAGS = {"--preset", "--build", "--parallel", "--test-dir", "--output-on-failure", "--quick", "--install",
                "--prefix", "--bind-to", "--map-by", "--mca", "--hostfile", "--mpi", "--no-python", "--nproc-per-node",
-               "--ntasks-per-node", "--nodes", "--link", "--gpus-per-task"}
-# Flags that --help leaves out: one that is read before the others, and two of the reference.
-HIDDEN_FLAGS = {"--config", "--no_cuda", "--local_rank"}
-UNSET_DEFAULTS = {None, "0", "-1"}
+               "--ntasks-per-node", "--nodes", "--link", "--gpus-per-task", "--write", "--label_smoothing"}
+HIDDEN_FLAGS = {"--no_cuda", "--local_rank"}  # two of the reference, which --help leaves out
 
 BERT_BASE = {
     "vocab_size": 30522, "hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12,
@@ -316,15 +316,22 @@ class Pages(unittest.TestCase):
             text = re.sub(r"iconv .*", "", text_of(page))
             self.assertEqual(flags_in(text) - known, set(), page.name)
 
+    def test_tables_of_options_are_the_programs(self):
+        for page in PAGES:
+            self.assertEqual(option_tables.renewed(text_of(page), support.PALS), text_of(page),
+                             f"{page.name}: run scripts/option_tables.py --write")
+
     def test_all_training_flags_are_described(self):
-        rows = re.findall(r"(?m)^\| (`--[^|]*) \| ([^|]*)\| (.+) \|$", text_of(REPOSITORY / "docs/training.md"))
-        described = {flag: default.strip() for flags, default, _ in rows for flag in re.findall(r"--\w+", flags)}
+        written = "".join(match.group(0) for match in option_tables.BLOCK.finditer(
+            text_of(REPOSITORY / "docs/training.md")))
+        self.assertEqual(written, "".join(option_tables.blocks_of(support.PALS, "train").values()))
+        rows = re.findall(r"(?m)^\| (`--[^|]*) \| ?([^|]*)\| ?([^|]*)\| (.+) \|$", written)
+        described = {flag: default.strip(" `") for flags, default, _, _ in rows for flag in re.findall(r"--\w+", flags)}
         defaults = train_defaults()
-        self.assertGreater(len(defaults), 30)
+        self.assertGreater(len(defaults), 50)
         self.assertEqual(set(described), set(defaults) | HIDDEN_FLAGS)
         for flag, default in defaults.items():
-            if described[flag] or default not in UNSET_DEFAULTS:
-                self.assertEqual(described[flag], f"`{default}`", flag)
+            self.assertEqual(described[flag], default or "", flag)
 
     def test_links_and_paths_resolve(self):
         for page in PAGES:

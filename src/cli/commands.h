@@ -6,12 +6,15 @@
 #include <string>
 #include <vector>
 
+#include "options/option.h"
+
 namespace pals {
 
 /// A registered subcommand: `run` returns the exit code.
 struct Command {
   CLI::App* app = nullptr;
   std::function<int()> run;
+  OptionList options;
 };
 
 Command add_train_command(CLI::App& program);

@@ -9,6 +9,7 @@
 #include "base/text_util.h"
 #include "base/version.h"
 #include "cli/commands.h"
+#include "options/help.h"
 
 namespace pals {
 namespace {
@@ -71,6 +72,17 @@ std::string unknown_command(const std::vector<std::string>& arguments,
                 " (commands: ", join(names, ", "), ")");
 }
 
+// `pals option_tables COMMAND`, which no help names: the tables of the documentation.
+int print_option_tables(const std::vector<Command>& commands, const std::string& name) {
+  for (const Command& command : commands) {
+    if (command.app->get_name() == name) {
+      std::cout << option_tables(name, command.options);
+      return 0;
+    }
+  }
+  fail_usage("option_tables: there is no command ", quote(name));
+}
+
 int report(const std::string& message, int code) {
   std::cerr << "pals: " << message << "\n";
   return code;
@@ -116,6 +128,9 @@ int run_program(int argc, char** argv) {
   try {
     std::vector<std::string> arguments =
         expand_arguments(std::vector<std::string>(argv + 1, argv + argc));
+    if (arguments.size() == 2 && arguments.front() == "option_tables") {
+      return print_option_tables(commands, arguments.back());
+    }
     const std::string unknown = unknown_command(arguments, commands);
     if (!unknown.empty()) return report(unknown, kExitUsage);
     std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants them

@@ -1,11 +1,8 @@
 #include "data/sampler.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <numeric>
-#include <stdexcept>
-#include <string>
 #include <utility>
 
 #include "base/error.h"
@@ -17,28 +14,7 @@ namespace {
 // Keeps the draws apart from other uses of the run's seed.
 constexpr uint64_t kSamplerSalt = 0x7461736b64726177;  // "taskdraw"
 
-constexpr std::array<std::pair<const char*, Sampling>, 4> kSamplings = {{
-    {"rr", Sampling::kRoundRobin},
-    {"prop", Sampling::kProportional},
-    {"sqrt", Sampling::kSquareRoot},
-    {"anneal", Sampling::kAnneal},
-}};
-
 }  // namespace
-
-Sampling parse_sampling(std::string_view name) {
-  for (const auto& [known, sampling] : kSamplings) {
-    if (name == known) return sampling;
-  }
-  fail_usage("unknown sampling '", name, "'; choose rr, prop, sqrt or anneal");
-}
-
-const char* sampling_name(Sampling sampling) {
-  for (const auto& [name, known] : kSamplings) {
-    if (sampling == known) return name;
-  }
-  throw std::logic_error("sampling_name: no such sampling");
-}
 
 int64_t steps_per_pass(int64_t rows, int64_t batch_size) {
   return rows / batch_size + (rows % batch_size != 0 ? 1 : 0);

@@ -2,20 +2,11 @@
 #pragma once
 
 #include <cstdint>
-#include <string_view>
 #include <vector>
 
+#include "options/choices.h"
+
 namespace pals {
-
-/// Round robin; or at random with p proportional to n^alpha, n a task's number of training rows:
-/// alpha 1, 0.5, or annealed from 1 in the first epoch to 0.2 in the last.
-enum class Sampling { kRoundRobin, kProportional, kSquareRoot, kAnneal };
-
-/// The sampling of the names rr, prop, sqrt, anneal. Throws UsageError for others.
-Sampling parse_sampling(std::string_view name);
-
-/// rr, prop, sqrt or anneal.
-const char* sampling_name(Sampling sampling);
 
 /// ceil(rows / batch_size): the steps of one pass over a task's rows.
 int64_t steps_per_pass(int64_t rows, int64_t batch_size);

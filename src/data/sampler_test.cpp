@@ -33,14 +33,6 @@ void expect_shares(const TaskSampler& sampler, int64_t first, int64_t last, doub
   }
 }
 
-TEST(Sampler, NamesGoBothWays) {
-  for (const char* name : {"rr", "prop", "sqrt", "anneal"}) {
-    EXPECT_STREQ(sampling_name(parse_sampling(name)), name);
-  }
-  EXPECT_THROW(parse_sampling("random"), UsageError);
-  EXPECT_THROW(parse_sampling(""), UsageError);
-}
-
 TEST(Sampler, StepsPerPassRoundUp) {
   EXPECT_EQ(steps_per_pass(64, 32), 2);
   EXPECT_EQ(steps_per_pass(65, 32), 3);

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "base/error.h"
-#include "base/text_util.h"
 
 namespace pals {
 namespace {
@@ -23,13 +22,7 @@ int64_t bucket_elements(const std::vector<Shard>& shards) {
 
 }  // namespace
 
-ReductionType parse_reduction_type(const std::string& name) {
-  if (name == "fp32") return ReductionType::kFloat;
-  if (name == "bf16") return ReductionType::kBFloat16;
-  fail_usage("--gradient_type: ", quote(name), " is unknown, expected fp32 or bf16");
-}
-
-GradientReducer::GradientReducer(const World& world, ParameterArena& arena, ReductionType type,
+GradientReducer::GradientReducer(const World& world, ParameterArena& arena, GradientType type,
                                  std::vector<Shard> shards, bool sharded, ParameterId table)
     : world_(world),
       arena_(arena),
@@ -98,7 +91,7 @@ void GradientReducer::send(int root) {
   std::vector<at::Tensor> parts;
   for (const Piece& piece : sent.pieces) parts.push_back(flat(piece));
   sent.buffer = parts.size() == 1 ? parts.front() : at::cat(parts);
-  if (type_ == ReductionType::kBFloat16) sent.buffer = sent.buffer.to(at::kBFloat16);
+  if (type_ == GradientType::kBFloat16) sent.buffer = sent.buffer.to(at::kBFloat16);
   traffic_.bytes += sent.buffer.numel() * sent.buffer.element_size();
   sent.work = sharded_ ? world_.start_sum_at(sent.buffer, root) : world_.start_sum(sent.buffer);
   sent_.push_back(std::move(sent));

@@ -7,21 +7,16 @@
 #include "dist/shards.h"
 #include "dist/world.h"
 #include "nn/parameter_arena.h"
+#include "options/choices.h"
 
 namespace pals {
-
-/// How gradients travel.
-enum class ReductionType { kFloat, kBFloat16 };
-
-/// "fp32" or "bf16"; throws UsageError for others.
-ReductionType parse_reduction_type(const std::string& name);
 
 /// One step is begin(), add() for each range, finish(). Small parts travel together.
 class GradientReducer {
  public:
   /// `shards` say what trains. With `sharded`, each of them is summed for its rank alone, else all
   /// for all ranks. Of the parameter `table` [V, H] only some rows have gradients.
-  GradientReducer(const World& world, ParameterArena& arena, ReductionType type,
+  GradientReducer(const World& world, ParameterArena& arena, GradientType type,
                   std::vector<Shard> shards, bool sharded, ParameterId table);
 
   /// `rows` of the table have gradients in this step, on any rank: the same on all ranks,
@@ -61,7 +56,7 @@ class GradientReducer {
 
   const World& world_;
   ParameterArena& arena_;
-  ReductionType type_;
+  GradientType type_;
   std::vector<Shard> shards_;
   bool sharded_;
   ArenaRange table_;

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/text_util.h"
 #include "nn/int8_weights.h"
+#include "nn/precision_choice.h"
 
 namespace pals {
 namespace {
@@ -15,25 +16,35 @@ at::ScalarType faster_type(at::Device device) {
   return !device.is_cpu() || cpu.amx_bf16 || cpu.avx512_bf16 ? at::kBFloat16 : at::kFloat;
 }
 
+PrecisionChoice read_precision(const std::string& name) {
+  const std::optional<PrecisionChoice> choice = from_name<PrecisionChoice>(name);
+  if (choice) return *choice;
+  fail_usage("--precision: ", quote(name),
+             " is unknown, expected fp32, bf16, fp16, tf32, int8 or auto");
+}
+
 }  // namespace
 
-Precision parse_precision(const std::string& name, at::Device device) {
-  if (name == "fp32") return at::kFloat;
-  if (name == "bf16") return at::kBFloat16;
-  if (name == "auto") return faster_type(device);
+Precision choose_precision(PrecisionChoice choice, at::Device device) {
   Precision precision;
-  if (name == "fp16" || name == "tf32") {
-    if (device.is_cpu()) {
-      fail_usage("--precision ", name, " is for GPUs (--device cuda); on a processor take fp32, ",
-                 "bf16 or auto");
-    }
-    if (name == "fp16") precision.type = at::kHalf;
-    precision.tf32 = name == "tf32";
-    return precision;
-  }
-  if (name != "int8") {
-    fail_usage("--precision: ", quote(name),
-               " is unknown, expected fp32, bf16, fp16, tf32, int8 or auto");
+  switch (choice) {
+    case PrecisionChoice::kFloat:
+      return at::kFloat;
+    case PrecisionChoice::kBFloat16:
+      return at::kBFloat16;
+    case PrecisionChoice::kAuto:
+      return faster_type(device);
+    case PrecisionChoice::kHalf:
+    case PrecisionChoice::kTf32:
+      if (device.is_cpu()) {
+        fail_usage("--precision ", name_of(choice), " is for GPUs (--device cuda); on a processor ",
+                   "take fp32, bf16 or auto");
+      }
+      if (choice == PrecisionChoice::kHalf) precision.type = at::kHalf;
+      precision.tf32 = choice == PrecisionChoice::kTf32;
+      return precision;
+    case PrecisionChoice::kInt8:
+      break;
   }
   if (!device.is_cpu()) {
     fail_usage("--precision int8 is for processors (--device cpu); on a GPU take bf16, fp16, ",
@@ -47,19 +58,29 @@ Precision parse_precision(const std::string& name, at::Device device) {
   return precision;
 }
 
-Precision parse_training_precision(const std::string& name, at::Device device) {
-  if (name == "int8") {
+Precision choose_training_precision(PrecisionChoice choice, at::Device device) {
+  if (choice == PrecisionChoice::kInt8) {
     fail_usage("--precision int8 is for prediction; training takes fp32, bf16 or auto");
   }
-  return parse_precision(name, device);
+  return choose_precision(choice, device);
 }
 
-const char* precision_name(const Precision& precision) {
-  if (precision.int8) return "int8";
-  if (precision.type == at::kHalf) return "fp16";
-  if (precision.type == at::kBFloat16) return "bf16";
-  return precision.tf32 ? "tf32" : "fp32";
+PrecisionChoice choice_of(const Precision& precision) {
+  if (precision.int8) return PrecisionChoice::kInt8;
+  if (precision.type == at::kHalf) return PrecisionChoice::kHalf;
+  if (precision.type == at::kBFloat16) return PrecisionChoice::kBFloat16;
+  return precision.tf32 ? PrecisionChoice::kTf32 : PrecisionChoice::kFloat;
 }
+
+Precision parse_precision(const std::string& name, at::Device device) {
+  return choose_precision(read_precision(name), device);
+}
+
+Precision parse_training_precision(const std::string& name, at::Device device) {
+  return choose_training_precision(read_precision(name), device);
+}
+
+const char* precision_name(const Precision& precision) { return name_of(choice_of(precision)); }
 
 void use_fp32_products_of(const Precision& precision) {
   using at::Float32Precision;

@@ -1,9 +1,9 @@
-// What is wrong with a run's options, or with them and the folder that they name.
+// Whether a run's options and the folder that they name go together.
 #pragma once
 
 #include <memory>
 
-#include "train/options.h"
+#include "settings/train_options.h"
 #include "train/run_folder.h"
 
 namespace pals {
@@ -13,9 +13,6 @@ inline constexpr const char* kRunConfigName = "/run_config.json";
 inline constexpr const char* kResultsName = "/eval_results.json";
 inline constexpr const char* kMetricsName = "/metrics.jsonl";
 inline constexpr const char* kCheckpointsName = "/checkpoints";
-
-/// UsageError for values out of range or of no meaning.
-void check_options(const TrainOptions& options);
 
 /// UsageError if the folder holds a run of other options. Touches nothing.
 void check_run_folder(const TrainOptions& options);

@@ -61,7 +61,7 @@ void check_ranks(const World& world, const TrainOptions& options, const Paramete
 }
 
 DataParallel::DataParallel(const World& world, MultiTaskModel& model, const Optimizer& optimizer,
-                           ReductionType type, bool shard_optimizer)
+                           GradientType type, bool shard_optimizer)
     : world_(world),
       model_(model),
       optimizer_(optimizer),

@@ -10,9 +10,9 @@
 #include "dist/gradient_reducer.h"
 #include "dist/world.h"
 #include "model/multi_task_model.h"
+#include "settings/train_options.h"
 #include "train/loss_scaler.h"
 #include "train/optimizer.h"
-#include "train/options.h"
 #include "train/sharded_optimizer.h"
 
 namespace pals {
@@ -31,7 +31,7 @@ void check_ranks(const World& world, const TrainOptions& options, const Paramete
 class DataParallel {
  public:
   DataParallel(const World& world, MultiTaskModel& model, const Optimizer& optimizer,
-               ReductionType type, bool shard_optimizer);
+               GradientType type, bool shard_optimizer);
 
   /// Forward and backward of this rank's share of the batch; the gradients in the arena are then
   /// those of the whole (of a sharded optimizer, this rank's part of them). What the ranks found

@@ -9,8 +9,6 @@
 namespace pals {
 namespace {
 
-constexpr int kMostProcesses = 1024;
-
 std::string device_option(const TrainOptions& options) {
   if (!options.no_cuda) return options.device;
   if (options.device != "auto" && options.device != "cpu") {
@@ -26,9 +24,6 @@ at::Device choose_device(const TrainOptions& options, const Launch& launch) {
 }
 
 int processes_to_start(const TrainOptions& options, const Launch& launch) {
-  if (options.nproc && (*options.nproc < 1 || *options.nproc > kMostProcesses)) {
-    fail_usage("--nproc is ", *options.nproc, ", expected 1 to ", kMostProcesses);
-  }
   if (!launch.launcher.empty()) return 1;
   return options.nproc ? *options.nproc : std::max(1, count_devices(device_option(options)));
 }

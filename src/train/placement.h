@@ -4,7 +4,7 @@
 #include <c10/core/Device.h>
 
 #include "dist/launch.h"
-#include "train/options.h"
+#include "settings/train_options.h"
 
 namespace pals {
 
@@ -12,8 +12,7 @@ namespace pals {
 at::Device choose_device(const TrainOptions& options, const Launch& launch);
 
 /// How many processes shall run in place of this one: --nproc, or one for each GPU if --device
-/// leaves them open and there are several. 1 where a launcher has started this one. Throws
-/// UsageError for a number that makes no sense.
+/// leaves them open and there are several. 1 where a launcher has started this one.
 int processes_to_start(const TrainOptions& options, const Launch& launch);
 
 }  // namespace pals

@@ -4,17 +4,7 @@
 #include <cmath>
 #include <numbers>
 
-#include "base/error.h"
-
 namespace pals {
-
-Schedule parse_schedule(const std::string& name) {
-  if (name == "warmup_linear") return Schedule::kWarmupLinear;
-  if (name == "warmup_cosine") return Schedule::kWarmupCosine;
-  if (name == "warmup_constant") return Schedule::kWarmupConstant;
-  fail_usage("--schedule: unknown schedule \"", name,
-             "\", expected warmup_linear, warmup_cosine or warmup_constant");
-}
 
 double schedule_factor(Schedule schedule, int64_t step, int64_t total_steps, double warmup) {
   if (total_steps <= 0) return 1.0;

@@ -2,14 +2,10 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
+
+#include "options/choices.h"
 
 namespace pals {
-
-enum class Schedule { kWarmupLinear, kWarmupCosine, kWarmupConstant };
-
-/// warmup_linear, warmup_cosine, warmup_constant; UsageError otherwise.
-Schedule parse_schedule(const std::string& name);
 
 /// s(x) of the reference's BERTAdam, x = step / total_steps: x / warmup below warm-up, then
 /// 1 - x, (1 + cos(pi x)) / 2 or 1; never negative.

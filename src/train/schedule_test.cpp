@@ -2,21 +2,11 @@
 
 #include <gtest/gtest.h>
 
-#include "base/error.h"
-
 namespace pals {
 namespace {
 
 constexpr Schedule kAll[] = {Schedule::kWarmupLinear, Schedule::kWarmupCosine,
                              Schedule::kWarmupConstant};
-
-TEST(Schedule, ReadsTheThreeNames) {
-  EXPECT_EQ(parse_schedule("warmup_linear"), Schedule::kWarmupLinear);
-  EXPECT_EQ(parse_schedule("warmup_cosine"), Schedule::kWarmupCosine);
-  EXPECT_EQ(parse_schedule("warmup_constant"), Schedule::kWarmupConstant);
-  EXPECT_THROW(parse_schedule("linear"), UsageError);
-  EXPECT_THROW(parse_schedule(""), UsageError);
-}
 
 TEST(Schedule, WarmsUpFromZero) {
   for (const Schedule schedule : kAll) {

@@ -15,6 +15,7 @@
 #include "model/weights.h"
 #include "nn/blocks.h"
 #include "nn/device.h"
+#include "nn/precision_choice.h"
 #include "tasks/single_task.h"
 #include "tasks/task_file.h"
 #include "tasks/task_selection.h"
@@ -105,9 +106,9 @@ void check_token_types(const ModelDescription& description, const std::string& c
 }
 
 bool choose_lower_case(const TrainOptions& options, const CheckpointSources& sources) {
+  if (options.do_lower_case) return *options.do_lower_case;
   const bool says_nothing = sources.folder.empty() && sources.tokenizer_config.empty();
-  if (options.do_lower_case || says_nothing) return options.do_lower_case;
-  return read_lower_case(sources.tokenizer_config);
+  return !says_nothing && read_lower_case(sources.tokenizer_config);
 }
 
 // A file that holds task parts of its own (a whole multi-task checkpoint) is loaded whole, unless
@@ -225,7 +226,7 @@ RunSetup set_up_run(const TrainOptions& options, at::Device device) {
   }
   setup.model = std::make_unique<MultiTaskModel>(
       description.bert, description.adapter, head_specs(description.tasks),
-      parse_training_precision(options.precision, device), options.freeze, device);
+      choose_training_precision(options.precision, device), options.freeze, device);
   setup.model->set_recording(!options.no_graphs);
   setup.model->set_recompute(options.recompute);
   const double range = description.bert.initializer_range;
@@ -269,7 +270,7 @@ TrainOptions resolved_options(TrainOptions options, const RunSetup& setup) {
   options.adapter_size = description.adapter.size;
   options.task_pooler = description.adapter.task_pooler;
   options.do_lower_case = setup.tokenizer->do_lower_case();
-  options.precision = precision_name(setup.model->precision());
+  options.precision = choice_of(setup.model->precision());
   options.threads = at::get_num_threads();
   return options;
 }

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "model/model_folder.h"
-#include "train/options.h"
+#include "settings/train_options.h"
 
 namespace pals {
 

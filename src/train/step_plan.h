@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "train/options.h"
+#include "settings/train_options.h"
 
 namespace pals {
 

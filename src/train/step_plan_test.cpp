@@ -73,28 +73,5 @@ TEST(PlanSteps, EpochsMayBeFractions) {
   EXPECT_EQ(plan(options).total_steps, 1);
 }
 
-TEST(DifferingOptions, NamesWhatChangesTheResult) {
-  TrainOptions options;
-  const Json saved = options_to_json(options);
-  EXPECT_TRUE(differing_options(saved, options_to_json(options)).empty());
-  options.threads = 3;
-  options.save_checkpoints_steps = 7;
-  options.output_dir = "elsewhere";
-  options.overwrite_output_dir = true;
-  EXPECT_TRUE(differing_options(saved, options_to_json(options)).empty());
-  options.seed = 1;
-  options.adapter = "pals";
-  EXPECT_EQ(differing_options(saved, options_to_json(options)),
-            (std::vector<std::string>{"adapter", "seed"}));
-}
-
-TEST(DifferingOptions, SeesWhatOnlyOneSideHas) {
-  TrainOptions with, without;
-  with.task_id = 3;
-  const std::vector<std::string> expected = {"task_id"};
-  EXPECT_EQ(differing_options(options_to_json(with), options_to_json(without)), expected);
-  EXPECT_EQ(differing_options(options_to_json(without), options_to_json(with)), expected);
-}
-
 }  // namespace
 }  // namespace pals

@@ -35,10 +35,11 @@ constexpr int64_t kStepsAhead = 50;
 
 OptimizerOptions optimizer_options(const TrainOptions& o) {
   return {.learning_rate = o.learning_rate,
-          .attention_learning_rate = o.optim == "split" ? kSplitLearningRate : o.learning_rate,
+          .attention_learning_rate =
+              o.optim == LearningRates::kSplit ? kSplitLearningRate : o.learning_rate,
           .warmup_proportion = o.warmup_proportion,
           .bias_correction = o.bias_correction,
-          .schedule = parse_schedule(o.schedule)};
+          .schedule = o.schedule};
 }
 
 [[noreturn]] void fail_not_finite(const char* when, int64_t step, const std::string& task) {
@@ -54,8 +55,7 @@ class Trainer {
         options_(resolved_options(options, setup_)),
         model_(*setup_.model),
         optimizer_(optimizer_options(options)),
-        parallel_(world, model_, optimizer_, parse_reduction_type(options.gradient_type),
-                  options.shard_optimizer),
+        parallel_(world, model_, optimizer_, options.gradient_type, options.shard_optimizer),
         store_(make_jobs(), *setup_.tokenizer, options.max_seq_length,
                feature_cache_dir(options.cache_dir), options.threads) {}
 
@@ -128,8 +128,8 @@ class Trainer {
     // A bad dev file shall show now, not after the first epoch.
     for (const DevJob& job : dev_jobs_) store_.wait_until_read(job.number);
     const StepPlan plan = plan_steps(options_, examples);
-    const TaskSampler sampler(parse_sampling(options_.sample), examples, options_.seed,
-                              plan.total_steps, plan.num_epochs, plan.steps_per_epoch);
+    const TaskSampler sampler(options_.sample, examples, options_.seed, plan.total_steps,
+                              plan.num_epochs, plan.steps_per_epoch);
 
     check_device_memory(features);
     model_.arena().prepare_training();

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "eval/scores.h"
-#include "train/options.h"
+#include "settings/train_options.h"
 #include "train/setup.h"
 
 namespace pals {

@@ -4,8 +4,11 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/json.h"
+#include "options/choices.h"
+#include "options/option.h"
 #include "tasks/squad.h"
 
 namespace pals {
@@ -27,7 +30,7 @@ struct TrainOptions {
   std::string init_checkpoint;
   std::string bert_config_file;
   std::string vocab_file;
-  bool do_lower_case = false;
+  std::optional<bool> do_lower_case;  ///< not given: as the model's files say
   bool multi = false;
   std::string adapter;
   int64_t adapter_size = 0;
@@ -39,8 +42,8 @@ struct TrainOptions {
   // Training
   std::string output_dir;
   bool do_train = false, do_eval = false;
-  std::string optim = "normal";
-  std::string sample = "rr";
+  LearningRates optim = LearningRates::kNormal;
+  Sampling sample = Sampling::kRoundRobin;
   int64_t train_batch_size = 32;
   int64_t eval_batch_size = 32;
   double learning_rate = 5e-5;
@@ -49,13 +52,13 @@ struct TrainOptions {
   int64_t steps_per_epoch = 0;  ///< 0: 300 x tasks; a pass over the data for one task
   double warmup_proportion = 0.1;
   bool bias_correction = false;
-  std::string schedule = "warmup_linear";
+  Schedule schedule = Schedule::kWarmupLinear;
   int64_t gradient_accumulation_steps = 1;
   bool freeze = false;
   bool recompute = false;
   uint64_t seed = 42;
   std::string device = "auto";
-  std::string precision = "auto";
+  PrecisionChoice precision = PrecisionChoice::kAuto;
   bool no_graphs = false;  ///< on a GPU: steps are not recorded
   int threads = 0;
   int64_t save_checkpoints_steps = 1000;
@@ -64,9 +67,9 @@ struct TrainOptions {
   bool overwrite_output_dir = false;
 
   // Many processes
-  std::optional<int> nproc;            ///< not given: one process for each GPU, one on CPUs
-  std::string gradient_type = "fp32";  ///< how gradients travel between ranks: fp32 or bf16
-  bool shard_optimizer = false;        ///< ZeRO-1
+  std::optional<int> nproc;  ///< not given: one process for each GPU, one on CPUs
+  GradientType gradient_type = GradientType::kFloat;
+  bool shard_optimizer = false;  ///< ZeRO-1
 
   // For the reference's sake
   bool no_cuda = false;  ///< device "cpu"
@@ -74,6 +77,12 @@ struct TrainOptions {
 
   bool json = false;  ///< the final scores as JSON on stdout instead of a table
 };
+
+/// One row for each, which fills `options` (it must outlive the rows).
+OptionList options_of(TrainOptions& options);
+
+/// UsageError for values that are missing, out of range, or contradict each other.
+void check_options(const TrainOptions& options);
 
 /// All options but --overwrite_output_dir (given again by --config, it would remove the run), for
 /// run_config.json and to check a resumed run.

@@ -1,0 +1,46 @@
+#include "cli/option_flags.h"
+
+#include "options/help.h"
+
+namespace pals {
+namespace {
+
+const char* type_name(const Option& option) {
+  switch (option.field.type()) {
+    case FieldType::kFlag:
+      return "BOOLEAN";
+    case FieldType::kInteger:
+      return "INT";
+    case FieldType::kNumber:
+      return "FLOAT";
+    case FieldType::kText:
+    case FieldType::kChoice:
+      break;
+  }
+  return "TEXT";
+}
+
+}  // namespace
+
+void add_options(CLI::App& app, const OptionList& options) {
+  for (const Option& option : options.rows()) {
+    std::string names = option.flag();
+    for (const std::string& alias : option.aliases) names += ",--" + alias;
+    CLI::Option* added = app.add_option(
+        names,
+        [option](const CLI::results_t& values) {
+          option.read(values.front());
+          return true;
+        },
+        help_text(option));
+    added->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+    if (option.is_switch()) {
+      added->expected(0);
+    } else {
+      added->type_name(type_name(option))->default_str(option.value_text());
+    }
+    if (option.hidden || !option.group.empty()) added->group(option.hidden ? "" : option.group);
+  }
+}
+
+}  // namespace pals

@@ -1,0 +1,13 @@
+// From descriptions of options to CLI11's.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include "options/option.h"
+
+namespace pals {
+
+/// Adds a flag for each option, which fills the option's field.
+void add_options(CLI::App& app, const OptionList& options);
+
+}  // namespace pals

@@ -1,0 +1,47 @@
+// What options choose among by name: enumerations, each with its table (base/names.h).
+#pragma once
+
+#include <span>
+
+#include "base/names.h"
+
+namespace pals {
+
+/// Which task a training step takes. Round robin; or at random with p proportional to n^alpha, n a
+/// task's number of training rows: alpha 1, 0.5, or annealed from 1 in the first epoch to 0.2 in
+/// the last.
+enum class Sampling { kRoundRobin, kProportional, kSquareRoot, kAnneal };
+inline constexpr Name<Sampling> kSamplings[] = {{Sampling::kRoundRobin, "rr"},
+                                                {Sampling::kProportional, "prop"},
+                                                {Sampling::kSquareRoot, "sqrt"},
+                                                {Sampling::kAnneal, "anneal"}};
+constexpr std::span<const Name<Sampling>> names_of(Sampling) { return kSamplings; }
+
+/// How the learning rate goes on after warm-up.
+enum class Schedule { kWarmupLinear, kWarmupCosine, kWarmupConstant };
+inline constexpr Name<Schedule> kSchedules[] = {{Schedule::kWarmupLinear, "warmup_linear"},
+                                                {Schedule::kWarmupCosine, "warmup_cosine"},
+                                                {Schedule::kWarmupConstant, "warmup_constant"}};
+constexpr std::span<const Name<Schedule>> names_of(Schedule) { return kSchedules; }
+
+/// kSplit: query, key and value of PALs learn at a rate of their own.
+enum class LearningRates { kNormal, kSplit };
+inline constexpr Name<LearningRates> kLearningRates[] = {{LearningRates::kNormal, "normal"},
+                                                         {LearningRates::kSplit, "split"}};
+constexpr std::span<const Name<LearningRates>> names_of(LearningRates) { return kLearningRates; }
+
+/// In what numbers gradients travel between processes.
+enum class GradientType { kFloat, kBFloat16 };
+inline constexpr Name<GradientType> kGradientTypes[] = {{GradientType::kFloat, "fp32"},
+                                                        {GradientType::kBFloat16, "bf16"}};
+constexpr std::span<const Name<GradientType>> names_of(GradientType) { return kGradientTypes; }
+
+/// In what numbers a model is asked to compute. kAuto: the faster of bf16 and fp32 there.
+enum class PrecisionChoice { kAuto, kFloat, kBFloat16, kHalf, kTf32, kInt8 };
+inline constexpr Name<PrecisionChoice> kPrecisions[] = {
+    {PrecisionChoice::kFloat, "fp32"}, {PrecisionChoice::kBFloat16, "bf16"},
+    {PrecisionChoice::kHalf, "fp16"},  {PrecisionChoice::kTf32, "tf32"},
+    {PrecisionChoice::kInt8, "int8"},  {PrecisionChoice::kAuto, "auto"}};
+constexpr std::span<const Name<PrecisionChoice>> names_of(PrecisionChoice) { return kPrecisions; }
+
+}  // namespace pals

@@ -1,0 +1,165 @@
+#include "settings/shared.h"
+
+#include <utility>
+
+#include "data/features.h"
+
+namespace pals {
+namespace {
+
+constexpr double kMostRows = 1 << 20;  // of a batch that is computed at once
+constexpr double kMostTokens = 1 << 20;
+constexpr double kMostThreads = 1024;
+
+}  // namespace
+
+Option model_option(Field folder) {
+  return {.name = "model",
+          .field = std::move(folder),
+          .help = "a model folder, such as `RUN/best`",
+          .more = " ([model-folder.md](model-folder.md))"};
+}
+
+Option data_dir_option(Field folder) {
+  return {.name = "data_dir",
+          .field = std::move(folder),
+          .help = "folder of GLUE's tasks (`CoLA/`, `MRPC/`, ...)",
+          .more = " as they come: `CoLA/train.tsv`, `MNLI/dev_matched.tsv`, ...",
+          .may_differ = MayDiffer::kAmongRanks};
+}
+
+Option task_file_option(Field path) {
+  return {.name = "task_file",
+          .field = std::move(path),
+          .help = "your own tasks, a JSON file (docs/tasks.md); eval: where their files lie now"};
+}
+
+Option cache_dir_option(Field folder) {
+  return {.name = "cache_dir",
+          .field = std::move(folder),
+          .help = "where converted texts are kept; empty: nowhere",
+          .more = "; `auto`: `~/.cache/pals/features` ([data.md](data.md))",
+          .may_differ = MayDiffer::kAmongRanks};
+}
+
+Option init_checkpoint_option(Field path) {
+  return {.name = "init_checkpoint",
+          .field = std::move(path),
+          .help =
+              "pretrained weights: a model folder, a safetensors or PyTorch file, or a "
+              "TensorFlow checkpoint",
+          .more = ". None: random weights, with a warning"};
+}
+
+Option bert_config_file_option(Field path) {
+  return {.name = "bert_config_file",
+          .field = std::move(path),
+          .help = "configuration (JSON), if not the one beside the weights",
+          .more = "; in training with a model folder only its adapter keys count"};
+}
+
+Option vocab_file_option(Field path) {
+  return {.name = "vocab_file",
+          .field = std::move(path),
+          .help = "vocabulary, a token a line, if not the one beside the weights"};
+}
+
+Option lower_case_option(Field lower_case) {
+  return {.name = "do_lower_case",
+          .field = std::move(lower_case),
+          .help = "lower-case the texts (`=false`: do not); default: as the model's folder says"};
+}
+
+Option max_seq_length_option(Field tokens) {
+  return {.name = "max_seq_length",
+          .field = std::move(tokens),
+          .range = between(kMinSeqLength, kMostTokens),
+          .help = "tokens of a row, special ones included; longer texts are cut",
+          .more = " ([data.md](data.md))"};
+}
+
+Option adapter_option(Field kind) {
+  return {.name = "adapter", .field = std::move(kind), .help = "task-specific parts"};
+}
+
+Option adapter_size_option(Field size) {
+  return {.name = "adapter_size",
+          .field = std::move(size),
+          .range = kNotNegative,
+          .help = "their size P; 0: the model's, else the paper's share of `hidden_size`",
+          .more =
+              " (204, 100, 50, 156 or 204 of 768) in whole heads. P must be a multiple of 6 for "
+              "PALs, of 12 for top attention"};
+}
+
+Option batch_size_option(Field rows) {
+  return {.name = "batch_size",
+          .field = std::move(rows),
+          .range = between(1, kMostRows),
+          .help = "rows of a batch"};
+}
+
+Option eval_batch_size_option(Field rows) {
+  return {.name = "eval_batch_size",
+          .field = std::move(rows),
+          .range = between(1, kMostRows),
+          .help = "rows of an evaluation batch",
+          .more = " (multiple choice: questions); does not change results beyond rounding",
+          .may_differ = MayDiffer::kAfterResuming};
+}
+
+Option device_option(Field device) {
+  return {.name = "device",
+          .field = std::move(device),
+          .help = "`cpu`, `cuda`, `cuda:N`, or `auto`: a GPU if there is one",
+          .more = " ([devices](training.md#devices))",
+          .may_differ = MayDiffer::kAmongRanks};
+}
+
+Option precision_option(Field precision) {
+  return {.name = "precision",
+          .field = std::move(precision),
+          .help =
+              "fp16 and tf32 are for GPUs, int8 is for prediction on a processor, auto is what is "
+              "faster here",
+          .more = ": bf16 on a GPU, and where the processor has AMX-BF16 or AVX512-BF16"};
+}
+
+Option threads_option(Field threads) {
+  return {.name = "threads",
+          .field = std::move(threads),
+          .range = between(0, kMostThreads),
+          .help = "0: all cores",
+          .may_differ = MayDiffer::kAmongRanks};
+}
+
+Option json_option(Field json) {
+  return {.name = "json",
+          .field = std::move(json),
+          .help = "print JSON",
+          .may_differ = MayDiffer::kAmongRanks};
+}
+
+Option config_option() {
+  return {.name = "config",
+          .help = "a JSON file of flags without their dashes; flags on the command line win",
+          .saved = false};
+}
+
+Option no_cuda_option(Field no_cuda) {
+  return {.name = "no_cuda",
+          .field = std::move(no_cuda),
+          .help = "the reference's name of `--device cpu`",
+          .may_differ = MayDiffer::kAmongRanks,
+          .hidden = true};
+}
+
+Option local_rank_option(Field rank) {
+  return {.name = "local_rank",
+          .field = std::move(rank),
+          .help = "accepted for the reference's sake; without effect",
+          .may_differ = MayDiffer::kAmongRanks,
+          .hidden = true};
+}
+
+}  // namespace pals

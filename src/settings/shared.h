@@ -1,0 +1,30 @@
+// The options that several commands have: one row each, whatever member of whatever struct it
+// fills.
+#pragma once
+
+#include "options/option.h"
+
+namespace pals {
+
+Option model_option(Field folder);
+Option data_dir_option(Field folder);
+Option task_file_option(Field path);
+Option cache_dir_option(Field folder);
+Option init_checkpoint_option(Field path);
+Option bert_config_file_option(Field path);
+Option vocab_file_option(Field path);
+Option lower_case_option(Field lower_case);
+Option max_seq_length_option(Field tokens);
+Option adapter_option(Field kind);
+Option adapter_size_option(Field size);
+Option batch_size_option(Field rows);
+Option eval_batch_size_option(Field rows);
+Option device_option(Field device);
+Option precision_option(Field precision);
+Option threads_option(Field threads);
+Option json_option(Field json);
+Option config_option();  ///< read before the others, and never written
+Option no_cuda_option(Field no_cuda);
+Option local_rank_option(Field rank);
+
+}  // namespace pals

@@ -1,0 +1,267 @@
+#include "settings/train_options.h"
+
+#include "base/error.h"
+#include "settings/shared.h"
+
+namespace pals {
+namespace {
+
+void add_data(OptionList& list, TrainOptions& o) {
+  list.add(
+      "Data",
+      {data_dir_option(o.data_dir),
+       task_file_option(o.task_file),
+       {.name = "tasks",
+        .field = o.tasks,
+        .help = "`all` (GLUE's eight), `inf` (qnli, mnli, rte), `single` (with `--task_id`), or "
+                "names separated by commas: cola,mrpc,mnli,rte,sts,sst,qqp,qnli,wnli and your "
+                "own",
+        .more = " ([tasks.md](tasks.md)); without it the tasks of `--task_file`, else `all`"},
+       {.name = "task_id",
+        .field = o.task_id,
+        .help = "task of `--tasks single`, 0 to 7 in the order above; 1 if not given"},
+       {.name = "kind",
+        .field = o.kind,
+        .help = "a single task without a task file: `span` (SQuAD's JSON) or "
+                "`multiple_choice` (SWAG's CSV, or JSONL)",
+        .more = " ([question-answering.md](question-answering.md))"},
+       {.name = "train_file", .field = o.train_file, .help = "training data of `--kind`"},
+       {.name = "dev_file", .field = o.dev_file, .help = "development data of `--kind`"},
+       {.name = "task_name",
+        .field = o.task_name,
+        .help = "name of `--kind`'s task; default: `squad` or `swag`"},
+       max_seq_length_option(o.max_seq_length),
+       cache_dir_option(o.cache_dir)});
+}
+
+void add_span(OptionList& list, SpanOptions& o) {
+  list.add(
+      "Question answering (--kind span)",
+      {{.name = "doc_stride",
+        .field = o.doc_stride,
+        .range = kPositive,
+        .help = "tokens from the start of one part of a long context to the start of the next"},
+       {.name = "max_query_length",
+        .field = o.max_query_length,
+        .range = kPositive,
+        .help = "tokens of a question; longer ones are cut"},
+       {.name = "max_answer_length",
+        .field = o.max_answer_length,
+        .range = kPositive,
+        .help = "tokens of an answer"},
+       {.name = "n_best_size",
+        .field = o.n_best_size,
+        .range = kPositive,
+        .help = "answers kept for each question",
+        .more = ", and starts and ends tried in each row"},
+       {.name = "version_2_with_negative",
+        .field = o.unanswerable,
+        .help = "questions may have no answer (SQuAD v2.0)"},
+       {.name = "null_score_diff_threshold",
+        .field = o.null_threshold,
+        .help = "no answer, if that is better than the best span by more than this"}});
+}
+
+void add_model(OptionList& list, TrainOptions& o) {
+  list.add("Model", {init_checkpoint_option(o.init_checkpoint),
+                     bert_config_file_option(o.bert_config_file),
+                     vocab_file_option(o.vocab_file),
+                     lower_case_option(o.do_lower_case),
+                     {.name = "multi",
+                      .field = o.multi,
+                      .help = "task-specific parts start fresh, whatever the checkpoint holds",
+                      .more = ": only its shared part is loaded"},
+                     adapter_option(o.adapter),
+                     adapter_size_option(o.adapter_size),
+                     {.name = "adapter_layers",
+                      .field = o.adapter_layers,
+                      .help = "layers that have them, such as `6-11`",
+                      .more = " or `0,2,4`; counted from 0; all if not given"},
+                     {.name = "task_pooler",
+                      .field = o.task_pooler,
+                      .help = "each task has a pooler of its own",
+                      .more = ", which starts as the shared one"},
+                     {.name = "h_aug",
+                      .field = o.h_aug,
+                      .range = kNotNegative,
+                      .help = "the reference's name of `--adapter_size`",
+                      .more = ", which wins"},
+                     {.name = "dropout",
+                      .field = o.dropout,
+                      .range = {.most = 1.0, .open_end = true},
+                      .help = "both probabilities of the configuration; negative: as it says"}});
+}
+
+void add_training(OptionList& list, TrainOptions& o) {
+  list.add("Training",
+           {{.name = "output_dir",
+             .field = o.output_dir,
+             .help = "the run's folder; an interrupted run goes on",
+             .more = " ([below](#the-run-folder)); needed",
+             .may_differ = MayDiffer::kAmongRanks,
+             .needed = true},
+            {.name = "do_train",
+             .field = o.do_train,
+             .help = "train (without `--do_train` and `--do_eval`: both)"},
+            {.name = "do_eval",
+             .field = o.do_eval,
+             .help = "evaluate after each epoch",
+             .more = "; without `--do_train`: evaluate the model as it starts"},
+            {.name = "sample",
+             .field = o.sample,
+             .help = "which task a step takes",
+             .more = " ([below](#sampling))"},
+            {.name = "optim",
+             .field = o.optim,
+             .help = "split: query, key and value of PALs learn at 3e-4"},
+            {.name = "train_batch_size",
+             .field = o.train_batch_size,
+             .range = kPositive,
+             .help = "rows of a step",
+             .more = " (multiple choice: questions)"},
+            eval_batch_size_option(o.eval_batch_size),
+            {.name = "learning_rate",
+             .field = o.learning_rate,
+             .range = kAboveZero,
+             .help = "the highest rate of the schedule"},
+            {.name = "num_train_epochs",
+             .field = o.num_train_epochs,
+             .range = kAboveZero,
+             .help = "epochs; may be a fraction"},
+            {.name = "steps_per_epoch",
+             .field = o.steps_per_epoch,
+             .range = kNotNegative,
+             .help = "0: 300 for each task, or a pass over the data for one task"},
+            {.name = "max_steps",
+             .field = o.max_steps,
+             .range = kNotNegative,
+             .help = "steps in all, instead of `--num_train_epochs`",
+             .more = "; the schedule and annealing follow it"},
+            {.name = "warmup_proportion",
+             .field = o.warmup_proportion,
+             .range = between(0, 1),
+             .help = "share of the steps in which the rate rises from 0"},
+            {.name = "bias_correction",
+             .field = o.bias_correction,
+             .help = "Adam with bias correction; the reference has none",
+             .more = " ([below](#steps-epochs-schedule))"},
+            {.name = "schedule",
+             .field = o.schedule,
+             .help = "the rate after warm-up",
+             .more = ": `warmup_linear` falls to 0, `warmup_cosine` falls to 0 along a cosine, "
+                     "`warmup_constant` stays"},
+            {.name = "gradient_accumulation_steps",
+             .field = o.gradient_accumulation_steps,
+             .range = kPositive,
+             .help = "parts that a step's batch is computed in",
+             .more = "; saves memory, same result up to rounding"},
+            {.name = "freeze",
+             .field = o.freeze,
+             .help = "train only adapters, LayerNorms and classifiers"},
+            {.name = "recompute",
+             .field = o.recompute,
+             .help = "keep only layers' inputs for backward: less memory, a third more work",
+             .more = ", same result",
+             .may_differ = MayDiffer::kAmongRanks},
+            {.name = "seed",
+             .field = o.seed,
+             .help = "of initialisation, order of rows and tasks, and dropout"},
+            device_option(o.device),
+            precision_option(o.precision),
+            {.name = "no_graphs",
+             .field = o.no_graphs,
+             .help = "on a GPU: do not record steps to replay them",
+             .more = "; each is computed call by call",
+             .may_differ = MayDiffer::kAfterResuming},
+            threads_option(o.threads)});
+}
+
+void add_run(OptionList& list, TrainOptions& o) {
+  list.add("Run", {{.name = "save_checkpoints_steps",
+                    .field = o.save_checkpoints_steps,
+                    .range = kPositive,
+                    .help = "a checkpoint to resume from, besides those after each epoch",
+                    .may_differ = MayDiffer::kAfterResuming},
+                   {.name = "keep_checkpoints",
+                    .field = o.keep_checkpoints,
+                    .range = kPositive,
+                    .help = "how many are kept; older ones are removed",
+                    .may_differ = MayDiffer::kAfterResuming},
+                   {.name = "save_best_tasks",
+                    .field = o.save_best_tasks,
+                    .help = "keep the best model of each task too; 0: only the best by average",
+                    .may_differ = MayDiffer::kAfterResuming,
+                    .takes_value = true},
+                   {.name = "overwrite_output_dir",
+                    .field = o.overwrite_output_dir,
+                    .help = "remove an earlier run in the folder instead of going on with it",
+                    .saved = false},
+                   json_option(o.json),
+                   config_option(),
+                   no_cuda_option(o.no_cuda),
+                   local_rank_option(o.local_rank)});
+}
+
+void add_processes(OptionList& list, TrainOptions& o) {
+  constexpr double kMostProcesses = 1024;
+  list.add(
+      "Many processes",
+      {{.name = "nproc",
+        .field = o.nproc,
+        .range = between(1, kMostProcesses),
+        .help = "processes on this machine that train together; default: one for each GPU, one "
+                "on CPUs",
+        .more = ". Under `mpirun`, `srun` or `torchrun` those count",
+        .may_differ = MayDiffer::kAmongRanks},
+       {.name = "gradient_type",
+        .field = o.gradient_type,
+        .help = "how gradients travel between processes",
+        .more = "; `bf16`: in half the bytes, rounded"},
+       {.name = "shard_optimizer",
+        .field = o.shard_optimizer,
+        .help = "each process keeps and moves its part of the optimizer's state (ZeRO-1)",
+        .may_differ = MayDiffer::kAfterResuming}});
+}
+
+std::vector<std::string> differing(const Json& one, const Json& other, MayDiffer where) {
+  TrainOptions defaults;
+  return options_of(defaults).differing(one, other, where);
+}
+
+}  // namespace
+
+OptionList options_of(TrainOptions& options) {
+  OptionList list;
+  add_data(list, options);
+  add_span(list, options.span);
+  add_model(list, options);
+  add_training(list, options);
+  add_run(list, options);
+  add_processes(list, options);
+  return list;
+}
+
+void check_options(const TrainOptions& options) {
+  TrainOptions copy = options;
+  options_of(copy).check();
+  if (options.train_batch_size % options.gradient_accumulation_steps != 0) {
+    fail_usage("--train_batch_size ", options.train_batch_size,
+               " is not a multiple of --gradient_accumulation_steps ",
+               options.gradient_accumulation_steps);
+  }
+}
+
+Json options_to_json(const TrainOptions& options) {
+  TrainOptions copy = options;
+  return options_of(copy).json();
+}
+
+std::vector<std::string> differing_options(const Json& saved, const Json& current) {
+  return differing(saved, current, MayDiffer::kAfterResuming);
+}
+
+std::vector<std::string> differing_among_ranks(const Json& first, const Json& other) {
+  return differing(first, other, MayDiffer::kAmongRanks);
+}
+
+}  // namespace pals
