@@ -27,6 +27,7 @@
 #include "measure/products.h"
 #include "measure/training_side.h"
 #include "model/sources.h"
+#include "model/tokenizer_files.h"
 #include "nn/blocks.h"
 #include "nn/device.h"
 #include "nn/profile.h"
@@ -207,7 +208,7 @@ void write_rows(const Options& options, const BatchList& list) {
 /// All training rows of the eight tasks, as `pals train` makes them ready: seconds and memory.
 void load_data(const Options& options) {
   const Clock::time_point start = Clock::now();
-  const Tokenizer tokenizer(Vocabulary::load(options.list.vocab_file), true);
+  const Tokenizer tokenizer = open_tokenizer({.vocabulary = options.list.vocab_file});
   std::vector<FeatureJob> jobs;
   for (size_t i = 0; i < kReferenceTasks; ++i) {
     const Task& task = glue_tasks()[i];

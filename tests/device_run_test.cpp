@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "model/model_folder.h"
+#include "model/open.h"
 #include "model/test_models.h"
 #include "pretend_device.h"
 #include "tasks/test_files.h"

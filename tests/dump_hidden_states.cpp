@@ -7,7 +7,7 @@
 #include "checkpoint/load_tensor_file.h"
 #include "checkpoint/safetensors.h"
 #include "data/features.h"
-#include "model/model_folder.h"
+#include "model/tokenizer_files.h"
 #include "model/weights.h"
 
 namespace pals {
@@ -20,7 +20,7 @@ void dump(const std::string& folder, const std::string& output_path) {
   MultiTaskModel model(bert, none, {HeadSpec{}}, at::kFloat);
   const std::string weights = folder + "/model.safetensors";
   load_weights(model, load_tensor_file(weights), LoadScope::kShared, weights);
-  const Tokenizer tokenizer = load_folder_tokenizer(folder);
+  const Tokenizer tokenizer = open_folder_tokenizer(folder);
 
   std::vector<at::Tensor> kept;
   std::vector<TensorEntry> entries;

@@ -9,7 +9,7 @@
 #include "base/text_util.h"
 #include "checkpoint/load_tensor_file.h"
 #include "data/features.h"
-#include "model/model_folder.h"
+#include "model/tokenizer_files.h"
 #include "model/weights.h"
 #include "reference_set.h"
 
@@ -58,7 +58,7 @@ class GoldenMiniLm : public testing::Test {
     std::istringstream text(read_file(reference_folder() + "/input.txt", 1 << 20));
     for (std::string line; std::getline(text, line);) lines_.emplace_back(trim(line));
     while (reference_.find(concat(num_lines_, ".input_ids")) != nullptr) ++num_lines_;
-    tokenizer_ = std::make_unique<Tokenizer>(load_folder_tokenizer(folder));
+    tokenizer_ = std::make_unique<Tokenizer>(open_folder_tokenizer(folder));
   }
 
   std::vector<int32_t> integers(size_t line, const char* name) const {

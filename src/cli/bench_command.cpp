@@ -10,8 +10,7 @@
 #include "cli/commands.h"
 #include "measure/bench.h"
 #include "measure/bench_report.h"
-#include "model/model_folder.h"
-#include "model/sources.h"
+#include "model/open.h"
 #include "nn/blocks.h"
 #include "nn/device.h"
 #include "train/setup.h"
@@ -19,7 +18,6 @@
 namespace pals {
 namespace {
 
-constexpr int kMaxSeqLength = 128;
 constexpr int64_t kQuickBatches = 3;
 
 struct BenchFlags {
@@ -34,12 +32,11 @@ struct BenchFlags {
 
 /// The model that is measured and what came with it.
 struct Chosen {
-  BertConfig bert;
+  OpenedModel opened;  ///< BERT-base's sizes if no model is named
   AdapterConfig adapter;
-  std::vector<Task> tasks;  ///< of a model folder; else none
-  std::string name, vocabulary;
-  bool lower_case = true;
-  int max_seq_length = kMaxSeqLength;
+  std::string name;
+
+  const BertConfig& bert() const { return opened.description.bert; }
 };
 
 Chosen choose_model(const BenchFlags& flags) {
@@ -47,24 +44,14 @@ Chosen choose_model(const BenchFlags& flags) {
   chosen.adapter.kind = "pals";
   if (flags.model.empty()) {
     chosen.name = "BERT-base (random weights)";
+    chosen.opened.files = find_checkpoint_sources("", "", flags.vocab_file, "--model");
     return chosen;
   }
-  const CheckpointSources sources =
-      find_checkpoint_sources(flags.model, "", flags.vocab_file, "--model", false);
-  if (sources.config.empty()) fail_usage("--model ", flags.model, ": no config.json there");
-  const Json config = read_json(sources.config);
+  if (!directory_exists(flags.model)) fail("--model: no folder ", flags.model);
   chosen.name = flags.model;
-  chosen.vocabulary = sources.vocabulary;
-  chosen.lower_case = read_lower_case(sources.tokenizer_config);
-  if (has_pals_object(config)) {
-    const ModelDescription description = read_model_description(flags.model);
-    chosen.bert = description.bert;
-    chosen.adapter = description.adapter;
-    chosen.tasks = description.tasks;
-    chosen.max_seq_length = description.max_seq_length;
-  } else {
-    chosen.bert = parse_bert_config(config, sources.config, reference_adapter_keys());
-  }
+  chosen.opened =
+      open_model({.path = flags.model, .vocab_file = flags.vocab_file, .needs_weights = false});
+  if (chosen.opened.trained) chosen.adapter = chosen.opened.description.adapter;
   return chosen;
 }
 
@@ -75,21 +62,15 @@ AdapterConfig choose_adapter(const BenchFlags& flags, const Chosen& chosen) {
     adapter.kind = flags.adapter;
   }
   if (flags.adapter_size > 0) adapter.size = flags.adapter_size;
-  return resolve_adapter(adapter, chosen.bert, "--adapter " + adapter.kind);
+  return resolve_adapter(adapter, chosen.bert(), "--adapter " + adapter.kind);
 }
 
 int choose_length(const BenchFlags& flags, const Chosen& chosen) {
-  const int64_t positions = chosen.bert.max_position_embeddings;
-  if (flags.max_seq_length > positions) {
-    fail_usage("--max_seq_length ", flags.max_seq_length, " is more than the ", positions,
-               " positions of ", chosen.name);
-  }
-  if (flags.row_length > positions) {
-    fail_usage("--row_length ", flags.row_length, " is more than the ", positions, " positions of ",
-               chosen.name);
-  }
+  check_length(flags.max_seq_length, chosen.bert(), "--max_seq_length", chosen.name);
+  check_length(flags.row_length, chosen.bert(), "--row_length", chosen.name);
   if (flags.max_seq_length > 0) return flags.max_seq_length;
-  return static_cast<int>(std::min<int64_t>(chosen.max_seq_length, positions));
+  return static_cast<int>(std::min<int64_t>(chosen.opened.description.max_seq_length,
+                                            chosen.bert().max_position_embeddings));
 }
 
 /// Real rows if a data folder or a task file is named.
@@ -102,22 +83,14 @@ std::vector<TaskRows> choose_rows(const BenchFlags& flags, const Chosen& chosen)
   selection.tasks = flags.tasks;
   selection.task_file = flags.task_file;
   if (flags.data_dir.empty() && flags.task_file.empty()) {
-    const bool own = flags.tasks.empty() && !chosen.tasks.empty();
-    return generate_task_rows(own ? chosen.tasks : choose_tasks(selection), chosen.bert.vocab_size,
+    const std::vector<Task>& own = chosen.opened.description.tasks;
+    const bool takes_own = flags.tasks.empty() && !own.empty();
+    return generate_task_rows(takes_own ? own : choose_tasks(selection), chosen.bert().vocab_size,
                               limits);
   }
   if (flags.row_length > 0) fail_usage("--row_length is of generated rows; leave out the data");
-  const std::string vocabulary = flags.vocab_file.empty() ? chosen.vocabulary : flags.vocab_file;
-  if (vocabulary.empty()) {
-    fail_usage(
-        "--vocab_file is missing: real rows need a vocabulary, which a --model brings along");
-  }
-  const Tokenizer tokenizer(Vocabulary::load(vocabulary), chosen.lower_case);
-  if (tokenizer.vocabulary().size() > chosen.bert.vocab_size) {
-    fail_usage(vocabulary, " has ", tokenizer.vocabulary().size(), " tokens, but ", chosen.name,
-               " knows ", chosen.bert.vocab_size);
-  }
-  return read_task_rows(choose_tasks(selection), flags.data_dir, tokenizer, limits, flags.threads);
+  return read_task_rows(choose_tasks(selection), flags.data_dir, open_tokenizer(chosen.opened),
+                        limits, flags.threads);
 }
 
 /// A model without a second type of token is measured on the same rows.
@@ -159,12 +132,12 @@ int run_bench_command(const BenchFlags& flags) {
   const Chosen chosen = choose_model(flags);
   BenchWork work;
   work.model.device = device;
-  work.model.bert = chosen.bert;
+  work.model.bert = chosen.bert();
   work.model.adapter = choose_adapter(flags, chosen);
   BenchOptions options = flags.run;
   options.precisions = choose_precisions(flags.precision, device);
   work.rows = choose_rows(flags, chosen);
-  if (chosen.bert.type_vocab_size < 2) use_one_type(work.rows);
+  if (chosen.bert().type_vocab_size < 2) use_one_type(work.rows);
   work.model.heads = heads_of(work.rows);
 
   const std::vector<BenchResult> results = run_bench(work, options);

@@ -2,7 +2,9 @@
 
 #include "base/error.h"
 #include "cli/commands.h"
+#include "cli/option_flags.h"
 #include "convert/convert.h"
+#include "settings/shared.h"
 
 namespace pals {
 namespace {
@@ -10,11 +12,10 @@ namespace {
 struct CommandLine {
   ConvertOptions options;
   std::vector<std::string> files;
-  bool do_lower_case = false;
   bool json = false;
 };
 
-int run_convert(CommandLine& line, bool lower_case_given) {
+int run_convert(CommandLine& line) {
   ConvertOptions& options = line.options;
   if (line.files.size() < 2 || line.files.size() > 3) {
     fail_usage("pals convert takes FROM TO, or CHECKPOINT CONFIGURATION OUTPUT; found ",
@@ -29,7 +30,6 @@ int run_convert(CommandLine& line, bool lower_case_given) {
   }
   options.from = line.files.front();
   options.to = line.files.back();
-  if (lower_case_given) options.do_lower_case = line.do_lower_case;
   const ConvertReport report = convert(options);
   std::cout << (line.json ? json_text(report_to_json(report)) : report_text(report));
   return 0;
@@ -51,10 +51,9 @@ Command add_convert_command(CLI::App& program) {
                   "folder, pytorch or safetensors, whatever the name of TO says");
   app->add_option("--bert_config_file", o.bert_config_file, "instead of the one beside FROM");
   app->add_option("--vocab_file", o.vocab_file, "instead of the one beside FROM");
-  CLI::Option* lower_case =
-      app->add_flag("--do_lower_case", line->do_lower_case,
-                    "of the vocabulary; otherwise as tokenizer_config.json beside FROM says, or, "
-                    "without one, unless the vocabulary has capital letters");
+  OptionList lower_case;
+  lower_case.add("", {lower_case_option(o.do_lower_case)});
+  add_options(*app, lower_case);
   app->add_option("--tasks", o.tasks, "the tasks of a file's heads, in their order");
   app->add_option("--task_file", o.task_file, "your own tasks, a JSON file");
   app->add_option("--kind", o.kind, "instead of them span or multiple_choice, of the only head");
@@ -78,7 +77,7 @@ Command add_convert_command(CLI::App& program) {
       "  pals convert three/pytorch_model.bin three-again --tasks rte,mrpc,sts\n"
       "  pals convert bert-squad/model.safetensors squad --kind span\n"
       "  pals convert runs/three/best encoder.safetensors --encoder_only --names transformers");
-  return {app, [line, lower_case] { return run_convert(*line, lower_case->count() > 0); }};
+  return {app, [line] { return run_convert(*line); }};
 }
 
 }  // namespace pals

@@ -6,7 +6,7 @@
 #include "cli/commands.h"
 #include "data/feature_cache.h"
 #include "dist/world.h"
-#include "model/model_folder.h"
+#include "model/open.h"
 #include "nn/device.h"
 #include "tasks/task_file.h"
 #include "train/data_parallel.h"

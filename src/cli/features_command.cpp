@@ -5,7 +5,9 @@
 #include "base/error.h"
 #include "cli/commands.h"
 #include "cli/input_flags.h"
+#include "cli/option_flags.h"
 #include "data/loader.h"
+#include "model/open.h"
 #include "nn/device.h"
 #include "predict/feature_model.h"
 #include "predict/output.h"
@@ -13,6 +15,7 @@
 #include "predict/token_features.h"
 #include "predict/vector_writer.h"
 #include "predict/windows.h"
+#include "settings/shared.h"
 #include "train/setup.h"
 
 namespace pals {
@@ -29,16 +32,12 @@ struct FeaturesOptions {
   int max_seq_length = 128;
   int64_t batch_size = 32;
   int threads = 0;
-  bool normalize = false, do_lower_case = false, no_cuda = false;
+  bool normalize = false, no_cuda = false;
   int local_rank = -1;
 };
 
 void check_options(const FeaturesOptions& options, const FeatureModel& model) {
-  const int64_t positions = model.model->bert_config().max_position_embeddings;
-  if (options.max_seq_length > positions) {
-    fail_usage("--max_seq_length ", options.max_seq_length, " is more than the ", positions,
-               " positions of ", model.where);
-  }
+  check_length(options.max_seq_length, model.model->bert_config(), "--max_seq_length", model.where);
   if (options.pooling.empty() && options.normalize) {
     fail_usage("--normalize needs --pooling: it is for one vector a text");
   }
@@ -134,9 +133,9 @@ void add_source_options(CLI::App& app, FeaturesOptions& o) {
   app.add_option("--bert_config_file", o.source.bert_config_file, "its configuration")
       ->group(group);
   app.add_option("--vocab_file", o.source.vocab_file, "its vocabulary")->group(group);
-  app.add_flag("--do_lower_case", o.do_lower_case,
-               "lower-case the texts; default: as the model's folder says, else yes")
-      ->group(group);
+  OptionList lower_case;
+  lower_case.add(group, {lower_case_option(o.source.do_lower_case)});
+  add_options(app, lower_case);
 }
 
 }  // namespace
@@ -176,10 +175,7 @@ Command add_features_command(CLI::App& program) {
       "      --input texts.txt --output vectors.npy\n"
       "  pals extract --vocab_file vocab.txt --bert_config_file bert_config.json \\\n"
       "      --init_checkpoint pytorch_model.bin --input_file in.txt --output_file out.jsonl");
-  return {app, [options, app] {
-            if (app->count("--do_lower_case") > 0) {
-              options->source.do_lower_case = options->do_lower_case;
-            }
+  return {app, [options] {
             const at::Device device = choose_device(options->no_cuda ? "cpu" : options->device);
             report_device(device);
             options->source.device = device;

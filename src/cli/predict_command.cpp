@@ -7,7 +7,7 @@
 #include "base/text_util.h"
 #include "cli/commands.h"
 #include "cli/input_flags.h"
-#include "model/model_folder.h"
+#include "model/open.h"
 #include "nn/device.h"
 #include "predict/output.h"
 #include "predict/predictor.h"

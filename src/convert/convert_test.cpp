@@ -14,7 +14,7 @@
 #include "checkpoint/name_map.h"
 #include "checkpoint/pytorch_file.h"
 #include "checkpoint/safetensors.h"
-#include "model/model_folder.h"
+#include "model/open.h"
 
 namespace pals {
 namespace {

@@ -10,8 +10,7 @@
 #include "checkpoint/load_tensor_file.h"
 #include "checkpoint/name_map.h"
 #include "checkpoint/safetensors.h"
-#include "model/model_folder.h"
-#include "model/sources.h"
+#include "model/open.h"
 #include "model/weights.h"
 #include "tasks/single_task.h"
 #include "tasks/task_file.h"
@@ -44,13 +43,12 @@ void add_renamed(TensorFile& to, const std::string& path, const std::string& pre
 }
 
 // A folder that `pals train` or this program wrote: shared weights and adapters under our names.
-void read_own_folder(const ConvertOptions& options, ConvertSource& source) {
+void read_own_weights(const ConvertOptions& options, ConvertSource& source) {
   if (!options.tasks.empty() || !options.task_file.empty() || !options.kind.empty()) {
     fail_usage("--tasks, --task_file and --kind: the tasks are those of ", options.from,
                "/tasks.json");
   }
   source.format = "model folder";
-  source.description = read_model_description(options.from);
   add_renamed(source.file, options.from + kWeightsFile, "");
   for (size_t i = 0; i < source.description.tasks.size(); ++i) {
     add_renamed(
@@ -70,21 +68,6 @@ void read_weights(const CheckpointSources& sources, ConvertSource& source) {
   source.file = load_tensor_file(sources.weights);
   source.single_head = std::ranges::any_of(
       source.file.tensors(), [](const TensorEntry& entry) { return is_single_head(entry.name); });
-}
-
-AdapterConfig read_adapter(const Json& json, const std::string& where, const BertConfig& bert) {
-  return resolve_adapter(has_pals_object(json) ? adapter_from_json(json["pals"], where)
-                                               : adapter_from_reference_keys(json, where),
-                         bert, where);
-}
-
-void read_configuration(const std::string& path, ConvertSource& source) {
-  const Json json = read_json(path);
-  std::vector<std::string> keys = reference_adapter_keys();
-  keys.emplace_back("pals");
-  ModelDescription& description = source.description;
-  description.bert = parse_bert_config(json, path, keys);
-  description.adapter = read_adapter(json, path, description.bert);
 }
 
 // The heads that a file holds: one for each task, their outputs by the classifiers' shapes.
@@ -166,30 +149,6 @@ std::vector<Task> named_tasks(const ConvertOptions& options, const std::vector<H
   return tasks;
 }
 
-// A vocabulary with capital letters was not made of lower-cased text.
-bool has_capitals(const Vocabulary& vocabulary) {
-  for (int32_t id = 0; id < vocabulary.size(); ++id) {
-    const std::string& token = vocabulary.token(id);
-    if (token.starts_with('[')) continue;  // [CLS]
-    if (std::ranges::any_of(token, [](unsigned char c) { return c >= 'A' && c <= 'Z'; })) {
-      return true;
-    }
-  }
-  return false;
-}
-
-void read_vocabulary(const ConvertOptions& options, const CheckpointSources& sources,
-                     ConvertSource& source) {
-  source.vocabulary = sources.vocabulary;
-  if (options.do_lower_case) {
-    source.do_lower_case = *options.do_lower_case;
-  } else if (!sources.tokenizer_config.empty()) {
-    source.do_lower_case = read_lower_case(sources.tokenizer_config);
-  } else if (!sources.vocabulary.empty()) {
-    source.do_lower_case = !has_capitals(Vocabulary::load(sources.vocabulary));
-  }
-}
-
 // Tensors that no parameter takes: those that are left out on purpose, and the others.
 void sort_unused(const ConvertOptions& options, const std::vector<std::string>& unused,
                  const std::string& where, ConvertSource& source) {
@@ -231,26 +190,23 @@ void fill_rows(const WeightPlan& plan, ConvertSource& source) {
 }  // namespace
 
 ConvertSource read_convert_source(const ConvertOptions& options) {
-  CheckpointSources sources =
-      find_checkpoint_sources(options.from, options.bert_config_file, options.vocab_file, "FROM");
-  if (sources.config.empty()) {
-    fail_usage("--bert_config_file is missing: there is no config.json or bert_config.json beside ",
-               options.from);
-  }
+  const OpenedModel opened = open_model({.path = options.from,
+                                         .bert_config_file = options.bert_config_file,
+                                         .vocab_file = options.vocab_file,
+                                         .do_lower_case = options.do_lower_case,
+                                         .flag = "FROM"});
+  const CheckpointSources& sources = opened.files;
   ConvertSource source;
-  const bool own_folder = !sources.folder.empty() && has_pals_object(read_json(sources.config));
+  source.description = opened.description;
   std::vector<HeadSpec> heads;
-  if (own_folder) {
-    if (!options.bert_config_file.empty()) {
-      fail_usage("--bert_config_file: the configuration is that of the model folder ",
-                 options.from);
-    }
-    read_own_folder(options, source);
+  if (opened.trained) {
+    read_own_weights(options, source);
     heads = head_specs(source.description.tasks);
   } else {
-    if (!options.bert_config_file.empty()) sources.config = options.bert_config_file;
     read_weights(sources, source);
-    read_configuration(sources.config, source);
+    source.description.adapter =
+        resolve_adapter(read_adapter_config(read_json(sources.config), sources.config),
+                        source.description.bert, sources.config);
     heads = heads_in(source.file, sources.weights);
     if (!options.encoder_only) source.description.tasks = named_tasks(options, heads);
     if (!source.description.tasks.empty()) heads = head_specs(source.description.tasks);
@@ -261,17 +217,17 @@ ConvertSource read_convert_source(const ConvertOptions& options) {
   }
   source.num_tasks = static_cast<int>(heads.size());
   if (heads.empty()) source.description.adapter = {};
-  read_vocabulary(options, sources, source);
+  if (!sources.vocabulary.empty()) source.tokenizer = open_tokenizer(opened);
 
   source.model = std::make_unique<MultiTaskModel>(source.description.bert,
                                                   source.description.adapter, heads, at::kFloat);
   const LoadScope scope = heads.empty() ? LoadScope::kShared : LoadScope::kAll;
-  const std::string& where = own_folder ? options.from : sources.weights;
+  const std::string& where = opened.trained ? options.from : sources.weights;
   const WeightPlan plan = plan_weights(source.model->arena().table(), source.file, scope, where);
   sort_unused(options, plan.report.unused, where, source);
   source.missing = plan.report.missing;
   fill_rows(plan, source);
-  if (own_folder) {
+  if (opened.trained) {
     check_adapters(options.from, source.description.tasks, shared_weights_hash(source.tensors()));
   }
   return source;

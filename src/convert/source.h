@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -9,6 +10,7 @@
 #include "convert/options.h"
 #include "model/folder_writer.h"
 #include "model/multi_task_model.h"
+#include "text/tokenizer.h"
 
 namespace pals {
 
@@ -16,8 +18,7 @@ namespace pals {
 struct ConvertSource {
   ModelDescription description;  ///< without tasks if only the file's heads are known
   std::string format;
-  std::string vocabulary;  ///< path; empty: none found
-  bool do_lower_case = true;
+  std::optional<Tokenizer> tokenizer;  ///< none if no vocabulary was found
   bool single_head = false;  ///< of the reference's single-task classes (`classifier.weight`)
   int num_tasks = 0;
   std::vector<std::string> left_out, missing;

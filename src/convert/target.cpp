@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <optional>
 #include <utility>
 
 #include "adapters/registry.h"
@@ -14,7 +13,7 @@
 #include "checkpoint/name_map.h"
 #include "checkpoint/pytorch_file.h"
 #include "checkpoint/safetensors.h"
-#include "model/model_folder.h"
+#include "model/open.h"
 
 namespace pals {
 namespace {
@@ -111,8 +110,6 @@ std::vector<std::string> write_file(const ConvertOptions& options, const Convert
   const Json config = config_of(source, names);
   const std::vector<TensorEntry> tensors = named_tensors(source, names);
   if (names == Names::kReference) warn_of_differences(source.description.bert);
-  std::optional<Vocabulary> vocabulary;
-  if (!source.vocabulary.empty()) vocabulary = Vocabulary::load(source.vocabulary);
 
   const fs::path folder = fs::path(options.to).parent_path();
   if (!folder.empty()) make_directories(folder.string());
@@ -135,7 +132,7 @@ std::vector<std::string> write_file(const ConvertOptions& options, const Convert
   };
   const bool has_config = file_exists((folder / "config.json").string());
   accompany(has_config ? "config.json" : kReferenceConfig, json_text(config));
-  if (vocabulary) accompany("vocab.txt", vocabulary->to_text());
+  if (source.tokenizer) accompany("vocab.txt", source.tokenizer->vocabulary().to_text());
   return written;
 }
 
@@ -147,26 +144,18 @@ std::vector<std::string> write_folder(const ConvertOptions& options, const Conve
                " tasks, which a model folder must know (of one alone that answers ",
                "questions or chooses, --kind says enough); or leave them out with --encoder_only");
   }
-  if (source.vocabulary.empty()) {
+  if (!source.tokenizer) {
     fail_usage("--vocab_file is missing: a model folder needs a vocabulary, and there is no ",
                "vocab.txt beside ", options.from);
   }
-  const Tokenizer tokenizer(Vocabulary::load(source.vocabulary), source.do_lower_case);
-  if (tokenizer.vocabulary().size() > description.bert.vocab_size) {
-    fail(source.vocabulary, ": ", tokenizer.vocabulary().size(),
-         " tokens, but the configuration has a vocab_size of ", description.bert.vocab_size);
-  }
-  if (options.max_seq_length > description.bert.max_position_embeddings) {
-    fail_usage("--max_seq_length ", options.max_seq_length, " is more than the ",
-               description.bert.max_position_embeddings, " positions of the model");
-  }
+  check_length(options.max_seq_length, description.bert, "--max_seq_length", options.from);
   const auto positions = static_cast<int>(description.bert.max_position_embeddings);
   if (description.tasks.empty()) description.max_seq_length = positions;
   description.max_seq_length = std::min(description.max_seq_length, positions);
   if (options.max_seq_length > 0) description.max_seq_length = options.max_seq_length;
   const fs::path above = fs::path(options.to).parent_path();
   if (!above.empty()) make_directories(above.string());
-  write_model_folder(options.to, source.tensors(), description, tokenizer);
+  write_model_folder(options.to, source.tensors(), description, *source.tokenizer);
   return {options.to};
 }
 

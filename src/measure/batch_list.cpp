@@ -9,8 +9,8 @@
 #include "base/error.h"
 #include "base/random.h"
 #include "data/sampler.h"
+#include "model/tokenizer_files.h"
 #include "tasks/glue.h"
-#include "text/tokenizer.h"
 
 namespace pals {
 namespace {
@@ -148,7 +148,7 @@ std::vector<BatchPlan> stream_plans(const std::vector<TaskRows>& rows,
 
 BatchList make_batch_list(const BatchListOptions& options) {
   check_counts(options.batches, options.batch_size);
-  const Tokenizer tokenizer(Vocabulary::load(options.vocab_file), true);
+  const Tokenizer tokenizer = open_tokenizer({.vocabulary = options.vocab_file});
   const std::vector<Task> tasks(glue_tasks().begin(), glue_tasks().begin() + kReferenceTasks);
   BatchList list;
   list.vocab_size = tokenizer.vocabulary().size();

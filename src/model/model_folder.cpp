@@ -4,9 +4,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/text_util.h"
-#include "checkpoint/safetensors.h"
 #include "data/features.h"
-#include "model/weights.h"
 #include "tasks/task_json.h"
 
 namespace pals {
@@ -51,20 +49,6 @@ void save_model_folder(const std::string& path, const MultiTaskModel& model,
                      share_with);
 }
 
-bool read_lower_case(const std::string& tokenizer_config) {
-  if (!file_exists(tokenizer_config)) return true;
-  const Json json = read_json(tokenizer_config);
-  const auto it = json.is_object() ? json.find("do_lower_case") : json.end();
-  if (it == json.end()) return true;
-  if (!it->is_boolean()) fail(tokenizer_config, ": \"do_lower_case\" is not true or false");
-  return it->get<bool>();
-}
-
-Tokenizer load_folder_tokenizer(const std::string& path) {
-  return Tokenizer(Vocabulary::load(path + kVocabularyFile),
-                   read_lower_case(path + kTokenizerFile));
-}
-
 ModelDescription read_model_description(const std::string& path) {
   if (!directory_exists(path)) fail(path, ": no such model folder");
   const std::string config_path = path + kConfigFile;
@@ -94,32 +78,6 @@ void check_adapters(const std::string& path, const std::vector<Task>& tasks,
     fail(folder, ": this adapter was trained with other shared weights than ", path, kWeightsFile,
          " (found ", found.empty() ? "none" : quote(found), ", expected ", hash, ")");
   }
-}
-
-LoadedModel load_model_folder(const std::string& path, const Precision& precision,
-                              at::Device device) {
-  LoadedModel loaded;
-  loaded.description = read_model_description(path);
-  const ModelDescription& description = loaded.description;
-  loaded.tokenizer = std::make_unique<Tokenizer>(load_folder_tokenizer(path));
-  if (loaded.tokenizer->vocabulary().size() > description.bert.vocab_size) {
-    fail(path, kVocabularyFile, ": ", loaded.tokenizer->vocabulary().size(), " tokens, but ", path,
-         kConfigFile, " has a vocab_size of ", description.bert.vocab_size);
-  }
-  loaded.model =
-      std::make_unique<MultiTaskModel>(description.bert, description.adapter,
-                                       head_specs(description.tasks), precision, false, device);
-
-  const std::string weights_path = path + kWeightsFile;
-  load_weights(*loaded.model, read_safetensors(weights_path), LoadScope::kShared, weights_path);
-  check_adapters(path, description.tasks, shared_weights_hash(tensors_of(loaded.model->arena())));
-  for (size_t i = 0; i < description.tasks.size(); ++i) {
-    const std::string file = adapter_folder(path, description.tasks[i].name) + kAdapterWeightsFile;
-    load_task_weights(*loaded.model, static_cast<int>(i), read_safetensors(file), file);
-  }
-  loaded.model->arena().refresh_shadow();
-  loaded.model->pack_weights();
-  return loaded;
 }
 
 }  // namespace pals

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "checkpoint/safetensors.h"
+#include "model/open.h"
 #include "model/test_models.h"
 
 namespace pals {
@@ -203,7 +204,7 @@ TEST_F(ModelFolder, MissingFilesAreNamed) {
        {"config.json", "model.safetensors", "vocab.txt", "tasks.json",
         "adapters/sst/adapter_config.json", "adapters/sst/adapter_model.safetensors"}) {
     fs::remove(path_ + "/" + file);
-    expect_load_error({path_ + "/" + file});
+    expect_load_error({path_, file});
     fs::copy(whole + "/" + file, path_ + "/" + file);
   }
   EXPECT_EQ(load_error(), "");

@@ -43,12 +43,15 @@ std::string weights_in(const std::string& folder) {
 CheckpointSources find_checkpoint_sources(const std::string& path, const std::string& config,
                                           const std::string& vocabulary, const std::string& flag,
                                           bool needs_weights) {
-  CheckpointSources sources{config, vocabulary, "", "", ""};
+  CheckpointSources sources;
+  sources.config = config;
+  sources.vocabulary = vocabulary;
   if (path.empty()) return sources;
   std::string place = path;
   if (directory_exists(path)) {
     sources.folder = path;
-    sources.config = first_existing(path, {"config.json", "bert_config.json"});
+    const std::string own = first_existing(path, {"config.json", "bert_config.json"});
+    if (!own.empty()) sources.config = own;
     if (sources.config.empty()) fail(path, ": no config.json or bert_config.json in this folder");
     if (needs_weights) sources.weights = weights_in(path);
   } else {
@@ -62,8 +65,18 @@ CheckpointSources find_checkpoint_sources(const std::string& path, const std::st
       sources.config = first_existing(place, {"config.json", "bert_config.json"});
     }
   }
-  if (vocabulary.empty()) sources.vocabulary = first_existing(place, {"vocab.txt"});
-  sources.tokenizer_config = first_existing(place, {"tokenizer_config.json"});
+  const CheckpointSources beside = find_tokenizer_files(place);
+  if (vocabulary.empty()) sources.vocabulary = beside.vocabulary;
+  sources.tokenizer_config = beside.tokenizer_config;
+  sources.tokenizer_json = beside.tokenizer_json;
+  return sources;
+}
+
+CheckpointSources find_tokenizer_files(const std::string& folder) {
+  CheckpointSources sources;
+  sources.vocabulary = first_existing(folder, {"vocab.txt"});
+  sources.tokenizer_config = first_existing(folder, {"tokenizer_config.json"});
+  sources.tokenizer_json = first_existing(folder, {"tokenizer.json"});
   return sources;
 }
 

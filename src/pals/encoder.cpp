@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "data/features.h"
+#include "model/open.h"
 #include "nn/device.h"
 
 namespace pals {
@@ -62,10 +63,7 @@ Encoder::Encoder(const FeatureModelOptions& options, int max_seq_length)
       max_seq_length_(max_seq_length) {
   const auto positions = static_cast<int>(config().max_position_embeddings);
   if (max_seq_length_ == 0) max_seq_length_ = positions;
-  if (max_seq_length_ > positions) {
-    fail_usage("max_seq_length ", max_seq_length_, " is more than the ", positions,
-               " positions of ", loaded_->where);
-  }
+  check_length(max_seq_length_, config(), "max_seq_length", loaded_->where);
 }
 
 EncodedTexts Encoder::encode(const std::vector<TextPair>& texts) const {

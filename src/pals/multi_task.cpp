@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 #include "data/features.h"
-#include "model/model_folder.h"
+#include "model/open.h"
 #include "nn/device.h"
 #include "predict/predictor.h"
 #include "train/setup.h"

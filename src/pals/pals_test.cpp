@@ -5,7 +5,7 @@
 #include <filesystem>
 
 #include "base/error.h"
-#include "model/model_folder.h"
+#include "model/open.h"
 #include "model/test_models.h"
 #include "pals/encoder.h"
 #include "pals/sequence_classification.h"

@@ -1,9 +1,9 @@
 #include "pals/tokenizer.h"
 
-#include "model/model_folder.h"
+#include "model/tokenizer_files.h"
 
 namespace pals {
 
-Tokenizer load_tokenizer(const std::string& folder) { return load_folder_tokenizer(folder); }
+Tokenizer load_tokenizer(const std::string& folder) { return open_folder_tokenizer(folder); }
 
 }  // namespace pals

@@ -8,8 +8,9 @@
 
 namespace pals {
 
-/// The tokenizer of a model folder, ours or as transformers writes it: its vocab.txt, lower-casing
-/// as tokenizer_config.json says. encode_pair (data/features.h) adds [CLS] and [SEP].
+/// The tokenizer of a model folder, ours or as transformers writes it: its vocab.txt, and
+/// lower-casing as read_tokenizer_settings (model/tokenizer_files.h) decides. encode_pair
+/// (data/features.h) adds [CLS] and [SEP].
 Tokenizer load_tokenizer(const std::string& folder);
 
 }  // namespace pals

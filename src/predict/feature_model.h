@@ -16,7 +16,7 @@ struct FeatureModelOptions {
   std::string model;  ///< a folder, or the three files below
   std::string init_checkpoint, bert_config_file, vocab_file;
   std::string task;                   ///< a task of a folder that `pals train` wrote, or empty
-  std::optional<bool> do_lower_case;  ///< default: what lies beside the weights says, else true
+  std::optional<bool> do_lower_case;  ///< not given: see read_tokenizer_settings
   Precision precision;
   at::Device device = at::kCPU;
 };

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/json.h"
-#include "model/model_folder.h"
+#include "model/open.h"
 #include "predict/prediction.h"
 #include "predict/windows.h"
 #include "tasks/task.h"

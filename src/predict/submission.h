@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "model/model_folder.h"
+#include "model/open.h"
 
 namespace pals {
 

@@ -67,7 +67,8 @@ Option vocab_file_option(Field path) {
 Option lower_case_option(Field lower_case) {
   return {.name = "do_lower_case",
           .field = std::move(lower_case),
-          .help = "lower-case the texts (`=false`: do not); default: as the model's folder says"};
+          .help = "lower-case the texts (`=false`: do not); default: as the model's files say",
+          .more = " ([how it is decided](model-folder.md#lower-casing))"};
 }
 
 Option max_seq_length_option(Field tokens) {

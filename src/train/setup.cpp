@@ -11,7 +11,7 @@
 #include "checkpoint/load_tensor_file.h"
 #include "checkpoint/name_map.h"
 #include "eval/scores.h"
-#include "model/sources.h"
+#include "model/open.h"
 #include "model/weights.h"
 #include "nn/blocks.h"
 #include "nn/device.h"
@@ -23,50 +23,26 @@
 namespace pals {
 namespace {
 
-CheckpointSources find_sources(const TrainOptions& options) {
-  CheckpointSources sources = find_checkpoint_sources(
-      options.init_checkpoint, options.bert_config_file, options.vocab_file, "--init_checkpoint");
-  if (sources.config.empty()) {
-    fail_usage("--bert_config_file is missing: give it, or an --init_checkpoint with a ",
-               "config.json or bert_config.json beside it");
-  }
-  if (sources.vocabulary.empty()) {
-    fail_usage("--vocab_file is missing: give it, or an --init_checkpoint with a vocab.txt beside ",
-               "it");
-  }
-  return sources;
-}
-
-std::vector<std::string> adapter_keys() {
-  std::vector<std::string> keys = reference_adapter_keys();
-  keys.emplace_back("pals");  // also the object in a model folder's own config.json
-  return keys;
-}
-
-bool has_reference_keys(const Json& json) {
-  for (const std::string& key : reference_adapter_keys()) {
-    if (json.contains(key)) return true;
-  }
-  return false;
-}
-
-BertConfig read_bert_config(const std::string& path) {
-  return parse_bert_config(read_json(path), path, adapter_keys());
+OpenedModel open_checkpoint(const TrainOptions& options) {
+  return open_model({.path = options.init_checkpoint,
+                     .bert_config_file = options.bert_config_file,
+                     .vocab_file = options.vocab_file,
+                     .do_lower_case = options.do_lower_case,
+                     .flag = "--init_checkpoint",
+                     .folder_config_first = true});
 }
 
 AdapterConfig choose_adapter(const TrainOptions& options, const CheckpointSources& sources,
                              const BertConfig& bert) {
   // The file's keys first, then the flags on top of them.
-  AdapterConfig adapter;
   std::string where = "--adapter";
   const std::string& file =
       options.bert_config_file.empty() ? sources.config : options.bert_config_file;
   const Json json = read_json(file);
+  AdapterConfig adapter = read_adapter_config(json, file);
   if (has_pals_object(json)) {
-    adapter = adapter_from_json(json["pals"], file);
     if (!options.adapter.empty() && options.adapter != adapter.kind) adapter = {};
-  } else if (has_reference_keys(json)) {
-    adapter = adapter_from_reference_keys(json, file);
+  } else if (adapter.kind != "none") {
     where = file;
   }
   if (!options.adapter.empty()) {
@@ -105,12 +81,6 @@ void check_token_types(const ModelDescription& description, const std::string& c
   }
 }
 
-bool choose_lower_case(const TrainOptions& options, const CheckpointSources& sources) {
-  if (options.do_lower_case) return *options.do_lower_case;
-  const bool says_nothing = sources.folder.empty() && sources.tokenizer_config.empty();
-  return !says_nothing && read_lower_case(sources.tokenizer_config);
-}
-
 // A file that holds task parts of its own (a whole multi-task checkpoint) is loaded whole, unless
 // --multi asks for fresh adapters.
 LoadScope scope_of(const TrainOptions& options, const TensorFile& file) {
@@ -144,23 +114,20 @@ void report_unused(const std::vector<std::string>& unused, const std::string& pa
 
 // A folder that `pals train` wrote brings the trained parts of its tasks along, unless --multi asks
 // for fresh ones or the adapters are of another kind or size.
-void load_folder_tasks(const TrainOptions& options, const CheckpointSources& sources,
-                       RunSetup& setup) {
-  if (options.multi || sources.folder.empty()) return;
-  const Json json = read_json(sources.config);
-  if (!has_pals_object(json)) return;
+void load_folder_tasks(const TrainOptions& options, const OpenedModel& opened, RunSetup& setup) {
+  if (options.multi || !opened.trained) return;
+  const std::string& folder = opened.files.folder;
   const AdapterConfig& chosen = setup.description.adapter;
-  const AdapterConfig saved = resolve_adapter(adapter_from_json(json["pals"], sources.config),
-                                              setup.description.bert, sources.config);
+  const AdapterConfig& saved = opened.description.adapter;
   if (adapter_to_json(saved) != adapter_to_json(chosen)) {
-    log_info("the task-specific parts in ", sources.folder, " are others (", saved.kind,
+    log_info("the task-specific parts in ", folder, " are others (", saved.kind,
              "): all tasks start with fresh ones");
     return;
   }
   std::vector<std::string> loaded;
   for (size_t i = 0; i < setup.description.tasks.size(); ++i) {
     const std::string& name = setup.description.tasks[i].name;
-    const std::string path = sources.folder + "/adapters/" + name + "/adapter_model.safetensors";
+    const std::string path = adapter_folder(folder, name) + kAdapterWeightsFile;
     if (!file_exists(path)) continue;
     load_task_weights(*setup.model, static_cast<int>(i), load_tensor_file(path), path);
     loaded.push_back(name);
@@ -199,14 +166,17 @@ std::vector<Task> choose_tasks(const TrainOptions& options) {
 }
 
 RunSetup set_up_run(const TrainOptions& options, at::Device device) {
-  const CheckpointSources sources = find_sources(options);
+  const OpenedModel opened = open_checkpoint(options);
+  const CheckpointSources& sources = opened.files;
   RunSetup setup;
   ModelDescription& description = setup.description;
   description.tasks = choose_tasks(options);
   description.max_seq_length = options.max_seq_length;
-  description.bert = read_bert_config(sources.config);
+  description.bert = opened.description.bert;
   if (!sources.folder.empty() && !options.bert_config_file.empty()) {
-    read_bert_config(options.bert_config_file);  // its adapter keys count; the rest must be valid
+    // Its adapter keys count; the rest must be valid.
+    parse_bert_config(read_json(options.bert_config_file), options.bert_config_file,
+                      reference_adapter_keys());
   }
   if (options.dropout >= 0.0) {
     description.bert.hidden_dropout_prob = options.dropout;
@@ -214,16 +184,8 @@ RunSetup set_up_run(const TrainOptions& options, at::Device device) {
   }
   description.adapter = choose_adapter(options, sources, description.bert);
   check_token_types(description, sources.config);
-  if (options.max_seq_length > description.bert.max_position_embeddings) {
-    fail_usage("--max_seq_length ", options.max_seq_length, " is more than the ",
-               description.bert.max_position_embeddings, " positions of ", sources.config);
-  }
-  setup.tokenizer = std::make_unique<Tokenizer>(Vocabulary::load(sources.vocabulary),
-                                                choose_lower_case(options, sources));
-  if (setup.tokenizer->vocabulary().size() > description.bert.vocab_size) {
-    fail(sources.vocabulary, ": ", setup.tokenizer->vocabulary().size(), " tokens, but ",
-         sources.config, " has a vocab_size of ", description.bert.vocab_size);
-  }
+  check_length(options.max_seq_length, description.bert, "--max_seq_length", sources.config);
+  setup.tokenizer = std::make_unique<Tokenizer>(open_tokenizer(opened));
   setup.model = std::make_unique<MultiTaskModel>(
       description.bert, description.adapter, head_specs(description.tasks),
       choose_training_precision(options.precision, device), options.freeze, device);
@@ -238,7 +200,7 @@ RunSetup set_up_run(const TrainOptions& options, at::Device device) {
     const LoadReport report = load_checkpoint(options, file, sources.weights, *setup.model);
     report_unused(report.unused, sources.weights);
     setup.model->arena().initialize(range, options.seed, report.missing);
-    load_folder_tasks(options, sources, setup);
+    load_folder_tasks(options, opened, setup);
   }
   return setup;
 }

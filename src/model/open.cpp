@@ -1,0 +1,107 @@
+#include "model/open.h"
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "checkpoint/safetensors.h"
+#include "model/tokenizer_files.h"
+#include "model/weights.h"
+
+namespace pals {
+namespace {
+
+[[noreturn]] void fail_missing_config(const ModelSource& source) {
+  if (source.path.empty()) {
+    fail_usage("--bert_config_file is missing: give it, or an ", source.flag,
+               " with a config.json or bert_config.json beside it");
+  }
+  fail_usage("--bert_config_file is missing: there is no config.json or bert_config.json beside ",
+             source.path);
+}
+
+[[noreturn]] void fail_missing_vocabulary(const OpenedModel& model) {
+  const ModelSource& source = model.source;
+  if (model.trained) fail(source.path, ": no vocab.txt in this folder");
+  if (source.path.empty()) {
+    fail_usage("--vocab_file is missing: give it, or an ", source.flag,
+               " with a vocab.txt beside it");
+  }
+  fail_usage("--vocab_file is missing: there is no vocab.txt beside ", source.path);
+}
+
+}  // namespace
+
+OpenedModel open_model(const ModelSource& source) {
+  OpenedModel model;
+  model.source = source;
+  model.files = find_checkpoint_sources(source.path, source.bert_config_file, source.vocab_file,
+                                        source.flag, source.needs_weights);
+  CheckpointSources& files = model.files;
+  if (files.config.empty()) fail_missing_config(source);
+  model.trained = !files.folder.empty() && has_pals_object(read_json(files.config));
+  const bool replaced = !source.bert_config_file.empty() && !source.folder_config_first;
+  if (model.trained) {
+    if (replaced) {
+      fail_usage("--bert_config_file: the configuration is that of the model folder ", source.path);
+    }
+    model.description = read_model_description(source.path);
+    return model;
+  }
+  if (replaced) files.config = source.bert_config_file;
+  model.description.bert =
+      parse_bert_config(read_json(files.config), files.config, reference_adapter_keys());
+  return model;
+}
+
+Tokenizer open_tokenizer(const OpenedModel& model) {
+  const CheckpointSources& files = model.files;
+  if (files.vocabulary.empty()) fail_missing_vocabulary(model);
+  Tokenizer tokenizer = open_tokenizer(files, model.source.do_lower_case);
+  const int64_t tokens = tokenizer.vocabulary().size(), known = model.description.bert.vocab_size;
+  if (tokens > known) {
+    fail(files.vocabulary, ": ", tokens, " tokens, but ",
+         files.config.empty() ? "the model" : files.config, " has a vocab_size of ", known);
+  }
+  return tokenizer;
+}
+
+AdapterConfig read_adapter_config(const Json& config, const std::string& where) {
+  return has_pals_object(config) ? adapter_from_json(config["pals"], where)
+                                 : adapter_from_reference_keys(config, where);
+}
+
+void check_length(int64_t length, const BertConfig& bert, const std::string& flag,
+                  const std::string& where) {
+  if (length <= bert.max_position_embeddings) return;
+  fail_usage(flag, " ", length, " is more than the ", bert.max_position_embeddings,
+             " positions of ", where);
+}
+
+LoadedModel load_model_folder(const std::string& path, const Precision& precision,
+                              at::Device device, std::optional<bool> do_lower_case) {
+  if (!directory_exists(path)) fail(path, ": no such model folder");
+  const OpenedModel opened = open_model({.path = path, .do_lower_case = do_lower_case});
+  if (!opened.trained) {
+    fail(opened.files.config, ": no \"pals\" object: not a folder that `pals train` wrote");
+  }
+  LoadedModel loaded;
+  loaded.description = opened.description;
+  const ModelDescription& description = loaded.description;
+  loaded.tokenizer = std::make_unique<Tokenizer>(open_tokenizer(opened));
+  loaded.model =
+      std::make_unique<MultiTaskModel>(description.bert, description.adapter,
+                                       head_specs(description.tasks), precision, false, device);
+
+  const std::string weights_path = path + kWeightsFile;
+  load_weights(*loaded.model, read_safetensors(weights_path), LoadScope::kShared, weights_path);
+  check_adapters(path, description.tasks, shared_weights_hash(tensors_of(loaded.model->arena())));
+  for (size_t i = 0; i < description.tasks.size(); ++i) {
+    const std::string file = adapter_folder(path, description.tasks[i].name) + kAdapterWeightsFile;
+    load_task_weights(*loaded.model, static_cast<int>(i), read_safetensors(file), file);
+  }
+  loaded.model->arena().refresh_shadow();
+  loaded.model->pack_weights();
+  return loaded;
+}
+
+}  // namespace pals

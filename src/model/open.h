@@ -1,0 +1,68 @@
+// One way to open a model or a checkpoint: where its parts lie, what they say, and whether they fit
+// each other.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "adapters/registry.h"
+#include "model/model_folder.h"
+#include "model/multi_task_model.h"
+#include "model/sources.h"
+#include "text/tokenizer.h"
+
+namespace pals {
+
+/// What a user names.
+struct ModelSource {
+  std::string path;  ///< a folder, a file of weights or a checkpoint's prefix; empty: no weights
+  std::string bert_config_file, vocab_file;  ///< empty: what lies beside `path`
+  std::optional<bool> do_lower_case;         ///< not given: as read_tokenizer_settings decides
+  std::string flag = "--model";              ///< names `path` in messages
+  bool folder_config_first = false;  ///< a folder's own configuration comes before bert_config_file
+  bool needs_weights = true;
+};
+
+/// A model or checkpoint whose configuration was read; its weights were not.
+struct OpenedModel {
+  ModelSource source;
+  CheckpointSources files;
+  bool trained = false;  ///< a folder that `pals train` or `pals convert` wrote, with tasks
+  /// Of a trained folder all that it says; of others the BERT configuration alone.
+  ModelDescription description;
+};
+
+/// Finds and reads configuration and tasks. UsageError for a configuration that is missing or
+/// contradicts the folder's, Error as find_checkpoint_sources, parse_bert_config and
+/// read_model_description.
+OpenedModel open_model(const ModelSource& source);
+
+/// The model's tokenizer. UsageError without a vocabulary, Error as pals::open_tokenizer for files,
+/// and for a vocabulary with more tokens than the configuration's vocab_size.
+Tokenizer open_tokenizer(const OpenedModel& model);
+
+/// The adapter that a configuration asks for, not yet resolved: the "pals" object of a model
+/// folder, or the reference's keys. Error as adapter_from_json and adapter_from_reference_keys.
+AdapterConfig read_adapter_config(const Json& config, const std::string& where);
+
+/// UsageError unless rows of `length` tokens fit the model's positions. `flag` names the length,
+/// `where` the model.
+void check_length(int64_t length, const BertConfig& bert, const std::string& flag,
+                  const std::string& where);
+
+/// A model read back.
+struct LoadedModel {
+  ModelDescription description;
+  std::unique_ptr<Tokenizer> tokenizer;
+  std::unique_ptr<MultiTaskModel> model;
+};
+
+/// Reads a model folder that save_model_folder wrote, for prediction. Error if a file is missing or
+/// does not fit, and if an adapter belongs to other shared weights.
+/// `do_lower_case` as in ModelSource.
+LoadedModel load_model_folder(const std::string& path, const Precision& precision,
+                              at::Device device = at::kCPU,
+                              std::optional<bool> do_lower_case = std::nullopt);
+
+}  // namespace pals
