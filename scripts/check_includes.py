@@ -3,7 +3,8 @@
 
 Each src/ROOM/CMakeLists.txt says `pals_room(ROOM [TORCH] [ROOMS room...])`. A file of a room may
 include headers of its own room and of those rooms; reaching a room only through another one is an
-error too, so that the statement is the whole truth. A room without TORCH includes no LibTorch.
+error too, and so is a stated edge that no include uses, so that the statement is the whole truth. A
+room without TORCH includes no LibTorch.
 
   check_includes.py [ROOT]      checks the tree (default: the repository), exit status 1 on a violation
   check_includes.py --self-test shows on small trees that violations are found
@@ -76,6 +77,7 @@ def check(root):
     cycle = cycle_in(rooms)
     if cycle:
         problems.append("rooms in a circle: " + " -> ".join(cycle))
+    used = {name: set() for name in rooms}
     for file in sorted((root / "src").rglob("*")):
         if file.suffix not in SUFFIXES:
             continue
@@ -93,10 +95,14 @@ def check(root):
                     problems.append(f"{where}:{line}: {target}: the room `{name}` does without torch")
                 continue
             other = target.split("/")[0]
+            used[name].add(other)
             if match.group(1) == '"' and "/" not in target:
                 problems.append(f"{where}:{line}: {target}: write the path from src/, as in \"{name}/{target}\"")
             elif other in rooms and other != name and other not in rooms[name].rooms:
                 problems.append(f"{where}:{line}: {target}: `{name}` states no edge to `{other}`")
+    for room in rooms.values():
+        for other in [] if room.by_hand else sorted((room.rooms & rooms.keys()) - used[room.name]):
+            problems.append(f"src/{room.name}/CMakeLists.txt: no include uses the edge to `{other}`")
     return problems
 
 
@@ -107,13 +113,18 @@ def self_test():
         ("clean", {"src/up/CMakeLists.txt": "pals_room(up TORCH ROOMS low LIBS x)",
                    "src/up/b.cpp": '#include "up/b.h"\n#include <ATen/ATen.h>\n#include "low/a.h"\n'}, []),
         ("upward", {"src/up/CMakeLists.txt": "pals_room(up ROOMS low)",
+                    "src/up/b.h": '#include "low/a.h"\n',
                     "src/low/c.cpp": '// x\n#include "up/b.h"\n'}, ["src/low/c.cpp:2:"]),
         ("through another", {"src/mid/CMakeLists.txt": "pals_room(mid ROOMS low)",
+                             "src/mid/m.h": '#include "low/a.h"\n',
                              "src/up/CMakeLists.txt": "pals_room(up\n  ROOMS mid # low\n)",
-                             "src/up/b.cpp": '#include "low/a.h"\n'}, ["src/up/b.cpp:1:"]),
+                             "src/up/b.cpp": '#include "mid/m.h"\n#include "low/a.h"\n'}, ["src/up/b.cpp:2:"]),
         ("torch", {"src/low/c.cpp": "#include <ATen/ATen.h>\n"}, ["src/low/c.cpp:1:"]),
-        ("circle", {"src/low/CMakeLists.txt": "pals_room(low ROOMS up)",
-                    "src/up/CMakeLists.txt": "pals_room(up ROOMS low)"}, ["rooms in a circle"]),
+        ("circle", {"src/low/CMakeLists.txt": "pals_room(low ROOMS up)", "src/low/b.h": '#include "up/b.h"\n',
+                    "src/up/CMakeLists.txt": "pals_room(up ROOMS low)", "src/up/b.h": '#include "low/a.h"\n'},
+         ["rooms in a circle"]),
+        ("unused edge", {"src/up/CMakeLists.txt": "pals_room(up ROOMS low)", "src/up/b.cpp": '#include "up/b.h"\n'},
+         ["src/up/CMakeLists.txt: no include uses the edge to `low`"]),
         ("relative", {"src/low/c.cpp": '#include "a.h"\n'}, ["src/low/c.cpp:1:"]),
         ("unknown room", {"src/up/CMakeLists.txt": "pals_room(up ROOMS lwo)"},
          ["src/up/CMakeLists.txt: there is no room"]),
