@@ -146,9 +146,9 @@ def help_of(*command):
 def train_defaults():
     """Flag -> default of `pals train`, as --help says; None where it says none."""
     options, _ = help_of(support.PALS, "train").split("Examples:")
-    matches = re.findall(r"^ +(?:-h,)?(--\w+)(?: [A-Z]+(?::[A-Z]+)?(?:=(\S+))?)?(?=\s|$)",
+    matches = re.findall(r"^ +(?:-h,)?(--\w+(?:,--\w+)*)(?: [A-Z]+(?::[A-Z]+)?(?:=(\S+))?)?(?=\s|$)",
                          options, re.MULTILINE)
-    return {flag: default or None for flag, default in matches if flag != "--help"}
+    return {flag: default or None for names, default in matches for flag in names.split(",") if flag != "--help"}
 
 
 def make_sandbox(root):

@@ -2,33 +2,27 @@
 
 #include <algorithm>
 #include <iostream>
+#include <optional>
 
 #include "base/error.h"
 #include "base/file.h"
 #include "base/host.h"
 #include "base/text_util.h"
 #include "cli/commands.h"
+#include "cli/option_flags.h"
 #include "measure/bench.h"
 #include "measure/bench_report.h"
 #include "model/open.h"
 #include "nn/blocks.h"
 #include "nn/device.h"
+#include "settings/tool_options.h"
 #include "train/setup.h"
 
 namespace pals {
 namespace {
 
 constexpr int64_t kQuickBatches = 3;
-
-struct BenchFlags {
-  std::string model, adapter, tasks, task_file, data_dir, vocab_file, precision = "fp32,bf16";
-  std::string device = "auto";
-  int64_t adapter_size = 0;
-  int max_seq_length = 0, row_length = 0;
-  BenchOptions run;
-  int threads = 0;
-  bool profile = false, json = false, quick = false;
-};
+constexpr int kQuickRounds = 1;
 
 /// The model that is measured and what came with it.
 struct Chosen {
@@ -66,19 +60,28 @@ AdapterConfig choose_adapter(const BenchFlags& flags, const Chosen& chosen) {
 }
 
 int choose_length(const BenchFlags& flags, const Chosen& chosen) {
-  check_length(flags.max_seq_length, chosen.bert(), "--max_seq_length", chosen.name);
-  check_length(flags.row_length, chosen.bert(), "--row_length", chosen.name);
-  if (flags.max_seq_length > 0) return flags.max_seq_length;
-  return static_cast<int>(std::min<int64_t>(chosen.opened.description.max_seq_length,
-                                            chosen.bert().max_position_embeddings));
+  check_length(flags.max_seq_length.value_or(0), chosen.bert(), "--max_seq_length", chosen.name);
+  check_length(flags.row_length.value_or(0), chosen.bert(), "--row_length", chosen.name);
+  const int64_t usual = std::min<int64_t>(chosen.opened.description.max_seq_length,
+                                          chosen.bert().max_position_embeddings);
+  return flags.max_seq_length.value_or(static_cast<int>(usual));
+}
+
+BenchOptions choose_run(const BenchFlags& flags) {
+  BenchOptions run;
+  run.batch_size = flags.batch_size;
+  run.batches = flags.batches.value_or(flags.quick ? kQuickBatches : run.batches);
+  run.rounds = flags.rounds.value_or(flags.quick ? kQuickRounds : run.rounds);
+  return run;
 }
 
 /// Real rows if a data folder or a task file is named.
 std::vector<TaskRows> choose_rows(const BenchFlags& flags, const Chosen& chosen) {
   RowLimits limits;
   limits.max_seq_length = choose_length(flags, chosen);
-  limits.row_length = flags.row_length;
-  limits.rows_per_task = std::max(limits.rows_per_task, flags.run.batches * flags.run.batch_size);
+  limits.row_length = flags.row_length.value_or(0);
+  const BenchOptions run = choose_run(flags);
+  limits.rows_per_task = std::max(limits.rows_per_task, run.batches * run.batch_size);
   TrainOptions selection;
   selection.tasks = flags.tasks;
   selection.task_file = flags.task_file;
@@ -88,7 +91,7 @@ std::vector<TaskRows> choose_rows(const BenchFlags& flags, const Chosen& chosen)
     return generate_task_rows(takes_own ? own : choose_tasks(selection), chosen.bert().vocab_size,
                               limits);
   }
-  if (flags.row_length > 0) fail_usage("--row_length is of generated rows; leave out the data");
+  if (flags.row_length) fail_usage("--row_length is of generated rows; leave out the data");
   return read_task_rows(choose_tasks(selection), flags.data_dir, open_tokenizer(chosen.opened),
                         limits, flags.threads);
 }
@@ -134,7 +137,7 @@ int run_bench_command(const BenchFlags& flags) {
   work.model.device = device;
   work.model.bert = chosen.bert();
   work.model.adapter = choose_adapter(flags, chosen);
-  BenchOptions options = flags.run;
+  BenchOptions options = choose_run(flags);
   options.precisions = choose_precisions(flags.precision, device);
   work.rows = choose_rows(flags, chosen);
   if (chosen.bert().type_vocab_size < 2) use_one_type(work.rows);
@@ -183,50 +186,16 @@ int run_bench_command(const BenchFlags& flags) {
 Command add_bench_command(CLI::App& program) {
   auto flags = std::make_shared<BenchFlags>();
   CLI::App* app = program.add_subcommand("bench", "how fast training and prediction are here");
-  app->add_option("--model", flags->model,
-                  "a folder with a config.json: its sizes count, the weights are random; default: "
-                  "BERT-base");
-  app->add_option("--adapter", flags->adapter,
-                  "task-specific parts; default: the model's own, else pals");
-  app->add_option("--adapter_size", flags->adapter_size, "their size; default: as `pals train`")
-      ->check(CLI::Range(0, 1 << 20));
-  app->add_option("--tasks", flags->tasks,
-                  "tasks of the model, as of `pals train`; default: its own, else GLUE's eight");
-  app->add_option("--task_file", flags->task_file, "take rows from the data of your own tasks");
-  app->add_option("--data_dir", flags->data_dir,
-                  "take rows from GLUE's files there; default: random ones of about 34 tokens");
-  app->add_option("--vocab_file", flags->vocab_file, "for real rows, if not the model's");
-  app->add_option("--max_seq_length", flags->max_seq_length,
-                  "tokens of a row; default: the model's, or 128")
-      ->check(CLI::Range(kMinSeqLength, 1 << 20));
-  app->add_option("--row_length", flags->row_length, "make every generated row that long")
-      ->check(CLI::Range(kMinSeqLength, 1 << 20));
-  app->add_option("--batch_size", flags->run.batch_size, "rows of a batch")
-      ->check(CLI::Range(1, 1 << 16));
-  app->add_option("--batches", flags->run.batches, "batches of a round; --quick: 3")
-      ->check(CLI::Range(1, 10000));
-  app->add_option("--rounds", flags->run.rounds, "times that all is done; --quick: 1")
-      ->check(CLI::Range(1, 1000));
-  app->add_option(
-      "--precision", flags->precision,
-      "fp32, bf16, int8 (prediction alone), on a GPU fp16 or tf32, or auto; several with "
-      "commas");
-  app->add_option("--device", flags->device, "cpu, cuda, cuda:N, or auto: a GPU if there is one");
-  app->add_option("--threads", flags->threads, "0: all cores")->check(CLI::Range(0, 1024));
-  app->add_flag("--profile", flags->profile, "also where the time goes, block by block");
-  app->add_flag("--quick", flags->quick, "3 batches, 1 round: about a minute for BERT-base");
-  app->add_flag("--json", flags->json, "print the line of JSON alone");
+  OptionList list = options_of(*flags);
+  list.suggest("adapter", adapter_names());
+  add_options(*app, list);
   app->footer(
       "Works take turns batch by batch, so that their ratios hold on a busy machine. The table's "
       "columns are explained in docs/performance.md.\n\nExamples:\n"
       "  pals bench --quick\n"
       "  pals bench --model runs/glue/best --precision auto --profile\n"
       "  pals bench --model minilm --adapter houlsby --data_dir glue --threads 2 --json");
-  return {app, [flags, app] {
-            if (flags->quick && app->count("--batches") == 0) flags->run.batches = kQuickBatches;
-            if (flags->quick && app->count("--rounds") == 0) flags->run.rounds = 1;
-            return run_bench_command(*flags);
-          }};
+  return {app, [flags] { return run_bench_command(*flags); }, list};
 }
 
 }  // namespace pals

@@ -4,10 +4,13 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "cli/commands.h"
+#include "cli/option_flags.h"
 #include "data/feature_cache.h"
 #include "dist/world.h"
 #include "model/open.h"
 #include "nn/device.h"
+#include "nn/precision_choice.h"
+#include "settings/use_options.h"
 #include "tasks/task_file.h"
 #include "train/data_parallel.h"
 #include "train/evaluator.h"
@@ -15,14 +18,6 @@
 
 namespace pals {
 namespace {
-
-struct EvalOptions {
-  std::string model, data_dir, task_file, output_dir, cache_dir = "auto", precision = "auto";
-  std::string device = "auto";
-  int64_t eval_batch_size = 32;
-  int threads = 0;
-  bool json = false;
-};
 
 // With --task_file, its files take the place of those that the model was trained with.
 void replace_files(std::vector<Task>& tasks, const std::string& task_file) {
@@ -41,12 +36,11 @@ void replace_files(std::vector<Task>& tasks, const std::string& task_file) {
 }
 
 void run_eval(const EvalOptions& options, const World& world) {
-  if (options.model.empty()) fail_usage("--model is missing");
   set_threads(options.threads, world);
   const at::Device device = world.device();
   report_device(device);
   LoadedModel loaded =
-      load_model_folder(options.model, parse_precision(options.precision, device), device);
+      load_model_folder(options.model, choose_precision(options.precision, device), device);
   std::vector<Task>& tasks = loaded.description.tasks;
   replace_files(tasks, options.task_file);
   const std::string cache = feature_cache_dir(options.cache_dir);
@@ -77,27 +71,18 @@ Command add_eval_command(CLI::App& program) {
   auto options = std::make_shared<EvalOptions>();
   CLI::App* app =
       program.add_subcommand("eval", "score a saved model on the dev sets of its tasks");
-  app->add_option("--model", options->model, "a model folder, such as RUN/best");
-  app->add_option("--data_dir", options->data_dir, "folder of GLUE's tasks");
-  app->add_option("--task_file", options->task_file, "your own tasks, if their files have moved");
-  app->add_option("--cache_dir", options->cache_dir, "where converted texts are kept");
-  app->add_option("--output_dir", options->output_dir,
-                  "where the answers of span tasks are written: predictions.json and others");
-  app->add_option("--eval_batch_size", options->eval_batch_size, "rows of a batch")
-      ->check(CLI::Range(1, 1 << 20));
-  app->add_option("--precision", options->precision,
-                  "fp32, bf16, int8, on a GPU fp16 or tf32, or auto");
-  app->add_option("--device", options->device, "cpu, cuda, cuda:N, or auto: a GPU if there is one");
-  app->add_option("--threads", options->threads, "0: all cores")->check(CLI::Range(0, 1024));
-  app->add_flag("--json", options->json, "print JSON");
+  OptionList list = options_of(*options);
+  add_options(*app, list);
   app->footer("Example:\n  pals eval --model runs/three/best --data_dir glue");
-  return {app, [options] {
+  return {app,
+          [options] {
             const Launch launch = read_launch();
             run_in_world(
                 launch, [&] { return choose_device(options->device, local_rank(launch)); },
                 [&](const World& world) { run_eval(*options, world); });
             return 0;
-          }};
+          },
+          list};
 }
 
 }  // namespace pals

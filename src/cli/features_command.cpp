@@ -9,13 +9,14 @@
 #include "data/loader.h"
 #include "model/open.h"
 #include "nn/device.h"
+#include "nn/precision_choice.h"
 #include "predict/feature_model.h"
 #include "predict/output.h"
 #include "predict/pooling.h"
 #include "predict/token_features.h"
 #include "predict/vector_writer.h"
 #include "predict/windows.h"
-#include "settings/shared.h"
+#include "settings/use_options.h"
 #include "train/setup.h"
 
 namespace pals {
@@ -25,16 +26,18 @@ namespace {
 // memory than one vector a text.
 constexpr int64_t kTokenWindowBatches = 4, kVectorWindowBatches = 64;
 
-struct FeaturesOptions {
-  FeatureModelOptions source;
-  InputFlags input;
-  std::string output, format, pooling, layers, precision = "fp32", device = "auto";
-  int max_seq_length = 128;
-  int64_t batch_size = 32;
-  int threads = 0;
-  bool normalize = false, no_cuda = false;
-  int local_rank = -1;
-};
+FeatureModelOptions source_of(const FeaturesOptions& o) {
+  const at::Device device = choose_device(o.no_cuda ? "cpu" : o.device);
+  report_device(device);
+  return {.model = o.model,
+          .init_checkpoint = o.init_checkpoint,
+          .bert_config_file = o.bert_config_file,
+          .vocab_file = o.vocab_file,
+          .task = o.task,
+          .do_lower_case = o.do_lower_case,
+          .precision = choose_precision(o.precision, device),
+          .device = device};
+}
 
 void check_options(const FeaturesOptions& options, const FeatureModel& model) {
   check_length(options.max_seq_length, model.model->bert_config(), "--max_seq_length", model.where);
@@ -107,7 +110,7 @@ void write_vectors(const FeaturesOptions& options, const FeatureModel& model,
 
 int run_features(const FeaturesOptions& options) {
   if (options.threads > 0) at::set_num_threads(options.threads);
-  const FeatureModel model = load_feature_model(options.source);
+  const FeatureModel model = load_feature_model(source_of(options));
   check_options(options, model);
   const bool tokens = options.pooling.empty();
   WindowReader reader(open_input(options.input, LineRule::kBars), *model.tokenizer,
@@ -121,51 +124,14 @@ int run_features(const FeaturesOptions& options) {
   return 0;
 }
 
-void add_source_options(CLI::App& app, FeaturesOptions& o) {
-  const char* group = "Model";
-  app.add_option("--model", o.source.model, "a model folder, ours or as transformers writes it")
-      ->group(group);
-  app.add_option("--task", o.source.task, "with this task's adapter; default: the shared encoder")
-      ->group(group);
-  app.add_option("--init_checkpoint", o.source.init_checkpoint,
-                 "instead of --model: a file of weights")
-      ->group(group);
-  app.add_option("--bert_config_file", o.source.bert_config_file, "its configuration")
-      ->group(group);
-  app.add_option("--vocab_file", o.source.vocab_file, "its vocabulary")->group(group);
-  OptionList lower_case;
-  lower_case.add(group, {lower_case_option(o.source.do_lower_case)});
-  add_options(app, lower_case);
-}
-
 }  // namespace
 
 Command add_features_command(CLI::App& program) {
   auto options = std::make_shared<FeaturesOptions>();
   CLI::App* app = program.add_subcommand("features", "vectors of texts, or of their tokens");
   app->alias("extract");
-  add_source_options(*app, *options);
-  add_input_flags(*app, options->input);
-  app->add_option("--output,--output_file", options->output, "a file; default: standard output");
-  app->add_option("--format", options->format,
-                  "jsonl, npy or safetensors; default: by the ending of --output, else jsonl");
-  app->add_option("--pooling", options->pooling,
-                  "one vector a text: cls, mean, max or pooled; default: vectors of all tokens");
-  app->add_flag("--normalize", options->normalize, "make the vectors of texts 1 long");
-  app->add_option("--layers", options->layers,
-                  "of the tokens' vectors: numbers with commas between, -1 is the last; "
-                  "default: the last four");
-  app->add_option("--max_seq_length", options->max_seq_length, "tokens of a text at most")
-      ->check(CLI::Range(kMinSeqLength, 1 << 20));
-  app->add_option("--batch_size", options->batch_size, "rows of a batch")
-      ->check(CLI::Range(1, 1 << 16));
-  app->add_option("--precision", options->precision,
-                  "fp32, bf16, int8, on a GPU fp16 or tf32, or auto");
-  app->add_option("--device", options->device, "cpu, cuda, cuda:N, or auto: a GPU if there is one");
-  app->add_option("--threads", options->threads, "0: all cores")->check(CLI::Range(0, 1024));
-  // As the reference has them; there is one process.
-  app->add_flag("--no_cuda", options->no_cuda)->group("");
-  app->add_option("--local_rank", options->local_rank)->group("");
+  OptionList list = options_of(*options);
+  add_options(*app, list);
   app->footer(
       "A line is a text, or a pair with ` ||| ` between. Without --pooling the output is the "
       "reference's: a JSON object a line with each token's vectors. More in docs/features.md.\n\n"
@@ -175,13 +141,7 @@ Command add_features_command(CLI::App& program) {
       "      --input texts.txt --output vectors.npy\n"
       "  pals extract --vocab_file vocab.txt --bert_config_file bert_config.json \\\n"
       "      --init_checkpoint pytorch_model.bin --input_file in.txt --output_file out.jsonl");
-  return {app, [options] {
-            const at::Device device = choose_device(options->no_cuda ? "cpu" : options->device);
-            report_device(device);
-            options->source.device = device;
-            options->source.precision = parse_precision(options->precision, device);
-            return run_features(*options);
-          }};
+  return {app, [options] { return run_features(*options); }, list};
 }
 
 }  // namespace pals

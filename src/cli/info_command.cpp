@@ -7,10 +7,12 @@
 #include "base/json.h"
 #include "base/version.h"
 #include "cli/commands.h"
+#include "cli/option_flags.h"
 #include "dist/mpi_backend.h"
 #include "nn/blocks.h"
 #include "nn/device.h"
 #include "nn/precision.h"
+#include "settings/tool_options.h"
 
 namespace pals {
 namespace {
@@ -47,12 +49,14 @@ OrderedJson collect() {
 }  // namespace
 
 Command add_info_command(CLI::App& program) {
-  auto as_json = std::make_shared<bool>(false);
+  auto options = std::make_shared<InfoOptions>();
   CLI::App* app = program.add_subcommand("info", "version, devices, instruction sets, threads");
-  app->add_flag("--json", *as_json, "as JSON");
-  return {app, [as_json] {
+  OptionList list = options_of(*options);
+  add_options(*app, list);
+  return {app,
+          [options] {
             const OrderedJson info = collect();
-            if (*as_json) {
+            if (options->json) {
               std::cout << json_text(info);
               return 0;
             }
@@ -63,7 +67,8 @@ Command add_info_command(CLI::App& program) {
                         << "\n";
             }
             return 0;
-          }};
+          },
+          list};
 }
 
 }  // namespace pals

@@ -9,8 +9,6 @@
 namespace pals {
 namespace {
 
-constexpr const char* kGroup = "Input";
-
 // `auto` goes by the file's ending, and without one by whether columns are named.
 std::string resolve_format(const InputFlags& flags, const InputNeeds& needs) {
   if (flags.format != "auto") return flags.format;
@@ -124,31 +122,6 @@ DataFile choice_columns(const Task& task) {
 }
 
 }  // namespace
-
-void add_input_flags(CLI::App& app, InputFlags& flags) {
-  app.add_option("--input,--input_file", flags.input, "a file; default: standard input")
-      ->group(kGroup);
-  app.add_option("--input_format", flags.format,
-                 "lines, tsv, csv or jsonl, squad for span tasks; auto: .csv, .jsonl and, for span "
-                 "tasks, .json by their ending, else tsv with --text_a, lines without")
-      ->group(kGroup);
-  app.add_option("--text_a", flags.text_a,
-                 "column of the text: its name, its number from 0 or, negative, from the end; the "
-                 "key in jsonl")
-      ->group(kGroup);
-  app.add_option("--text_b", flags.text_b, "column of the second text of pairs")->group(kGroup);
-  app.add_flag("--header", flags.header,
-               "the first row names the columns (so without saying if a column is given by name)")
-      ->group(kGroup);
-}
-
-void add_question_flags(CLI::App& app, InputFlags& flags) {
-  app.add_option("--choices", flags.choices,
-                 "multiple choice: the columns of the choices with commas between, or in jsonl the "
-                 "key of a list")
-      ->group(kGroup);
-  app.add_option("--id", flags.id, "column of a name that each answer is to bear")->group(kGroup);
-}
 
 InputNeeds needs_of(const std::vector<const Task*>& tasks) {
   InputNeeds needs;

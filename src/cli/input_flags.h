@@ -1,26 +1,15 @@
-// The flags that say where texts come from, for the commands that work on texts.
+// Opens the texts that flags name, for the commands that work on texts.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "predict/text_input.h"
+#include "settings/use_options.h"
 
 namespace pals {
-
-struct InputFlags {
-  std::string input, format = "auto", text_a, text_b, choices, id;
-  bool header = false;
-};
-
-/// Adds --input (also --input_file), --input_format, --text_a, --text_b and --header.
-void add_input_flags(CLI::App& app, InputFlags& flags);
-
-/// Adds --choices and --id.
-void add_question_flags(CLI::App& app, InputFlags& flags);
 
 /// What the input must hold for the tasks that are asked.
 struct InputNeeds {

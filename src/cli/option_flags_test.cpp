@@ -4,12 +4,15 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <functional>
 
 #include "base/error.h"
 #include "base/file.h"
 #include "cli/commands.h"
+#include "settings/tool_options.h"
 #include "settings/train_options.h"
+#include "settings/use_options.h"
 
 namespace pals {
 namespace {
@@ -60,6 +63,69 @@ TEST(OptionFlags, EachComesBackThroughAFile) {
   for (const auto& item : usual.items()) EXPECT_NE(back[item.key()], item.value()) << item.key();
 }
 
+int status_of(std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), "pals");
+  std::vector<char*> argv;
+  for (std::string& argument : arguments) argv.push_back(argument.data());
+  testing::internal::CaptureStderr();
+  const int status = run_program(static_cast<int>(argv.size()), argv.data());
+  const std::string message = testing::internal::GetCapturedStderr();
+  EXPECT_EQ(std::count(message.begin(), message.end(), '\n'), 1) << message;
+  EXPECT_NE(message.find(arguments[2].substr(0, arguments[2].find('='))), std::string::npos)
+      << message;
+  return status;
+}
+
+// Values that an option does not take.
+std::vector<std::string> wrong_values(const Option& row) {
+  std::vector<std::string> wrong;
+  const auto number = [&](double value) {
+    wrong.push_back(row.field.type() == FieldType::kInteger ? concat(static_cast<int64_t>(value))
+                                                            : concat(value));
+  };
+  if (std::isfinite(row.range.least)) number(row.range.least - (row.range.open ? 0 : 1));
+  if (std::isfinite(row.range.most)) number(row.range.most * (row.range.open_end ? 1 : 2));
+  if (row.field.type() != FieldType::kText) wrong.emplace_back("other");
+  return wrong;
+}
+
+template <typename Options>
+int count_refused(const std::string& command) {
+  Options options;
+  const OptionList list = options_of(options);
+  std::vector<std::string> needed = {command, ""};
+  for (const Option& row : list.rows()) {
+    if (row.needed) needed.push_back(row.flag() + "=x");
+  }
+  int count = 0;
+  for (const Option& row : list.rows()) {
+    for (const std::string& value : wrong_values(row)) {
+      needed[1] = row.flag() + "=" + value;
+      EXPECT_EQ(status_of(needed), 2) << command << " " << needed[1];
+      ++count;
+    }
+  }
+  return count;
+}
+
+TEST(OptionFlags, EachWrongValueIsAUsageError) {
+  EXPECT_GT(count_refused<TrainOptions>("train"), 60);
+  EXPECT_GT(count_refused<EvalOptions>("eval"), 5);
+  EXPECT_GT(count_refused<PredictOptions>("predict"), 5);
+  EXPECT_GT(count_refused<FeaturesOptions>("features"), 5);
+  EXPECT_GT(count_refused<SubmitOptions>("submit"), 5);
+  EXPECT_GT(count_refused<BenchFlags>("bench"), 10);
+  EXPECT_GT(count_refused<ConvertFlags>("convert"), 5);
+  EXPECT_GT(count_refused<InfoOptions>("info"), 0);
+}
+
+TEST(OptionFlags, EachCommandNamesTheNearest) {
+  for (const char* command :
+       {"train", "eval", "predict", "features", "submit", "bench", "convert", "info"}) {
+    EXPECT_EQ(status_of({command, "--jsno"}), 2) << command;
+  }
+}
+
 TEST(OptionFlags, SwitchesAndValues) {
   EXPECT_FALSE(parse({}).do_lower_case.has_value());
   EXPECT_EQ(parse({"--do_lower_case"}).do_lower_case, true);
@@ -67,6 +133,9 @@ TEST(OptionFlags, SwitchesAndValues) {
   EXPECT_FALSE(parse({"--save_best_tasks", "0"}).save_best_tasks);
   EXPECT_EQ(parse({"--seed", "1", "--seed=2"}).seed, 2U);
   EXPECT_EQ(parse({"--learning_rate", "2e-5"}).learning_rate, 2e-5);
+  EXPECT_EQ(parse({"--lr", "2e-5"}).learning_rate, 2e-5);
+  EXPECT_EQ(parse({"--batch_size=8", "--per_device_train_batch_size", "9"}).train_batch_size, 9);
+  EXPECT_EQ(parse({"--train_batch_size=8", "--batch_size", "9"}).train_batch_size, 9);
   EXPECT_THROW(parse({"--freeze=maybe"}), UsageError);
   EXPECT_THROW(parse({"--sample", "random"}), UsageError);
   EXPECT_THROW(parse({"--seed"}), CLI::ParseError);

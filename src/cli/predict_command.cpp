@@ -7,11 +7,14 @@
 #include "base/text_util.h"
 #include "cli/commands.h"
 #include "cli/input_flags.h"
+#include "cli/option_flags.h"
 #include "model/open.h"
 #include "nn/device.h"
+#include "nn/precision_choice.h"
 #include "predict/output.h"
 #include "predict/predictor.h"
 #include "predict/windows.h"
+#include "settings/use_options.h"
 #include "train/setup.h"
 
 namespace pals {
@@ -19,18 +22,8 @@ namespace {
 
 constexpr int64_t kWindowBatches = 64;  // batches of rows that are sorted by length together
 
-struct PredictOptions {
-  std::string model, tasks, output, format = "tsv", precision = "auto", device = "auto";
-  InputFlags input;
-  int64_t batch_size = 32;
-  int threads = 0;
-  bool json = false;
-};
-
 bool wants_json(const PredictOptions& options) {
-  if (options.json || options.format == "jsonl") return true;
-  if (options.format == "tsv") return false;
-  fail_usage("--format: ", quote(options.format), " is unknown, expected tsv or jsonl");
+  return options.json || options.format == AnswerFormat::kJsonl;
 }
 
 // One text's answers; with several tasks each under its name.
@@ -87,13 +80,12 @@ class AnswerWriter {
 };
 
 int run_predict(const PredictOptions& options) {
-  if (options.model.empty()) fail_usage("--model is missing");
   const bool json = wants_json(options);
   if (options.threads > 0) at::set_num_threads(options.threads);
   const at::Device device = choose_device(options.device);
   report_device(device);
   const LoadedModel loaded =
-      load_model_folder(options.model, parse_precision(options.precision, device), device);
+      load_model_folder(options.model, choose_precision(options.precision, device), device);
   const std::vector<Task>& all = loaded.description.tasks;
   const std::vector<int> tasks = find_tasks(all, options.tasks, "--task");
   std::vector<const Task*> asked;
@@ -124,20 +116,8 @@ Command add_predict_command(CLI::App& program) {
   auto options = std::make_shared<PredictOptions>();
   CLI::App* app = program.add_subcommand(
       "predict", "label texts, answer questions and choose, from a file or standard input");
-  app->add_option("--model", options->model, "a model folder, such as RUN/best");
-  app->add_option("--task,--tasks", options->tasks,
-                  "one of its tasks, several with commas between, or all");
-  add_input_flags(*app, options->input);
-  add_question_flags(*app, options->input);
-  app->add_option("--output", options->output, "a file; default: standard output");
-  app->add_option("--format", options->format, "tsv or jsonl");
-  app->add_flag("--json", options->json, "as --format jsonl: an object a line, all probabilities");
-  app->add_option("--batch_size", options->batch_size, "rows of a batch")
-      ->check(CLI::Range(1, 1 << 16));
-  app->add_option("--precision", options->precision,
-                  "fp32, bf16, int8, on a GPU fp16 or tf32, or auto");
-  app->add_option("--device", options->device, "cpu, cuda, cuda:N, or auto: a GPU if there is one");
-  app->add_option("--threads", options->threads, "0: all cores")->check(CLI::Range(0, 1024));
+  OptionList list = options_of(*options);
+  add_options(*app, list);
   app->footer(
       "A line is a text, or a pair with a tab between; a question and its context for a span task; "
       "a context and the choices for multiple choice. Output, a line each in the order of the "
@@ -149,7 +129,7 @@ Command add_predict_command(CLI::App& program) {
       "  pals predict --model runs/glue/best --tasks all --input texts.txt --output labels.tsv\n"
       "  pals predict --model runs/mine/best --task reviews --input reviews.csv --text_a text\n"
       "  pals predict --model runs/squad/best --input squad/dev-v1.1.json --json");
-  return {app, [options] { return run_predict(*options); }};
+  return {app, [options] { return run_predict(*options); }, list};
 }
 
 }  // namespace pals

@@ -9,6 +9,7 @@
 #include "base/text_util.h"
 #include "base/version.h"
 #include "cli/commands.h"
+#include "cli/completion.h"
 #include "options/help.h"
 
 namespace pals {
@@ -131,6 +132,10 @@ int run_program(int argc, char** argv) {
     if (arguments.size() == 2 && arguments.front() == "option_tables") {
       return print_option_tables(commands, arguments.back());
     }
+    if (arguments == std::vector<std::string>{"completion", "bash"}) {
+      std::cout << bash_completion(commands);
+      return 0;
+    }
     const std::string unknown = unknown_command(arguments, commands);
     if (!unknown.empty()) return report(unknown, kExitUsage);
     std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants them
@@ -140,6 +145,7 @@ int run_program(int argc, char** argv) {
       const std::vector<std::string> extras = command.app->remaining();
       if (!extras.empty())
         return report(unknown_argument(*command.app, extras.front()), kExitUsage);
+      command.options.check();
       install_signal_handlers();
       return command.run();
     }

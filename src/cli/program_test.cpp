@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -87,6 +88,29 @@ TEST(Program, AnswersHelpAndVersion) {
     EXPECT_EQ(help.err, "");
   }
   EXPECT_EQ(run({"info"}).code, 0);
+}
+
+// What bash offers for the words of a command line, the last of which is being typed.
+std::string offers(const std::string& script, const std::string& words) {
+  const std::string path = testing::TempDir() + "pals_words_" + std::to_string(::getpid()) + ".sh";
+  write_file_atomically(path, script + "COMP_WORDS=(" + words +
+                                  ")\nCOMP_CWORD=$((${#COMP_WORDS[@]} - 1))\n_pals\n" +
+                                  "echo \"${COMPREPLY[*]}\" >\"$0.out\"\n");
+  EXPECT_EQ(std::system(("bash " + path).c_str()), 0);
+  std::string answer = read_file(path + ".out", 1 << 16);
+  ::unlink(path.c_str());
+  ::unlink((path + ".out").c_str());
+  return answer;
+}
+
+TEST(Program, CompletesCommandsFlagsAndValues) {
+  const std::string script = run({"completion", "bash"}).out;
+  EXPECT_EQ(offers(script, "pals tr"), "train\n");
+  EXPECT_EQ(offers(script, "pals train --learn"), "--learning_rate\n");
+  EXPECT_EQ(offers(script, "pals train --sample a"), "anneal\n");
+  EXPECT_EQ(offers(script, "pals train --sample ''"), "rr prop sqrt anneal\n");
+  EXPECT_EQ(offers(script, "pals eval --learn"), "\n");
+  EXPECT_EQ(run({"completion", "csh"}).code, 2);
 }
 
 TEST(Program, NamesTheNearestFlagOrCommand) {

@@ -9,20 +9,15 @@
 #include "base/table.h"
 #include "base/text_util.h"
 #include "cli/commands.h"
+#include "cli/option_flags.h"
 #include "nn/device.h"
+#include "nn/precision_choice.h"
 #include "predict/submission.h"
+#include "settings/use_options.h"
 #include "train/setup.h"
 
 namespace pals {
 namespace {
-
-struct SubmitOptions {
-  std::string model, data_dir, output = "submission.zip", precision = "auto";
-  std::string device = "auto";
-  int64_t batch_size = 32;
-  int threads = 0;
-  bool fill_missing = false, json = false;
-};
 
 std::string outcome(const SubmissionEntry& entry) {
   if (entry.predicted) return "predicted";
@@ -51,13 +46,11 @@ std::string entries_json(const std::vector<SubmissionEntry>& entries) {
 }
 
 int run_submit(const SubmitOptions& options) {
-  if (options.model.empty()) fail_usage("--model is missing");
-  if (options.data_dir.empty()) fail_usage("--data_dir is missing: the folder of GLUE's tasks");
   if (options.threads > 0) at::set_num_threads(options.threads);
   const at::Device device = choose_device(options.device);
   report_device(device);
   const LoadedModel loaded =
-      load_model_folder(options.model, parse_precision(options.precision, device), device);
+      load_model_folder(options.model, choose_precision(options.precision, device), device);
   const std::vector<SubmissionEntry> entries =
       make_submission(loaded, options.data_dir, options.batch_size, options.fill_missing);
   if (std::ranges::none_of(entries, &SubmissionEntry::predicted)) {
@@ -78,20 +71,10 @@ int run_submit(const SubmitOptions& options) {
 Command add_submit_command(CLI::App& program) {
   auto options = std::make_shared<SubmitOptions>();
   CLI::App* app = program.add_subcommand("submit", "predict GLUE's test sets for its server");
-  app->add_option("--model", options->model, "a model folder, such as RUN/best");
-  app->add_option("--data_dir", options->data_dir, "folder of GLUE's tasks");
-  app->add_option("--output", options->output, "the archive to write");
-  app->add_flag("--fill_missing", options->fill_missing,
-                "majority classes where the model has no task or the data no test set");
-  app->add_option("--batch_size", options->batch_size, "rows of a batch")
-      ->check(CLI::Range(1, 1 << 16));
-  app->add_option("--precision", options->precision,
-                  "fp32, bf16, int8, on a GPU fp16 or tf32, or auto");
-  app->add_option("--device", options->device, "cpu, cuda, cuda:N, or auto: a GPU if there is one");
-  app->add_option("--threads", options->threads, "0: all cores")->check(CLI::Range(0, 1024));
-  app->add_flag("--json", options->json, "print JSON");
+  OptionList list = options_of(*options);
+  add_options(*app, list);
   app->footer("Example:\n  pals submit --model runs/glue/best --data_dir glue --output glue.zip");
-  return {app, [options] { return run_submit(*options); }};
+  return {app, [options] { return run_submit(*options); }, list};
 }
 
 }  // namespace pals

@@ -1,10 +1,25 @@
 // From a checkpoint of any format to another: read and checked as a whole, then written.
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "base/json.h"
-#include "convert/options.h"
+#include "settings/tool_options.h"
 
 namespace pals {
+
+/// What a conversion did.
+struct ConvertReport {
+  std::string from_format, to_format;
+  std::string adapter;
+  size_t tensors = 0;  ///< distinct ones
+  int64_t parameters = 0;
+  int tasks = 0;
+  std::vector<std::string> left_out;  ///< tensors of `from` that were not taken over
+  std::vector<std::string> missing;   ///< parameters that it did not have (a pooler)
+  std::vector<std::string> written;   ///< paths
+};
 
 /// Converts `options.from` to `options.to`. Throws UsageError and Error as read_convert_source and
 /// write_target do; nothing is written unless everything was read and fits.

@@ -392,7 +392,7 @@ TEST_F(Convert, FlagsAreChecked) {
   chosen.vocab_file = path("vocab.txt");
   chosen.max_seq_length = 60'000;
   expect_parts(error(chosen), {"--max_seq_length 60000"});
-  chosen.max_seq_length = 0;
+  chosen.max_seq_length.reset();
   chosen.names = "mine";
   expect_parts(error(chosen), {"--names", "mine"});
   chosen.names = "reference";

@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "checkpoint/tensor_file.h"
-#include "convert/options.h"
 #include "model/folder_writer.h"
 #include "model/multi_task_model.h"
+#include "settings/tool_options.h"
 #include "text/tokenizer.h"
 
 namespace pals {

@@ -148,11 +148,12 @@ std::vector<std::string> write_folder(const ConvertOptions& options, const Conve
     fail_usage("--vocab_file is missing: a model folder needs a vocabulary, and there is no ",
                "vocab.txt beside ", options.from);
   }
-  check_length(options.max_seq_length, description.bert, "--max_seq_length", options.from);
+  check_length(options.max_seq_length.value_or(0), description.bert, "--max_seq_length",
+               options.from);
   const auto positions = static_cast<int>(description.bert.max_position_embeddings);
   if (description.tasks.empty()) description.max_seq_length = positions;
   description.max_seq_length = std::min(description.max_seq_length, positions);
-  if (options.max_seq_length > 0) description.max_seq_length = options.max_seq_length;
+  description.max_seq_length = options.max_seq_length.value_or(description.max_seq_length);
   const fs::path above = fs::path(options.to).parent_path();
   if (!above.empty()) make_directories(above.string());
   write_model_folder(options.to, source.tensors(), description, *source.tokenizer);

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "convert/options.h"
 #include "convert/source.h"
+#include "settings/tool_options.h"
 
 namespace pals {
 

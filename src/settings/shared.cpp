@@ -44,6 +44,7 @@ Option cache_dir_option(Field folder) {
 
 Option init_checkpoint_option(Field path) {
   return {.name = "init_checkpoint",
+          .aliases = {"model_name_or_path"},
           .field = std::move(path),
           .help =
               "pretrained weights: a model folder, a safetensors or PyTorch file, or a "
@@ -73,6 +74,7 @@ Option lower_case_option(Field lower_case) {
 
 Option max_seq_length_option(Field tokens) {
   return {.name = "max_seq_length",
+          .aliases = {"max_length"},
           .field = std::move(tokens),
           .range = between(kMinSeqLength, kMostTokens),
           .help = "tokens of a row, special ones included; longer texts are cut",
@@ -102,6 +104,7 @@ Option batch_size_option(Field rows) {
 
 Option eval_batch_size_option(Field rows) {
   return {.name = "eval_batch_size",
+          .aliases = {"per_device_eval_batch_size"},
           .field = std::move(rows),
           .range = between(1, kMostRows),
           .help = "rows of an evaluation batch",

@@ -1,0 +1,102 @@
+#include "settings/tool_options.h"
+
+#include "settings/shared.h"
+
+namespace pals {
+namespace {
+
+constexpr const char* kOptions = "Options";
+constexpr double kMostBatches = 10000, kMostRounds = 1000;
+
+}  // namespace
+
+OptionList options_of(ConvertFlags& flags) {
+  OptionList list;
+  ConvertOptions& o = flags.convert;
+  list.add(
+      kOptions,
+      {{.name = "to",
+        .field = o.to_format,
+        .help = "the output's format, whatever the name of TO says",
+        .suggestions = {"folder", "pytorch", "safetensors"}},
+       bert_config_file_option(o.bert_config_file),
+       vocab_file_option(o.vocab_file),
+       lower_case_option(o.do_lower_case),
+       {.name = "tasks", .field = o.tasks, .help = "the tasks of a file's heads, in their order"},
+       task_file_option(o.task_file),
+       {.name = "kind",
+        .field = o.kind,
+        .help = "instead of them `span` or `multiple_choice`, of the only head"},
+       {.name = "version_2_with_negative",
+        .field = o.version_2_with_negative,
+        .help = "questions may have no answer (SQuAD v2.0)"},
+       {.name = "names",
+        .field = o.names,
+        .help = "of a file's tensors (transformers has LayerNorm.weight for gamma, pals is as in a "
+                "model folder)",
+        .suggestions = {"reference", "transformers", "pals"}},
+       max_seq_length_option(o.max_seq_length),
+       {.name = "encoder_only", .field = o.encoder_only, .help = "leave out adapters and heads"},
+       {.name = "drop_unexpected",
+        .field = o.drop_unexpected,
+        .help = "leave out tensors that the configuration has no place for"},
+       {.name = "overwrite",
+        .field = o.overwrite,
+        .help = "put the new model folder in place of one at TO"},
+       json_option(flags.json),
+       config_option()});
+  return list;
+}
+
+OptionList options_of(BenchFlags& o) {
+  OptionList list;
+  list.add(
+      kOptions,
+      {{.name = "model",
+        .field = o.model,
+        .help = "a folder with a `config.json`: its sizes count, the weights are random; "
+                "default: BERT-base"},
+       adapter_option(o.adapter),
+       adapter_size_option(o.adapter_size),
+       {.name = "tasks",
+        .field = o.tasks,
+        .help = "tasks of the model, as of `pals train`; default: its own, else GLUE's eight"},
+       task_file_option(o.task_file),
+       data_dir_option(o.data_dir),
+       vocab_file_option(o.vocab_file),
+       max_seq_length_option(o.max_seq_length),
+       {.name = "row_length",
+        .field = o.row_length,
+        .range = max_seq_length_option(o.row_length).range,
+        .help = "make every generated row that long"},
+       batch_size_option(o.batch_size),
+       {.name = "batches",
+        .field = o.batches,
+        .range = between(1, kMostBatches),
+        .help = "batches of a round; default: 8, with `--quick` 3"},
+       {.name = "rounds",
+        .field = o.rounds,
+        .range = between(1, kMostRounds),
+        .help = "times that all is done; default: 3, with `--quick` 1"},
+       {.name = "precision",
+        .field = o.precision,
+        .help = "fp32, bf16, int8 (prediction alone), on a GPU fp16 or tf32, or auto; several "
+                "with commas"},
+       device_option(o.device),
+       threads_option(o.threads),
+       {.name = "profile", .field = o.profile, .help = "also where the time goes, block by block"},
+       {.name = "quick",
+        .field = o.quick,
+        .help = "3 batches, 1 round: about a minute for BERT-base"},
+       json_option(o.json),
+       config_option()});
+  return list;
+}
+
+OptionList options_of(InfoOptions& o) {
+  OptionList list;
+  list.add(kOptions, {json_option(o.json), config_option()});
+  return list;
+}
+
+}  // namespace pals

@@ -1,0 +1,58 @@
+// Everything that the commands around a model can be told: conversion, timings, facts. Field names
+// are the flags'.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "options/choices.h"
+#include "options/option.h"
+
+namespace pals {
+
+struct ConvertOptions {
+  std::string from;  ///< a model folder, a file, or the prefix of a TensorFlow checkpoint
+  std::string to;    ///< a model folder or a file
+  std::string bert_config_file;  ///< empty: what lies beside `from`
+  std::string vocab_file;        ///< the same
+  std::optional<bool> do_lower_case;
+  std::string tasks, task_file;          ///< the tasks of a file's heads, for a model folder
+  std::string kind;                      ///< or span or multiple_choice: of the only head
+  bool version_2_with_negative = false;  ///< questions of kind span may have no answer
+  std::string to_format;  ///< folder, pytorch or safetensors; empty: by the ending of `to`
+  std::string names = "reference";
+  std::optional<int> max_seq_length;  ///< of a model folder; not given: as before, or the default
+  bool encoder_only = false;
+  bool drop_unexpected = false;
+  bool overwrite = false;
+};
+
+struct ConvertFlags {
+  ConvertOptions convert;
+  bool json = false;  ///< the report as JSON
+};
+
+struct BenchFlags {
+  std::string model, adapter, tasks, task_file, data_dir, vocab_file, precision = "fp32,bf16";
+  std::string device = "auto";
+  int64_t adapter_size = 0;
+  std::optional<int> max_seq_length, row_length;
+  int64_t batch_size = 32;
+  std::optional<int64_t> batches, rounds;  ///< not given: by `quick`
+  int threads = 0;
+  bool profile = false, json = false, quick = false;
+};
+
+struct InfoOptions {
+  bool json = false;
+};
+
+/// One row for each, which fills `options` (it must outlive the rows). Without the files of a
+/// conversion, which are no flags.
+OptionList options_of(ConvertFlags& options);
+OptionList options_of(BenchFlags& options);
+OptionList options_of(InfoOptions& options);
+
+}  // namespace pals

@@ -1,0 +1,143 @@
+#include "settings/use_options.h"
+
+#include <utility>
+
+#include "settings/shared.h"
+
+namespace pals {
+namespace {
+
+constexpr const char* kModel = "Model";
+constexpr const char* kInput = "Input";
+constexpr const char* kOutput = "Output";
+constexpr const char* kComputing = "Computing";
+
+Option needed(Option option) {
+  option.needed = true;
+  return option;
+}
+
+void add_input(OptionList& list, InputFlags& o) {
+  list.add(
+      kInput,
+      {{.name = "input",
+        .aliases = {"input_file"},
+        .field = o.input,
+        .help = "a file; default: standard input"},
+       {.name = "input_format",
+        .field = o.format,
+        .help = "auto goes by the ending `.csv`, `.jsonl` and, for span tasks, `.json`, else it is "
+                "tsv with `--text_a` and lines without; squad is for span tasks",
+        .suggestions = {"auto", "lines", "tsv", "csv", "jsonl", "squad"}},
+       {.name = "text_a",
+        .field = o.text_a,
+        .help = "column of the text: its name, its number from 0 or, negative, from the end; the "
+                "key in jsonl"},
+       {.name = "text_b", .field = o.text_b, .help = "column of the second text of pairs"},
+       {.name = "header",
+        .field = o.header,
+        .help = "the first row names the columns (so without saying if a column is given by "
+                "name)"}});
+}
+
+void add_questions(OptionList& list, InputFlags& o) {
+  list.add(kInput,
+           {{.name = "choices",
+             .field = o.choices,
+             .help = "multiple choice: the columns of the choices with commas between, or in jsonl "
+                     "the key of a list"},
+            {.name = "id", .field = o.id, .help = "column of a name that each answer is to bear"}});
+}
+
+Option output_option(Field path) {
+  return {.name = "output", .field = std::move(path), .help = "a file; default: standard output"};
+}
+
+}  // namespace
+
+OptionList options_of(EvalOptions& o) {
+  OptionList list;
+  list.add(kModel, {needed(model_option(o.model))});
+  list.add(kInput, {data_dir_option(o.data_dir), task_file_option(o.task_file),
+                    cache_dir_option(o.cache_dir)});
+  list.add(kOutput, {{.name = "output_dir",
+                      .field = o.output_dir,
+                      .help = "where the answers of span tasks are written: `predictions.json` and "
+                              "others"},
+                     json_option(o.json)});
+  list.add(kComputing, {eval_batch_size_option(o.eval_batch_size), precision_option(o.precision),
+                        device_option(o.device), threads_option(o.threads), config_option()});
+  return list;
+}
+
+OptionList options_of(PredictOptions& o) {
+  OptionList list;
+  list.add(kModel, {needed(model_option(o.model)),
+                    {.name = "task",
+                     .aliases = {"tasks"},
+                     .field = o.tasks,
+                     .help = "one of its tasks, several with commas between, or `all`"}});
+  add_input(list, o.input);
+  add_questions(list, o.input);
+  list.add(kOutput, {output_option(o.output),
+                     {.name = "format", .field = o.format, .help = "of the answers"},
+                     {.name = "json",
+                      .field = o.json,
+                      .help = "as `--format jsonl`: an object a line, all probabilities"}});
+  list.add(kComputing, {batch_size_option(o.batch_size), precision_option(o.precision),
+                        device_option(o.device), threads_option(o.threads), config_option()});
+  return list;
+}
+
+OptionList options_of(FeaturesOptions& o) {
+  OptionList list;
+  list.add(kModel, {model_option(o.model),
+                    {.name = "task",
+                     .field = o.task,
+                     .help = "with this task's adapter; default: the shared encoder"},
+                    init_checkpoint_option(o.init_checkpoint),
+                    bert_config_file_option(o.bert_config_file),
+                    vocab_file_option(o.vocab_file),
+                    lower_case_option(o.do_lower_case)});
+  add_input(list, o.input);
+  Option output = output_option(o.output);
+  output.aliases = {"output_file"};
+  list.add(
+      kOutput,
+      {output,
+       {.name = "format",
+        .field = o.format,
+        .help = "of the vectors; default: by the ending of `--output`, else jsonl",
+        .suggestions = {"jsonl", "npy", "safetensors"}},
+       {.name = "pooling",
+        .field = o.pooling,
+        .help = "one vector a text; default: vectors of all tokens",
+        .suggestions = {"cls", "mean", "max", "pooled"}},
+       {.name = "normalize", .field = o.normalize, .help = "make the vectors of texts 1 long"},
+       {.name = "layers",
+        .field = o.layers,
+        .help = "of the tokens' vectors: numbers with commas between, -1 is the last; default: "
+                "the last four"}});
+  list.add(kComputing,
+           {max_seq_length_option(o.max_seq_length), batch_size_option(o.batch_size),
+            precision_option(o.precision), device_option(o.device), threads_option(o.threads),
+            config_option(), no_cuda_option(o.no_cuda), local_rank_option(o.local_rank)});
+  return list;
+}
+
+OptionList options_of(SubmitOptions& o) {
+  OptionList list;
+  list.add(kModel, {needed(model_option(o.model))});
+  list.add(kInput, {needed(data_dir_option(o.data_dir))});
+  list.add(kOutput,
+           {{.name = "output", .field = o.output, .help = "the archive to write"},
+            {.name = "fill_missing",
+             .field = o.fill_missing,
+             .help = "majority classes where the model has no task or the data no test set"},
+            json_option(o.json)});
+  list.add(kComputing, {batch_size_option(o.batch_size), precision_option(o.precision),
+                        device_option(o.device), threads_option(o.threads), config_option()});
+  return list;
+}
+
+}  // namespace pals

@@ -1,0 +1,76 @@
+// Everything that the commands which use a trained model can be told. Field names are the flags'.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "options/choices.h"
+#include "options/option.h"
+
+namespace pals {
+
+/// How answers are written: columns, or an object a line.
+enum class AnswerFormat { kTsv, kJsonl };
+inline constexpr Name<AnswerFormat> kAnswerFormats[] = {{AnswerFormat::kTsv, "tsv"},
+                                                        {AnswerFormat::kJsonl, "jsonl"}};
+constexpr std::span<const Name<AnswerFormat>> names_of(AnswerFormat) { return kAnswerFormats; }
+
+/// Where texts come from, for the commands that work on texts.
+struct InputFlags {
+  std::string input;  ///< empty: standard input
+  std::string format = "auto";
+  std::string text_a, text_b, choices, id;  ///< columns
+  bool header = false;
+};
+
+struct EvalOptions {
+  std::string model, data_dir, task_file, output_dir, cache_dir = "auto", device = "auto";
+  PrecisionChoice precision = PrecisionChoice::kAuto;
+  int64_t eval_batch_size = 32;
+  int threads = 0;
+  bool json = false;
+};
+
+struct PredictOptions {
+  std::string model, tasks, output, device = "auto";
+  InputFlags input;
+  AnswerFormat format = AnswerFormat::kTsv;
+  PrecisionChoice precision = PrecisionChoice::kAuto;
+  int64_t batch_size = 32;
+  int threads = 0;
+  bool json = false;
+};
+
+struct FeaturesOptions {
+  std::string model, task;
+  std::string init_checkpoint, bert_config_file, vocab_file;  ///< in place of `model`
+  std::optional<bool> do_lower_case;  ///< not given: as the model's files say, else true
+  InputFlags input;
+  std::string output, layers, device = "auto";
+  std::string format;   ///< not given: by the ending of `output`
+  std::string pooling;  ///< not given: the vectors of all tokens
+  PrecisionChoice precision = PrecisionChoice::kFloat;
+  int max_seq_length = 128;
+  int64_t batch_size = 32;
+  int threads = 0;
+  bool normalize = false, no_cuda = false;
+  int local_rank = -1;
+};
+
+struct SubmitOptions {
+  std::string model, data_dir, output = "submission.zip", device = "auto";
+  PrecisionChoice precision = PrecisionChoice::kAuto;
+  int64_t batch_size = 32;
+  int threads = 0;
+  bool fill_missing = false, json = false;
+};
+
+/// One row for each, which fills `options` (it must outlive the rows).
+OptionList options_of(EvalOptions& options);
+OptionList options_of(PredictOptions& options);
+OptionList options_of(FeaturesOptions& options);
+OptionList options_of(SubmitOptions& options);
+
+}  // namespace pals
