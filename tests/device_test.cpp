@@ -11,10 +11,9 @@
 #include "base/log.h"
 #include "device_training.h"
 #include "model/folder_writer.h"
-#include "model/row_outputs.h"
+#include "model/model_runner.h"
 #include "model/test_models.h"
 #include "nn/blocks_cpu.h"
-#include "predict/pooling.h"
 #include "train/run_folder.h"
 
 namespace pals {
@@ -430,9 +429,9 @@ TEST(Devices, PooledVectorsAreOnTheHost) {
   for (const at::Device device : devices()) {
     const auto there = tiny_model(tiny_bert(), adapter, {}, false, device);
     for (const Pooling pooling : {Pooling::kCls, Pooling::kMean, Pooling::kMax, Pooling::kPooled}) {
-      const at::Tensor vectors = pool(batch, there->forward(batch, true), pooling, true);
-      EXPECT_TRUE(vectors.is_cpu());
-      EXPECT_LT(distance(vectors, pool(batch, here->forward(batch, true), pooling, true)),
+      const Wanted wanted{.vectors = {{pooling, true}}};
+      EXPECT_LT(distance(at::tensor(ModelRunner(*there).run(batch, wanted).vectors),
+                         at::tensor(ModelRunner(*here).run(batch, wanted).vectors)),
                 tolerance_on(device, 1e-6));
     }
   }

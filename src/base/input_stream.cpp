@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <system_error>
+#include <utility>
 
 #include "base/error.h"
 
@@ -17,7 +18,8 @@ std::string error_text(int error_number) { return std::generic_category().messag
 
 }  // namespace
 
-InputStream::InputStream(const std::string& path) : name_(path) {
+InputStream::InputStream(const std::string& path, std::stop_token stop)
+    : name_(path), stop_(std::move(stop)) {
   if (path.empty() || path == "-") {
     name_ = "standard input";
     return;
@@ -55,6 +57,14 @@ bool InputStream::at_hand(int milliseconds) const {
   // left to read(), which says what is wrong.
   const int ready = ::poll(&wanted, 1, milliseconds);
   return ready > 0 || (ready < 0 && errno != EINTR);
+}
+
+bool InputStream::wait() const {
+  constexpr int kWaitMilliseconds = 100;
+  while (!at_hand(kWaitMilliseconds)) {
+    if (stop_.stop_requested()) return false;
+  }
+  return true;
 }
 
 }  // namespace pals

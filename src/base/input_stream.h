@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <stop_token>
 #include <string>
 
 namespace pals {
@@ -10,7 +11,8 @@ namespace pals {
 class InputStream {
  public:
   /// Opens a file; "" and "-" mean standard input. Throws Error if it cannot be opened.
-  explicit InputStream(const std::string& path);
+  /// `stop` ends wait().
+  explicit InputStream(const std::string& path, std::stop_token stop = {});
   ~InputStream();
   InputStream(const InputStream&) = delete;
   InputStream& operator=(const InputStream&) = delete;
@@ -26,9 +28,13 @@ class InputStream {
   /// `milliseconds`.
   bool at_hand(int milliseconds) const;
 
+  /// Waits until read() would not; false once a stop is requested.
+  bool wait() const;
+
  private:
   std::string name_;
   int descriptor_ = 0;
+  std::stop_token stop_;
 };
 
 }  // namespace pals

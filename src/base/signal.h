@@ -1,20 +1,31 @@
-// A clean stop on SIGINT, SIGTERM and SIGUSR1: the handlers set a flag that loops ask for.
+// A clean stop on SIGINT, SIGTERM and SIGUSR1, for the program; the library is handed a token.
 #pragma once
+
+#include <stop_token>
+#include <thread>
 
 namespace pals {
 
-/// Installs the handlers. The first of these signals sets the flag; a second one, of any of them,
-/// has the system's default effect (the process ends). System calls are restarted where they can
-/// be. SIGUSR1 is what mpirun passes on to its ranks; SIGTERM it answers by ending them itself.
-void install_signal_handlers();
+/// While it lives, the first of these signals requests a stop; a second one, of any of them, has
+/// the system's default effect (the process ends). System calls are restarted where they can be.
+/// SIGUSR1 is what mpirun passes on to its ranks; SIGTERM it answers by ending them itself. One at
+/// a time.
+class StopSignals {
+ public:
+  StopSignals();
+  ~StopSignals();
+  StopSignals(const StopSignals&) = delete;
+  StopSignals& operator=(const StopSignals&) = delete;
 
-/// Whether such a signal has come. Cheap; any thread.
-bool stop_requested();
+  std::stop_token token() const { return source_.get_token(); }
 
-/// The signal that came first, or 0. The exit code for it is 128 + signal: 130, 143 or 138.
+ private:
+  std::stop_source source_;
+  std::jthread thread_;  // a handler itself must not call what stops have registered
+};
+
+/// The signal that came first, or 0: for what the process does as it ends. The exit code for it is
+/// 128 + signal: 130, 143 or 138.
 int stop_signal();
-
-/// Forgets a signal that came and installs the handlers afresh.
-void reset_stop_request();
 
 }  // namespace pals

@@ -2,33 +2,34 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <csignal>
 
 namespace pals {
 namespace {
 
-class SignalTest : public testing::TestWithParam<int> {
- protected:
-  void SetUp() override { reset_stop_request(); }
-  void TearDown() override {
-    reset_stop_request();
-    std::signal(SIGINT, SIG_DFL);
-    std::signal(SIGTERM, SIG_DFL);
-    std::signal(SIGUSR1, SIG_DFL);
-  }
-};
+using namespace std::chrono_literals;
+
+class SignalTest : public testing::TestWithParam<int> {};
+
+bool is_requested_soon(const std::stop_token& stop) {
+  for (int i = 0; i < 5000 && !stop.stop_requested(); ++i) std::this_thread::sleep_for(1ms);
+  return stop.stop_requested();
+}
 
 TEST_P(SignalTest, TheFirstOneAsksToStop) {
-  EXPECT_FALSE(stop_requested());
+  const StopSignals signals;
+  EXPECT_FALSE(signals.token().stop_requested());
   EXPECT_EQ(stop_signal(), 0);
   std::raise(GetParam());
-  EXPECT_TRUE(stop_requested());
   EXPECT_EQ(stop_signal(), GetParam());
+  EXPECT_TRUE(is_requested_soon(signals.token()));
 }
 
 TEST_P(SignalTest, TheSecondOneEndsTheProcess) {
   EXPECT_EXIT(
       {
+        const StopSignals signals;
         std::raise(SIGINT);
         std::raise(GetParam());
       },
@@ -36,6 +37,17 @@ TEST_P(SignalTest, TheSecondOneEndsTheProcess) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Each, SignalTest, testing::Values(SIGINT, SIGTERM, SIGUSR1));
+
+TEST(StopSignals, WithoutOneNobodyIsStopped) {
+  std::stop_token stop;
+  {
+    const StopSignals signals;
+    stop = signals.token();
+  }
+  EXPECT_FALSE(stop.stop_requested());
+  const StopSignals again;  // what came before is forgotten
+  EXPECT_EQ(stop_signal(), 0);
+}
 
 }  // namespace
 }  // namespace pals

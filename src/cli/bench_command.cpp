@@ -129,7 +129,7 @@ double tokens_per_row(const std::vector<BenchResult>& results, int64_t batch_siz
   return static_cast<double>(first.tokens) / static_cast<double>(first.batches * batch_size);
 }
 
-int run_bench_command(const BenchFlags& flags) {
+int run_bench_command(const BenchFlags& flags, const std::stop_token& stop) {
   if (flags.threads > 0) at::set_num_threads(flags.threads);
   const at::Device device = choose_device(flags);
   const Chosen chosen = choose_model(flags);
@@ -139,6 +139,7 @@ int run_bench_command(const BenchFlags& flags) {
   work.model.adapter = choose_adapter(flags, chosen);
   BenchOptions options = choose_run(flags);
   options.precisions = choose_precisions(flags.precision, device);
+  options.stop = stop;
   work.rows = choose_rows(flags, chosen);
   if (chosen.bert().type_vocab_size < 2) use_one_type(work.rows);
   work.model.heads = heads_of(work.rows);
@@ -195,7 +196,8 @@ Command add_bench_command(CLI::App& program) {
       "  pals bench --quick\n"
       "  pals bench --model runs/glue/best --precision auto --profile\n"
       "  pals bench --model minilm --adapter houlsby --data_dir glue --threads 2 --json");
-  return {app, [flags] { return run_bench_command(*flags); }, list};
+  return {app, [flags](const std::stop_token& stop) { return run_bench_command(*flags, stop); },
+          list};
 }
 
 }  // namespace pals

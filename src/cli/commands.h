@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <functional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -10,10 +11,11 @@
 
 namespace pals {
 
-/// A registered subcommand: `run` returns the exit code.
+/// A registered subcommand: `run` returns the exit code, and throws Error soon after a stop is
+/// requested.
 struct Command {
   CLI::App* app = nullptr;
-  std::function<int()> run;
+  std::function<int(const std::stop_token& stop)> run;
   OptionList options;
 };
 

@@ -55,7 +55,7 @@ Command add_convert_command(CLI::App& program) {
       "  pals convert three/pytorch_model.bin three-again --tasks rte,mrpc,sts\n"
       "  pals convert bert-squad/model.safetensors squad --kind span\n"
       "  pals convert runs/three/best encoder.safetensors --encoder_only --names transformers");
-  return {app, [line] { return run_convert(*line); }, list};
+  return {app, [line](const std::stop_token& /*stop*/) { return run_convert(*line); }, list};
 }
 
 }  // namespace pals

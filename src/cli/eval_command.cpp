@@ -75,10 +75,10 @@ Command add_eval_command(CLI::App& program) {
   add_options(*app, list);
   app->footer("Example:\n  pals eval --model runs/three/best --data_dir glue");
   return {app,
-          [options] {
+          [options](const std::stop_token& stop) {
             const Launch launch = read_launch();
             run_in_world(
-                launch, [&] { return choose_device(options->device, local_rank(launch)); },
+                launch, stop, [&] { return choose_device(options->device, local_rank(launch)); },
                 [&](const World& world) { run_eval(*options, world); });
             return 0;
           },

@@ -1,18 +1,18 @@
 #include <ATen/Parallel.h>
 
-#include <algorithm>
+#include <utility>
 
 #include "base/error.h"
 #include "cli/commands.h"
 #include "cli/input_flags.h"
 #include "cli/option_flags.h"
-#include "data/loader.h"
+#include "model/feature_model.h"
+#include "model/model_runner.h"
 #include "model/open.h"
 #include "nn/device.h"
 #include "nn/precision_choice.h"
-#include "predict/feature_model.h"
 #include "predict/output.h"
-#include "predict/pooling.h"
+#include "predict/run.h"
 #include "predict/token_features.h"
 #include "predict/vector_writer.h"
 #include "predict/windows.h"
@@ -58,68 +58,67 @@ std::vector<int> choose_layers(const std::string& chosen, int num_layers) {
   return layers;
 }
 
+// A model and what reads its input.
+struct FeaturesRun {
+  const FeaturesOptions& options;
+  const FeatureModel& model;
+  const ModelRunner runner;
+  RunOptions batches;
+};
+
 // The reference's file: every token's vectors in chosen layers.
-void write_tokens(const FeaturesOptions& options, const FeatureModel& model, WindowReader& reader) {
+void write_tokens(const FeaturesRun& run, WindowReader& reader) {
+  const FeaturesOptions& options = run.options;
   if (parse_vector_format(options.format, options.output) != VectorFormat::kJsonl) {
     fail_usage("--pooling is missing: npy and safetensors hold one vector a text");
   }
-  const auto num_layers = static_cast<int>(model.model->bert_config().num_hidden_layers);
-  TokenFeatures features(model.tokenizer->vocabulary(), choose_layers(options.layers, num_layers),
-                         num_layers);
+  const auto num_layers = static_cast<int>(run.model.model->bert_config().num_hidden_layers);
+  TokenFeatures features(run.model.tokenizer->vocabulary(),
+                         choose_layers(options.layers, num_layers), num_layers,
+                         run.runner.hidden_size());
   TextOutput output(options.output);
   int64_t index = 0;
-  while (const std::optional<Window> window = reader.next()) {
-    const EvaluationLoader batches({{model.task, window->features.front()}}, options.batch_size);
-    for (int64_t i = 0; i < batches.num_batches(); ++i) {
-      const PackedBatch batch = batches.batch(i);
-      features.add(batch, model.model->forward(batch, true));
-    }
-    features.drain(*window->features.front(), index,
-                   [&](const std::string& line) { output.write(line); });
+  while (const std::optional<EncodedRows> window = reader.next()) {
+    const FeaturesPtr& rows = window->features.front();
+    run_wanted(run.runner, run.model.task, rows, features.wanted(), run.batches,
+               [&](const PackedBatch& batch, RunOutputs outputs) {
+                 features.add(batch, std::move(outputs));
+               });
+    features.drain(*rows, index, [&](const std::string& line) { output.write(line); });
     output.flush();
     index += window->num_texts;
   }
   output.finish();
 }
 
-void write_vectors(const FeaturesOptions& options, const FeatureModel& model,
-                   WindowReader& reader) {
-  const Pooling pooling = parse_pooling(options.pooling);
-  const int64_t width = model.model->bert_config().hidden_size;
+void write_vectors(const FeaturesRun& run, WindowReader& reader) {
+  const FeaturesOptions& options = run.options;
+  const VectorOptions vectors{parse_pooling(options.pooling), options.normalize};
   const auto writer = make_vector_writer(parse_vector_format(options.format, options.output),
-                                         options.output, width);
-  std::vector<float> rows;
-  while (const std::optional<Window> window = reader.next()) {
-    rows.resize(static_cast<size_t>(window->num_texts * width));
-    const EvaluationLoader batches({{model.task, window->features.front()}}, options.batch_size);
-    for (int64_t i = 0; i < batches.num_batches(); ++i) {
-      const PackedBatch batch = batches.batch(i);
-      const at::Tensor vectors =
-          pool(batch, model.model->forward(batch, true), pooling, options.normalize);
-      const float* from = vectors.const_data_ptr<float>();
-      for (const int64_t row : batch.row_ids) {
-        std::copy_n(from, width, rows.begin() + row * width);
-        from += width;
-      }
-    }
-    writer->write(rows);
+                                         options.output, run.runner.hidden_size());
+  while (const std::optional<EncodedRows> window = reader.next()) {
+    writer->write(
+        run_vectors(run.runner, run.model.task, window->features.front(), vectors, run.batches));
     writer->flush();
   }
   writer->finish();
 }
 
-int run_features(const FeaturesOptions& options) {
+int run_features(const FeaturesOptions& options, const std::stop_token& stop) {
   if (options.threads > 0) at::set_num_threads(options.threads);
   const FeatureModel model = load_feature_model(source_of(options));
   check_options(options, model);
   const bool tokens = options.pooling.empty();
-  WindowReader reader(open_input(options.input, LineRule::kBars), *model.tokenizer,
+  const FeaturesRun run{
+      options, model, ModelRunner(*model.model), {.batch_size = options.batch_size, .stop = stop}};
+  WindowReader reader(open_input(options.input, LineRule::kBars, {}, stop), *model.tokenizer,
                       options.max_seq_length,
-                      (tokens ? kTokenWindowBatches : kVectorWindowBatches) * options.batch_size);
+                      (tokens ? kTokenWindowBatches : kVectorWindowBatches) * options.batch_size,
+                      {RowForm()}, stop);
   if (tokens) {
-    write_tokens(options, model, reader);
+    write_tokens(run, reader);
   } else {
-    write_vectors(options, model, reader);
+    write_vectors(run, reader);
   }
   return 0;
 }
@@ -141,7 +140,8 @@ Command add_features_command(CLI::App& program) {
       "      --input texts.txt --output vectors.npy\n"
       "  pals extract --vocab_file vocab.txt --bert_config_file bert_config.json \\\n"
       "      --init_checkpoint pytorch_model.bin --input_file in.txt --output_file out.jsonl");
-  return {app, [options] { return run_features(*options); }, list};
+  return {app, [options](const std::stop_token& stop) { return run_features(*options, stop); },
+          list};
 }
 
 }  // namespace pals

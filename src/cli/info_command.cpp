@@ -54,7 +54,7 @@ Command add_info_command(CLI::App& program) {
   OptionList list = options_of(*options);
   add_options(*app, list);
   return {app,
-          [options] {
+          [options](const std::stop_token& /*stop*/) {
             const OrderedJson info = collect();
             if (options->json) {
               std::cout << json_text(info);

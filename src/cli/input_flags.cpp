@@ -31,7 +31,8 @@ bool names_columns(const InputFlags& flags) {
          !flags.id.empty();
 }
 
-std::unique_ptr<TextInput> open_questions(const InputFlags& flags, const InputNeeds& needs) {
+std::unique_ptr<TextInput> open_questions(const InputFlags& flags, const InputNeeds& needs,
+                                          const std::stop_token& stop) {
   if (needs.span.empty()) fail_usage("--input_format squad: none of the tasks is of the kind span");
   if (!needs.choice.empty()) {
     fail_usage("--tasks: ", needs.choice, " chooses among texts, which a SQuAD file does not have");
@@ -39,11 +40,11 @@ std::unique_ptr<TextInput> open_questions(const InputFlags& flags, const InputNe
   if (names_columns(flags)) {
     fail_usage("--text_a, --text_b, --id and --header are for tables, not for a SQuAD file");
   }
-  return open_squad(flags.input);
+  return open_squad(flags.input, stop);
 }
 
 std::unique_ptr<TextInput> open_plain_lines(const InputFlags& flags, LineRule rule,
-                                            const InputNeeds& needs) {
+                                            const InputNeeds& needs, const std::stop_token& stop) {
   if (names_columns(flags)) {
     fail_usage("--text_a, --text_b, --choices, --id and --header are for tables; is ",
                "--input_format missing?");
@@ -54,7 +55,7 @@ std::unique_ptr<TextInput> open_plain_lines(const InputFlags& flags, LineRule ru
   }
   if (!needs.choice.empty()) rule = LineRule::kChoices;
   if (!needs.span.empty()) rule = LineRule::kQuestion;
-  return open_lines(flags.input, rule);
+  return open_lines(flags.input, rule, stop);
 }
 
 bool is_named(const std::optional<Column>& column) { return column && !column->number; }
@@ -150,13 +151,13 @@ InputNeeds needs_of(const std::vector<const Task*>& tasks) {
 }
 
 std::unique_ptr<TextInput> open_input(const InputFlags& flags, LineRule rule,
-                                      const InputNeeds& needs) {
+                                      const InputNeeds& needs, const std::stop_token& stop) {
   const std::string format = resolve_format(flags, needs);
-  if (format == "squad") return open_questions(flags, needs);
-  if (format == "lines") return open_plain_lines(flags, rule, needs);
+  if (format == "squad") return open_questions(flags, needs, stop);
+  if (format == "lines") return open_plain_lines(flags, rule, needs, stop);
   const DataFile file = columns_of(flags, format, needs);
   check_needs(file, needs);
-  return open_table(flags.input, file);
+  return open_table(flags.input, file, stop);
 }
 
 }  // namespace pals

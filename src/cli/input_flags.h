@@ -25,6 +25,6 @@ InputNeeds needs_of(const std::vector<const Task*>& tasks);
 /// Opens what the flags name. Lines are cut by `rule`, unless the needs ask for another one.
 /// UsageError for flags that contradict each other, and for needs that the input cannot fulfil.
 std::unique_ptr<TextInput> open_input(const InputFlags& flags, LineRule rule,
-                                      const InputNeeds& needs = {});
+                                      const InputNeeds& needs, const std::stop_token& stop);
 
 }  // namespace pals

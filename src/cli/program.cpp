@@ -146,8 +146,8 @@ int run_program(int argc, char** argv) {
       if (!extras.empty())
         return report(unknown_argument(*command.app, extras.front()), kExitUsage);
       command.options.check();
-      install_signal_handlers();
-      return command.run();
+      const StopSignals signals;
+      return command.run(signals.token());
     }
     return kExitUsage;
   } catch (const CLI::CallForHelp& help) {
@@ -161,7 +161,7 @@ int run_program(int argc, char** argv) {
   } catch (const UsageError& error) {
     return report(error.what(), kExitUsage);
   } catch (const Error& error) {
-    return report(error.what(), stop_requested() ? 128 + stop_signal() : kExitRun);
+    return report(error.what(), stop_signal() != 0 ? 128 + stop_signal() : kExitRun);
   } catch (const std::bad_alloc&) {
     return report("out of memory: try a smaller --train_batch_size or --max_seq_length", kExitRun);
   } catch (const std::exception& error) {

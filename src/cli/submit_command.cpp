@@ -10,6 +10,7 @@
 #include "base/text_util.h"
 #include "cli/commands.h"
 #include "cli/option_flags.h"
+#include "model/model_runner.h"
 #include "nn/device.h"
 #include "nn/precision_choice.h"
 #include "predict/submission.h"
@@ -45,14 +46,17 @@ std::string entries_json(const std::vector<SubmissionEntry>& entries) {
   return json_text(OrderedJson{{"files", std::move(files)}});
 }
 
-int run_submit(const SubmitOptions& options) {
+int run_submit(const SubmitOptions& options, const std::stop_token& stop) {
   if (options.threads > 0) at::set_num_threads(options.threads);
   const at::Device device = choose_device(options.device);
   report_device(device);
   const LoadedModel loaded =
       load_model_folder(options.model, choose_precision(options.precision, device), device);
-  const std::vector<SubmissionEntry> entries =
-      make_submission(loaded, options.data_dir, options.batch_size, options.fill_missing);
+  const ModelRunner runner(*loaded.model);
+  const std::vector<SubmissionEntry> entries = make_submission(
+      predicting_model(loaded, runner), options.data_dir,
+      {.batch_size = options.batch_size, .threads = at::get_num_threads(), .stop = stop},
+      options.fill_missing);
   if (std::ranges::none_of(entries, &SubmissionEntry::predicted)) {
     fail("nothing to submit: ", options.model, " has no task of GLUE whose test set lies in ",
          options.data_dir);
@@ -74,7 +78,7 @@ Command add_submit_command(CLI::App& program) {
   OptionList list = options_of(*options);
   add_options(*app, list);
   app->footer("Example:\n  pals submit --model runs/glue/best --data_dir glue --output glue.zip");
-  return {app, [options] { return run_submit(*options); }, list};
+  return {app, [options](const std::stop_token& stop) { return run_submit(*options, stop); }, list};
 }
 
 }  // namespace pals

@@ -51,10 +51,10 @@ Command add_train_command(CLI::App& program) {
       "      --max_seq_length 384 --init_checkpoint minilm --output_dir runs/squad\n"
       "  pals train --config runs/three/run_config.json --seed 7 --output_dir runs/again");
   return {app,
-          [options] {
+          [options](const std::stop_token& stop) {
             check_options(*options);
             if (const std::optional<int> status = run_processes(*options)) return *status;
-            const TrainResult result = train(*options);
+            const TrainResult result = train(*options, stop);
             if (result.scores.is_null()) return 0;  // rank 0 reports
             if (options->json) {
               std::cout << json_text(result.scores);

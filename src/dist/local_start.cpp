@@ -78,7 +78,7 @@ int await_status(pid_t process) {
   bool told = false;
   int status = 0;
   while (waitpid(process, &status, WNOHANG) == 0) {
-    if (stop_requested() && !told) {
+    if (stop_signal() != 0 && !told) {
       kill(process, SIGUSR1);
       told = true;
     }

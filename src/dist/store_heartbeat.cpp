@@ -87,7 +87,7 @@ struct StoreHeartbeat::Watch {
   }
 
   static void say(const std::string& what) {
-    if (!stop_requested()) say_all_end(what);
+    if (stop_signal() == 0) say_all_end(what);
   }
 
   // Waits until `count` ranks have added themselves to the key.

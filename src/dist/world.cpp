@@ -55,12 +55,14 @@ World::~World() = default;
 World::World(World&&) noexcept = default;
 World& World::operator=(World&&) noexcept = default;
 
-World::World(const Launch& launch, at::Device device)
-    : rank_(launch.rank), size_(launch.size), device_(device) {
+World::World(const Launch& launch, at::Device device, std::stop_token stop)
+    : rank_(launch.rank), size_(launch.size), device_(device), stop_(std::move(stop)) {
   if (!launch.many()) return;
   undo_default_binding();
   if (!device.is_cpu()) {
+    std::stop_token own = std::move(stop_);
     *this = World(launch, std::make_unique<DeviceRanks>(launch, device), device);
+    stop_ = std::move(own);
     return;
   }
   if (launch.launcher == "torchrun") {
@@ -189,10 +191,10 @@ void run_as_rank(int rank, const std::function<void()>& work) {
     // The launcher ends this rank when rank 0 has reported the same. One that is still there after
     // a while has something to say of its own.
     constexpr std::chrono::milliseconds kWait{2000}, kPause{20};
-    const bool stops = stop_requested();
+    const bool stops = stop_signal() != 0;
     for (auto waited = kPause; waited < kWait; waited += kPause) {
       std::this_thread::sleep_for(kPause);
-      if (!stops && stop_requested()) std::_Exit(128 + stop_signal());
+      if (!stops && stop_signal() != 0) std::_Exit(128 + stop_signal());
     }
     if (dynamic_cast<const Stopped*>(&error) != nullptr) std::_Exit(EXIT_FAILURE);
     const std::string message = concat("rank ", rank, ": ", error.what());
@@ -203,11 +205,12 @@ void run_as_rank(int rank, const std::function<void()>& work) {
 
 }  // namespace
 
-void run_in_world(const Launch& launch, const std::function<at::Device()>& choose_device,
+void run_in_world(const Launch& launch, const std::stop_token& stop,
+                  const std::function<at::Device()>& choose_device,
                   const std::function<void(const World&)>& work) {
   std::optional<World> world;  // stays while an Error waits for rank 0 to report it
   run_as_rank(launch.rank, [&] {
-    world.emplace(launch, choose_device());
+    world.emplace(launch, choose_device(), stop);
     work(*world);
   });
 }

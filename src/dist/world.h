@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <functional>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <torch/csrc/distributed/c10d/Work.hpp>
 #include <vector>
@@ -45,7 +46,8 @@ class World {
   World();  ///< alone
   /// Joins the ranks that the launcher started: through MPI on CPUs, else through what the device's
   /// accelerator brings, NCCL on GPUs. Throws UsageError where this build or machine cannot.
-  World(const Launch& launch, at::Device device);
+  /// `stop` is what stops this process alone; ranks agree on it.
+  World(const Launch& launch, at::Device device, std::stop_token stop = {});
   /// A rank that goes the way of many, even if it is the only one: for tests.
   World(const Launch& launch, std::unique_ptr<DeviceRanks> ranks, at::Device device);
   ~World();
@@ -57,6 +59,8 @@ class World {
   at::Device device() const { return device_; }
   bool alone() const { return !backend_; }
   bool first() const { return rank_ == 0; }
+  /// Asks this rank to stop.
+  const std::stop_token& stop() const { return stop_; }
 
   /// Adds up a tensor over all ranks, in place.
   void sum(const at::Tensor& tensor) const;
@@ -86,6 +90,7 @@ class World {
  private:
   int rank_ = 0, size_ = 1;
   at::Device device_ = at::kCPU;
+  std::stop_token stop_;
   c10::intrusive_ptr<c10d::Backend> backend_;
   std::unique_ptr<DeviceRanks> ranks_;  // of an accelerator's devices
 };
@@ -99,7 +104,8 @@ class Stopped : public Error {
 /// Does the work of one rank in the launch's World, on the device that `choose_device` names. Ranks
 /// but the first are quiet, and their Errors say which rank they come from; what is wrong
 /// everywhere, and that a run is Stopped, rank 0 reports alone.
-void run_in_world(const Launch& launch, const std::function<at::Device()>& choose_device,
+void run_in_world(const Launch& launch, const std::stop_token& stop,
+                  const std::function<at::Device()>& choose_device,
                   const std::function<void(const World&)>& work);
 
 }  // namespace pals

@@ -10,7 +10,6 @@
 #include "base/error.h"
 #include "base/host.h"
 #include "base/progress.h"
-#include "base/signal.h"
 #include "measure/products.h"
 #include "nn/device.h"
 #include "nn/tensor_memory.h"
@@ -80,21 +79,21 @@ void take_turn(const std::vector<TaskRows>& rows, size_t batch, Turn& turn) {
 
 /// The works' results; batch by batch each work in its turn.
 std::vector<BenchResult> run_turns(const std::vector<TaskRows>& rows, std::vector<Turn> turns,
-                                   int rounds) {
+                                   const BenchOptions& options) {
   const size_t batches = turns.front().plans.size();
   const BenchResult& first = turns.front().result;
   Progress progress(
       {.label = concat(first.work == kTrain ? "train, " : "predict, ", first.precision),
        .unit = "turns",
-       .total = batches * turns.size() * static_cast<uint64_t>(rounds)});
-  for (int round = 0; round < rounds; ++round) {
+       .total = batches * turns.size() * static_cast<uint64_t>(options.rounds)});
+  for (int round = 0; round < options.rounds; ++round) {
     for (Turn& turn : turns) {
       turn.result.seconds.push_back(0);
       turn.product_seconds.push_back(0);
     }
     for (size_t batch = 0; batch < batches; ++batch) {
       for (Turn& turn : turns) {
-        if (stop_requested()) fail("stopped");
+        if (options.stop.stop_requested()) fail("stopped");
         take_turn(rows, batch, turn);
         progress.advance();
       }
@@ -135,7 +134,8 @@ BenchResult result_of(std::string work, const Precision& precision, std::string 
 }
 
 std::vector<BenchResult> measure_training(const BenchWork& work, const Precision& precision,
-                                          const std::vector<BatchPlan>& plans, int rounds) {
+                                          const std::vector<BatchPlan>& plans,
+                                          const BenchOptions& options) {
   const PackedBatch longest = longest_batch(work.rows, plans);
   std::vector<Turn> turns;
   for (const bool freeze : {false, true}) {
@@ -152,7 +152,7 @@ std::vector<BenchResult> measure_training(const BenchWork& work, const Precision
     turn.run = [side, step](const PackedBatch& batch) mutable { side->step(batch, step++); };
     turns.push_back(std::move(turn));
   }
-  return run_turns(work.rows, std::move(turns), rounds);
+  return run_turns(work.rows, std::move(turns), options);
 }
 
 std::vector<BenchResult> measure_prediction(const BenchWork& work, const Precision& precision,
@@ -197,7 +197,7 @@ std::vector<BenchResult> measure_prediction(const BenchWork& work, const Precisi
     add(result_of(concat(kPredictSorted, ", no adapters"), precision, kPredictSorted),
         stream(true, 1), without);
   }
-  return run_turns(work.rows, std::move(turns), options.rounds);
+  return run_turns(work.rows, std::move(turns), options);
 }
 
 }  // namespace
@@ -213,7 +213,7 @@ std::vector<BenchResult> run_bench(const BenchWork& work, const BenchOptions& op
     std::ranges::move(more, std::back_inserter(results));
   };
   for (const Precision& precision : options.precisions) {
-    if (!precision.int8) take(measure_training(work, precision, plans, options.rounds));
+    if (!precision.int8) take(measure_training(work, precision, plans, options));
     take(measure_prediction(work, precision, plans, options));
   }
   return results;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,7 @@ struct BenchOptions {
   int64_t batches = 8;  ///< of a round
   int rounds = 3;
   std::vector<Precision> precisions = {at::kFloat, at::kBFloat16};
+  std::stop_token stop = {};
 };
 
 /// One work in one precision: `rounds` times the same batches.
@@ -41,7 +43,7 @@ struct BenchResult {
 };
 
 /// Measures all works of all precisions (int8: prediction alone), with progress on stderr. Throws
-/// UsageError for counts below 1, Error once SIGINT or SIGTERM has come.
+/// UsageError for counts below 1, Error once `stop` is requested.
 std::vector<BenchResult> run_bench(const BenchWork& work, const BenchOptions& options);
 
 }  // namespace pals

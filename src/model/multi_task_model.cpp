@@ -2,6 +2,8 @@
 
 #include <c10/core/InferenceMode.h>
 
+#include <algorithm>
+
 #include "base/error.h"
 
 namespace pals {
@@ -82,35 +84,60 @@ void MultiTaskModel::pack_weights() {
 }
 
 MultiTaskModel::Output MultiTaskModel::forward(const PackedBatch& batch, bool keep_layers) const {
+  Reading reading{.pooled = true};
+  for (const Segment& segment : batch.segments) reading.heads.push_back({segment.task});
+  for (int layer = 0; keep_layers && layer < encoder_.num_layers(); ++layer) {
+    reading.layers.push_back(layer);
+  }
+  return forward(batch, reading);
+}
+
+MultiTaskModel::Output MultiTaskModel::forward(const PackedBatch& batch,
+                                               const Reading& reading) const {
   const c10::InferenceMode inference_mode;  // no autograd: backward is written out
   use_fp32_products_of(precision_);
+  const auto heads_of = [&](const Segment& segment) {
+    const auto number = static_cast<size_t>(&segment - batch.segments.data());
+    return reading.heads.empty() ? std::vector<int>() : reading.heads[number];
+  };
+  const auto reads_tokens = [&](const Segment& segment) {
+    return std::ranges::any_of(heads_of(segment),
+                               [this](int task) { return head(task).reads_tokens(); });
+  };
+  const bool all_tokens = reading.tokens || !reading.layers.empty();
   Upload upload(device(), upload_bytes(batch));
-  const BatchTensors tensors(batch, upload, keep_layers ? nullptr : reads_tokens());
+  const BatchTensors tensors(batch, upload, all_tokens ? ReadsTokens() : reads_tokens);
   upload.send();
   Pass pass{*arena_, precision_.type, tensors.rows, {}, nullptr, int8_.get(), packed_.get()};
   pass.folded = folded_.get();
   AdapterHooks hooks(adapters_, batch.segments, encoder_.num_layers());
 
   Output output;
-  const at::Tensor h = encoder_.forward(pass, tensors, &hooks, [&](int, const at::Tensor& y) {
-    if (keep_layers) output.encoder_layers.push_back(y);
+  output.encoder_layers.resize(reading.layers.size());
+  const at::Tensor h = encoder_.forward(pass, tensors, &hooks, [&](int layer, const at::Tensor& y) {
+    for (size_t i = 0; i < reading.layers.size(); ++i) {
+      if (reading.layers[i] == layer) output.encoder_layers[i] = y;
+    }
   });
-  const at::Tensor first = h.index_select(0, tensors.first_queries);  // [B, H]
-  output.pooled = pass.empty(first.sizes());
+  if (reading.tokens) output.tokens = h;
+  output.first = h.index_select(0, tensors.first_queries);  // [B, H]
+  if (reading.pooled) output.pooled = pass.empty(output.first.sizes());
   for (const Segment& segment : batch.segments) {
-    const at::Tensor pooled = pooler(segment.task).forward(pass, rows_of(first, segment));
-    rows_of(output.pooled, segment).copy_(pooled);
-    const Head& head = heads_[static_cast<size_t>(segment.task)];
-    output.logits.push_back(
-        head.forward(pass, head.reads_tokens() ? pass.queries_of(h, segment) : pooled, {}));
+    const std::vector<int> tasks = heads_of(segment);
+    const bool reads_pooled =
+        std::ranges::any_of(tasks, [this](int task) { return !head(task).reads_tokens(); });
+    at::Tensor pooled;
+    if (reading.pooled || reads_pooled) {
+      pooled = pooler(segment.task).forward(pass, rows_of(output.first, segment));
+    }
+    if (reading.pooled) rows_of(output.pooled, segment).copy_(pooled);
+    for (const int task : tasks) {
+      const Head& head = this->head(task);
+      output.logits.push_back(
+          head.forward(pass, head.reads_tokens() ? pass.queries_of(h, segment) : pooled, {}));
+    }
   }
   return output;
-}
-
-at::Tensor MultiTaskModel::head_logits(int task, const at::Tensor& pooled) const {
-  const c10::InferenceMode inference_mode;
-  const Pass pass{*arena_, precision_.type, {}, {}};
-  return head(task).forward(pass, pooled, {});
 }
 
 std::vector<double> MultiTaskModel::example_losses(const PackedBatch& batch,

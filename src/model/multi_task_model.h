@@ -52,12 +52,30 @@ class MultiTaskModel {
   ParameterArena& arena() { return *arena_; }
   const ParameterArena& arena() const { return *arena_; }
 
+  /// What an evaluation pass of B rows and S tokens is to give.
+  struct Reading {
+    /// For each segment the tasks whose heads read its rows; all have the adapter and the pooler of
+    /// the segment's task (shares_trunk). Empty: no heads.
+    std::vector<std::vector<int>> heads = {};
+    bool pooled = false;           ///< the pooler's outputs
+    bool tokens = false;           ///< the last hidden states of all tokens
+    std::vector<int> layers = {};  ///< encoder layers, from 0, whose outputs are kept
+  };
+
   /// Outputs of an evaluation pass, on the device.
   struct Output {
-    std::vector<at::Tensor> encoder_layers;  ///< [L] of [S, H] act, if asked for
-    at::Tensor pooled;                       ///< [B, H] act
-    std::vector<at::Tensor> logits;  ///< a segment each, fp32: [rows, C]; for a span [tokens, 2]
+    std::vector<at::Tensor> encoder_layers;  ///< [S, H] act, in the order of Reading::layers
+    at::Tensor tokens;                       ///< [S, H] act, if asked for
+    at::Tensor first;                        ///< [B, H] act, the rows' first tokens
+    at::Tensor pooled;                       ///< [B, H] act, if asked for
+    /// Segment by segment, in the order of Reading::heads, fp32: [rows, C]; for a span [tokens, 2].
+    std::vector<at::Tensor> logits;
   };
+  /// The last layer computes the tokens that are read alone, and no layer's output is kept but
+  /// those asked for.
+  Output forward(const PackedBatch& batch, const Reading& reading) const;
+
+  /// Each segment's own head and the pooled outputs; with `keep_layers` those of all layers too.
   Output forward(const PackedBatch& batch, bool keep_layers = false) const;
 
   /// Forward and backward in training mode: adds to the gradients and returns the summed loss of
@@ -85,10 +103,10 @@ class MultiTaskModel {
 
   const Head& head(int task) const { return heads_[static_cast<size_t>(task)]; }
 
-  /// Whether tasks differ in their heads alone, so that Output::pooled is the same for all.
-  bool pools_alike() const { return adapter_.kind == "none" && !adapter_.task_pooler; }
-  /// What a task's head, not a span's, says of pooled outputs [B, H]: [B, C] fp32 on the device.
-  at::Tensor head_logits(int task, const at::Tensor& pooled) const;
+  /// Whether the tasks differ in their heads alone, so that a row's pass can be read by both.
+  bool shares_trunk(int task, int other) const {
+    return task == other || (adapter_.kind == "none" && !adapter_.task_pooler);
+  }
 
   /// Overrides both dropout probabilities of the configuration.
   void set_dropout(double p);

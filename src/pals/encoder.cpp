@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "data/features.h"
+#include "model/model_runner.h"
 #include "model/open.h"
 #include "nn/device.h"
 
@@ -52,7 +53,7 @@ at::Tensor EncodedTexts::vectors(Pooling pooling, bool normalize) const {
   if (pooling == Pooling::kPooled && !has_pooler_) {
     fail("the weights have no pooler (pooler.dense); take another pooling");
   }
-  return pool(batch_, output_, pooling, normalize);
+  return pool(batch_, output_, {pooling, normalize}).contiguous().cpu();
 }
 
 Encoder::Encoder(const std::string& folder, int max_seq_length)
@@ -73,7 +74,9 @@ EncodedTexts Encoder::encode(const std::vector<TextPair>& texts) const {
     append_text(tokenizer(), texts[i].a, texts[i].b, max_seq_length_, loaded_->task,
                 static_cast<int64_t>(i), batch);
   }
-  MultiTaskModel::Output output = loaded_->model->forward(batch, true);
+  MultiTaskModel::Reading reading{.pooled = true, .tokens = true};
+  for (int layer = 0; layer < config().num_hidden_layers; ++layer) reading.layers.push_back(layer);
+  MultiTaskModel::Output output = loaded_->model->forward(batch, reading);
   return {std::move(batch), std::move(output), loaded_->has_pooler};
 }
 

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "predict/feature_model.h"
-#include "predict/pooling.h"
+#include "model/feature_model.h"
+#include "predict/runner.h"
 #include "predict/text_input.h"
 
 namespace pals {

@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 #include "base/text_util.h"
-#include "predict/predictor.h"
+#include "predict/find_task.h"
 
 namespace pals {
 

@@ -1,9 +1,12 @@
 #include "pals/multi_task.h"
 
+#include <ATen/Parallel.h>
+
 #include "base/error.h"
-#include "data/features.h"
+#include "model/model_runner.h"
 #include "model/open.h"
 #include "nn/device.h"
+#include "predict/find_task.h"
 #include "predict/predictor.h"
 #include "train/setup.h"
 
@@ -30,26 +33,28 @@ const Tokenizer& MultiTaskPredictor::tokenizer() const { return *loaded_->tokeni
 
 int MultiTaskPredictor::max_seq_length() const { return loaded_->description.max_seq_length; }
 
-const MultiTaskModel& MultiTaskPredictor::model() const { return *loaded_->model; }
-
 std::vector<std::vector<Prediction>> MultiTaskPredictor::predict(const std::vector<TextPair>& texts,
                                                                  const std::string& tasks) const {
-  const std::vector<int> chosen = find_text_tasks(this->tasks(), tasks, "tasks");
+  find_text_tasks(this->tasks(), tasks, "tasks");  // refuses other kinds
   std::vector<Example> examples(texts.size());
   for (size_t i = 0; i < texts.size(); ++i) {
     examples[i].text_a = texts[i].a;
     examples[i].text_b = texts[i].b;
   }
-  const auto rows =
-      std::make_shared<const FeatureSet>(make_features(examples, tokenizer(), max_seq_length()));
-  Window window;
-  window.num_texts = rows->num_examples();
-  window.features.assign(chosen.size(), rows);
-  std::vector<Prediction> all = Predictor(*loaded_, chosen, batch_size_).predict(window);
+  return predict_examples(examples, tasks);
+}
 
-  std::vector<std::vector<Prediction>> by_text(texts.size());
+std::vector<std::vector<Prediction>> MultiTaskPredictor::predict_examples(
+    const std::vector<Example>& examples, const std::string& tasks) const {
+  const ModelRunner runner(*loaded_->model);
+  const Predictor predictor(predicting_model(*loaded_, runner),
+                            find_tasks(this->tasks(), tasks, "tasks"),
+                            {.batch_size = batch_size_, .threads = at::get_num_threads()});
+  std::vector<Prediction> all = predictor.predict(predictor.encode(examples));
+
+  std::vector<std::vector<Prediction>> by_text(examples.size());
   for (size_t i = 0; i < all.size(); ++i) {
-    by_text[i / chosen.size()].push_back(std::move(all[i]));
+    by_text[i / predictor.tasks().size()].push_back(std::move(all[i]));
   }
   return by_text;
 }

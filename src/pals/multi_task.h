@@ -13,7 +13,6 @@
 
 namespace pals {
 
-class MultiTaskModel;
 struct LoadedModel;
 
 /// How a model is run.
@@ -35,14 +34,18 @@ class MultiTaskPredictor {
   const Tokenizer& tokenizer() const;
   /// Tokens that a row is cut to.
   int max_seq_length() const;
-  /// For batches of one's own: model/multi_task_model.h.
-  const MultiTaskModel& model() const;
 
   /// Every text for each of `tasks` ("sst", "sst,rte" or "all"), in batches that mix them: a vector
   /// for each text with a prediction for each task, in the order of the names. UsageError for tasks
   /// that are not there, or neither classification nor regression.
   std::vector<std::vector<Prediction>> predict(const std::vector<TextPair>& texts,
                                                const std::string& tasks = "all") const;
+
+  /// The same for tasks of any kind. For a span task text_a is the question and text_b its context;
+  /// for multiple choice text_a is a context, and text_b what every choice goes on from, or
+  /// nothing. UsageError for tasks that are not there, and for missing choices.
+  std::vector<std::vector<Prediction>> predict_examples(const std::vector<Example>& examples,
+                                                        const std::string& tasks = "all") const;
 
  private:
   std::shared_ptr<const LoadedModel> loaded_;

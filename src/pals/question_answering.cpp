@@ -1,7 +1,7 @@
 #include "pals/question_answering.h"
 
-#include "data/span_features.h"
-#include "model/multi_task_model.h"
+#include <utility>
+
 #include "pals/find_kind.h"
 
 namespace pals {
@@ -13,16 +13,10 @@ QuestionAnswerer::QuestionAnswerer(const std::string& folder, const std::string&
 
 PredictedAnswer QuestionAnswerer::answer(std::string_view question,
                                          std::string_view context) const {
-  const Tokenizer& tokenizer = predictor_.tokenizer();
-  const SpanContext tokens = split_context(tokenizer, context);
-  PackedBatch batch;
-  const SpanRows rows =
-      append_question(tokenizer, question, tokens, task().span, predictor_.max_seq_length(),
-                      static_cast<int>(task_), 0, batch);
-  const at::Tensor logits = predictor_.model().forward(batch).logits.front().cpu();  // [S, 2]
-  return choose_answer(tokenizer, tokens, rows,
-                       {logits.const_data_ptr<float>(), static_cast<size_t>(logits.numel())},
-                       task().span);
+  Example example;
+  example.text_a = question;
+  example.text_b = context;
+  return std::move(predictor_.predict_examples({example}, task().name).front().front().answer);
 }
 
 }  // namespace pals

@@ -1,6 +1,6 @@
 #include "pals/sequence_classification.h"
 
-#include "predict/predictor.h"
+#include "predict/find_task.h"
 
 namespace pals {
 

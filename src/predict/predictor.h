@@ -1,78 +1,60 @@
-// What a model says of texts for one or several tasks: labels, values, answers and choices.
+// What a model says of texts for one or several tasks: labels, values, answers and choices. The
+// four parts of a prediction in one call: encode, run, decode; render makes text of the result.
 #pragma once
 
 #include <cstdint>
-#include <span>
-#include <string>
-#include <utility>
+#include <stop_token>
 #include <vector>
 
-#include "base/json.h"
-#include "model/open.h"
-#include "predict/prediction.h"
-#include "predict/windows.h"
+#include "predict/decode.h"
+#include "predict/encode.h"
+#include "predict/runner.h"
 #include "tasks/task.h"
 
 namespace pals {
 
-/// Softmax of the logits of a text's classes or of a question's choices; a regression's output
-/// times label_scale.
-Prediction make_prediction(const Task& task, std::span<const float> logits);
+/// A model to predict with: its network behind a Runner, everything else plain. The members must
+/// outlive its users.
+struct PredictingModel {
+  const Runner& runner;
+  const std::vector<Task>& tasks;  ///< by the numbers that the runner knows them by
+  TextRules rules;
+};
 
-/// {"label": ..., "probabilities": {...}}, {"value": ...}, {"choice": ..., "probabilities": [...]}
-/// or {"answer": ..., "probability": ..., "score": ...}, for unanswerable questions with
-/// "null_odds".
-OrderedJson prediction_to_json(const Task& task, const Prediction& prediction);
-
-/// "label<tab>probability", "value", "choice<tab>probability" or
-/// "answer<tab>probability<tab>score", numbers with 4 decimals.
-std::string prediction_to_tsv(const Task& task, const Prediction& prediction);
-
-/// The columns of prediction_to_tsv under the task's name: "sst.label<tab>sst.probability".
-std::string tsv_columns(const Task& task);
-
-/// A text in a TSV field: tabs and line ends become blanks.
-std::string tsv_text(std::string text);
-
-/// The index of a task. An empty name means the only one. UsageError for an unknown name and where
-/// a name is needed; `flag` stands in front.
-int find_task(const std::vector<Task>& tasks, const std::string& name, const std::string& flag);
-
-/// The indices of "a,b" in that order, or of all tasks for "all". UsageError as find_task and for a
-/// task named twice.
-std::vector<int> find_tasks(const std::vector<Task>& tasks, const std::string& names,
-                            const std::string& flag);
-
-/// The same; UsageError for tasks that are neither classification nor regression.
-std::vector<int> find_text_tasks(const std::vector<Task>& tasks, const std::string& names,
-                                 const std::string& flag);
+struct PredictorOptions {
+  int64_t batch_size = 32;  ///< examples of a batch at most
+  int threads = 1;          ///< that decode; 0: all cores
+  std::stop_token stop = {};
+};
 
 /// Asks a model for some of its tasks.
 class Predictor {
  public:
-  /// `tasks` are indices; batches have at most `batch_size` examples. `loaded` must outlive this.
-  Predictor(const LoadedModel& loaded, std::vector<int> tasks, int64_t batch_size)
-      : loaded_(loaded), tasks_(std::move(tasks)), batch_size_(batch_size) {}
+  /// `tasks` are indices.
+  Predictor(const PredictingModel& model, std::vector<int> tasks, PredictorOptions options);
+
+  /// The asked tasks, in their order.
+  const std::vector<const Task*>& tasks() const { return asked_; }
 
   /// The forms of rows that the tasks need, one for each.
   std::vector<RowForm> forms() const;
 
-  /// What each task says of each text of a window of these forms: texts x tasks predictions, text
-  /// by text. Batches mix tasks.
-  std::vector<Prediction> predict(const Window& window) const;
+  /// The rows of texts in these forms.
+  EncodedRows encode(const std::vector<Example>& texts) const;
+
+  /// What each task says of each text of rows in these forms: texts x tasks predictions, text by
+  /// text. Batches mix tasks. Throws Error once `stop` is requested.
+  std::vector<Prediction> predict(const EncodedRows& rows) const;
 
  private:
-  /// The outputs of each task's head for its rows, as run_rows() gives them. Where tasks differ in
-  /// their heads alone, those that ask the same rows share one pass.
-  std::vector<std::vector<float>> run_heads(const Window& window) const;
+  /// The logits of each task's head for its rows. Where tasks differ in their heads alone, those
+  /// that ask the same rows share one pass.
+  std::vector<Logits> run_heads(const EncodedRows& rows) const;
 
-  const Task& task(size_t place) const {
-    return loaded_.description.tasks[static_cast<size_t>(tasks_[place])];
-  }
-
-  const LoadedModel& loaded_;
+  PredictingModel model_;
   std::vector<int> tasks_;
-  int64_t batch_size_;
+  std::vector<const Task*> asked_;
+  PredictorOptions options_;
 };
 
 }  // namespace pals

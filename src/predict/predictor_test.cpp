@@ -1,75 +1,27 @@
+// The four parts of a prediction, with a stand-in for the network.
 #include "predict/predictor.h"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <set>
+#include <thread>
 
 #include "base/error.h"
-#include "base/random.h"
 #include "data/test_tokens.h"
-#include "model/test_models.h"
+#include "predict/find_task.h"
+#include "predict/render.h"
+#include "predict/run.h"
+#include "predict/test_runner.h"
 
 namespace pals {
 namespace {
 
-std::vector<Task> tiny_tasks() {
-  Task two{.name = "two", .labels = {"no", "yes"}};
-  Task value{.name = "value", .kind = TaskKind::kRegression, .label_scale = 5.0};
-  Task three{.name = "three", .labels = {"a", "b\tc", "d"}};
-  Task span{.name = "span", .kind = TaskKind::kSpan, .span = {.doc_stride = 3}};
-  Task choice{.name = "choice", .kind = TaskKind::kMultipleChoice};
-  return {two, value, three, span, choice};
-}
+constexpr int kLength = 14;
 
-/// Rows of letters, of any kind of task.
-class LetterInput : public TextInput {
- public:
-  explicit LetterInput(int count) : count_(count) {}
-
-  bool next(InputRow& row) override {
-    if (given_++ == count_) return false;
-    row.texts.text_a = text(1 + random_.below(4));
-    row.texts.text_b = text(random_.below(20));
-    row.texts.choices.clear();
-    for (uint64_t i = 0; i < 2 + random_.below(3); ++i) row.texts.choices.push_back(text(1 + i));
-    return true;
-  }
-  bool at_hand(int /*milliseconds*/) override { return true; }
-
- private:
-  std::string text(uint64_t words) {
-    std::string text;
-    for (uint64_t i = 0; i < words; ++i)
-      text += letters(1, static_cast<char>('a' + random_.below(26)));
-    return text;
-  }
-
-  int count_, given_ = 0;
-  Random random_{5, 1};
-};
-
-LoadedModel tiny_loaded(const std::string& adapter) {
-  LoadedModel loaded;
-  loaded.description.bert = testing::tiny_bert();
-  loaded.description.adapter = testing::tiny_adapter(adapter);
-  loaded.description.tasks = tiny_tasks();
-  loaded.description.max_seq_length = 14;
-  loaded.tokenizer = std::make_unique<Tokenizer>(letter_tokenizer());
-  loaded.model = testing::tiny_model(loaded.description.bert, loaded.description.adapter);
-  return loaded;
-}
-
-std::vector<Prediction> ask(const LoadedModel& loaded, const std::vector<int>& tasks, int texts,
-                            int64_t batch_size) {
-  const Predictor predictor(loaded, tasks, batch_size);
-  WindowReader reader(std::make_unique<LetterInput>(texts), *loaded.tokenizer,
-                      loaded.description.max_seq_length, 1000, predictor.forms());
-  return predictor.predict(*reader.next());
-}
-
-TEST(Predictor, SoftmaxOfLogits) {
+TEST(Decode, SoftmaxOfLogits) {
   const std::vector<float> logits = {0.0F, std::log(6.0F), std::log(3.0F)};
-  const Prediction prediction = make_prediction(tiny_tasks()[2], logits);
+  const Prediction prediction = make_prediction(testing::asked_tasks()[2], logits);
   EXPECT_EQ(prediction.label, 1);
   ASSERT_EQ(prediction.probabilities.size(), 3U);
   EXPECT_NEAR(prediction.probabilities[0], 0.1, 1e-6);
@@ -77,14 +29,15 @@ TEST(Predictor, SoftmaxOfLogits) {
   EXPECT_NEAR(prediction.probabilities[2], 0.3, 1e-6);
 }
 
-TEST(Predictor, LargeLogitsStayFinite) {
-  const Prediction prediction = make_prediction(tiny_tasks()[0], std::vector<float>{-3e38F, 3e38F});
+TEST(Decode, LargeLogitsStayFinite) {
+  const Prediction prediction =
+      make_prediction(testing::asked_tasks()[0], std::vector<float>{-3e38F, 3e38F});
   EXPECT_EQ(prediction.label, 1);
   EXPECT_EQ(prediction.probabilities, (std::vector<double>{0.0, 1.0}));
 }
 
-TEST(Predictor, WrittenForms) {
-  const std::vector<Task> tasks = tiny_tasks();
+TEST(Render, WrittenForms) {
+  const std::vector<Task> tasks = testing::asked_tasks();
   const Prediction three = make_prediction(tasks[2], std::vector<float>{0.0F, 0.0F, -80.0F});
   EXPECT_EQ(prediction_to_tsv(tasks[2], three), "a\t0.5000");
   EXPECT_EQ(prediction_to_json(tasks[2], three)["label"], "a");
@@ -98,8 +51,8 @@ TEST(Predictor, WrittenForms) {
   EXPECT_EQ(tsv_columns(tasks[1]), "value.value");
 }
 
-TEST(Predictor, WrittenFormsOfAnswersAndChoices) {
-  std::vector<Task> tasks = tiny_tasks();
+TEST(Render, WrittenFormsOfAnswersAndChoices) {
+  std::vector<Task> tasks = testing::asked_tasks();
   Prediction span;
   span.answer = {
       .text = "a\nb", .probability = 0.25, .score = -1.5, .n_best = {}, .null_odds = 2.0};
@@ -116,8 +69,8 @@ TEST(Predictor, WrittenFormsOfAnswersAndChoices) {
   EXPECT_EQ(tsv_columns(tasks[4]), "choice.choice\tchoice.probability");
 }
 
-TEST(Predictor, ChoosesTasks) {
-  const std::vector<Task> tasks = tiny_tasks();
+TEST(FindTask, ChoosesTasks) {
+  const std::vector<Task> tasks = testing::asked_tasks();
   EXPECT_EQ(find_tasks(tasks, "three,two", "--task"), (std::vector<int>{2, 0}));
   EXPECT_EQ(find_tasks(tasks, "all", "--task"), (std::vector<int>{0, 1, 2, 3, 4}));
   EXPECT_THROW(find_text_tasks(tasks, "all", "--task"), UsageError);
@@ -129,31 +82,193 @@ TEST(Predictor, ChoosesTasks) {
   EXPECT_THROW(find_tasks(tasks, "tow", "--task"), UsageError);
 }
 
-class MixedTasks : public ::testing::TestWithParam<const char*> {};
-
-TEST_P(MixedTasks, AnswerAsEachTaskAlone) {
-  const LoadedModel loaded = tiny_loaded(GetParam());
-  const std::vector<int> order = {4, 2, 3, 0, 1};
-  const std::vector<Prediction> mixed = ask(loaded, order, 29, 8);
-  ASSERT_EQ(mixed.size(), 29U * 5);
-  for (size_t place = 0; place < order.size(); ++place) {
-    const std::vector<Prediction> alone = ask(loaded, {order[place]}, 29, 100);
-    for (size_t row = 0; row < alone.size(); ++row) {
-      const Prediction& one = mixed[row * 5 + place];
-      EXPECT_NEAR(one.value, alone[row].value, 1e-4);
-      EXPECT_EQ(one.answer.text, alone[row].answer.text);
-      EXPECT_NEAR(one.answer.score, alone[row].answer.score, 1e-4);
-      ASSERT_EQ(one.probabilities.size(), alone[row].probabilities.size());
-      for (size_t i = 0; i < one.probabilities.size(); ++i) {
-        EXPECT_NEAR(one.probabilities[i], alone[row].probabilities[i], 1e-5);
-      }
-    }
-  }
+TEST(Render, LinesOfOneTaskAndOfSeveral) {
+  const std::vector<Task> tasks = testing::asked_tasks();
+  const std::vector<Prediction> both = {make_prediction(tasks[1], std::vector<float>{0.5F}),
+                                        make_prediction(tasks[0], std::vector<float>{0.0F, 90.0F})};
+  const AnswerLines tsv({&tasks[1], &tasks[0]}, true, false);
+  EXPECT_EQ(tsv.header(), "id\tvalue.value\ttwo.label\ttwo.probability\n");
+  EXPECT_EQ(tsv.line("a\tb", both.data()), "a b\t2.5000\tyes\t1.0000\n");
+  const AnswerLines json({&tasks[1]}, false, true);
+  EXPECT_EQ(json.header(), "");
+  EXPECT_EQ(json.line("", both.data()), "{\"value\":2.5}\n");
+  const Task id{.name = "id", .kind = TaskKind::kRegression};
+  EXPECT_THROW(AnswerLines({&id, &tasks[0]}, true, true), UsageError);
 }
 
-INSTANTIATE_TEST_SUITE_P(Adapters, MixedTasks,
-                         ::testing::Values("none", "pals", "low_rank", "houlsby", "lhuc",
-                                           "top_attention", "houlsby_pals"));
+TEST(Encode, TasksThatAgreeShareTheirRows) {
+  const std::vector<Task> tasks = testing::asked_tasks();
+  const Tokenizer tokenizer = letter_tokenizer();
+  TextEncoder encoder(tokenizer, kLength,
+                      {row_form(tasks[0]), row_form(tasks[3]), row_form(tasks[1])});
+  encoder.add({.id = "7", .texts = {.text_a = "a b", .text_b = "c"}});
+  encoder.add({.id = "8", .texts = {.text_a = "d", .text_b = "c"}});
+  EXPECT_EQ(encoder.num_texts(), 2);
+  const EncodedRows rows = encoder.finish();
+  EXPECT_EQ(rows.num_texts, 2);
+  EXPECT_EQ(rows.features[0], rows.features[2]);
+  EXPECT_NE(rows.features[0], rows.features[1]);
+  EXPECT_EQ(rows.ids, (std::vector<std::string>{"7", "8"}));
+  EXPECT_EQ(rows.questions.contexts, std::vector<std::string>{"c"});
+}
+
+TEST(Encode, ChoicesMustBeThere) {
+  const Tokenizer tokenizer = letter_tokenizer();
+  TextEncoder encoder(tokenizer, kLength, {{TaskKind::kMultipleChoice, {}}});
+  EXPECT_THROW(encoder.add({.id = "", .texts = {.text_a = "a"}}), UsageError);
+}
+
+std::vector<Example> letter_texts(int count) {
+  testing::LetterInput input(count);
+  std::vector<Example> texts;
+  InputRow row;
+  while (input.next(row)) texts.push_back(row.texts);
+  return texts;
+}
+
+/// The lines that are answered to some texts.
+std::string answer(const PredictingModel& model, const std::vector<int>& tasks,
+                   const std::vector<Example>& texts, int64_t batch_size) {
+  const Predictor predictor(model, tasks, {.batch_size = batch_size});
+  const std::vector<Prediction> predictions = predictor.predict(predictor.encode(texts));
+  EXPECT_EQ(predictions.size(), texts.size() * tasks.size());
+  const AnswerLines answers(predictor.tasks(), false, true);
+  std::string lines;
+  for (size_t i = 0; i < texts.size(); ++i) {
+    lines += answers.line("", &predictions[i * tasks.size()]);
+  }
+  return lines;
+}
+
+class Parts : public ::testing::Test {
+ protected:
+  std::vector<Task> tasks_ = testing::asked_tasks();
+  Tokenizer tokenizer_ = letter_tokenizer();
+  testing::StandInRunner runner_{tasks_};
+  PredictingModel model_{runner_, tasks_, {tokenizer_, kLength}};
+};
+
+TEST_F(Parts, ValueOfOneTextByHand) {
+  // [CLS] a [SEP] for task 1, output 0: each token times 8 modulo 11, a quarter of it, times 5.
+  const int64_t a = letter_tokenizer().vocabulary().cls_id();
+  const int64_t sep = letter_tokenizer().vocabulary().sep_id();
+  const double sum = static_cast<double>((a * 8) % 11 + (sep * 8) % 11) * 0.25;
+  const Predictor predictor(model_, {1}, {});
+  const std::vector<Prediction> predictions = predictor.predict(predictor.encode({Example{}}));
+  ASSERT_EQ(predictions.size(), 1U);
+  EXPECT_NEAR(predictions[0].value, 5.0 * sum, 1e-6);
+}
+
+TEST_F(Parts, MixedTasksAnswerAsEachAlone) {
+  const std::vector<Example> texts = letter_texts(29);
+  const Predictor mixed(model_, {4, 2, 3, 0, 1}, {.batch_size = 8});
+  const std::vector<Prediction> together = mixed.predict(mixed.encode(texts));
+  std::set<std::string> different;
+  for (size_t place = 0; place < 5; ++place) {
+    const Task& task = *mixed.tasks()[place];
+    const Predictor one(model_, {static_cast<int>(&task - tasks_.data())}, {.batch_size = 100});
+    const std::vector<Prediction> alone = one.predict(one.encode(texts));
+    for (size_t text = 0; text < texts.size(); ++text) {
+      const std::string expected = json_text(prediction_to_json(task, alone[text]), -1);
+      EXPECT_EQ(json_text(prediction_to_json(task, together[text * 5 + place]), -1), expected);
+      different.insert(expected);
+    }
+  }
+  EXPECT_GT(different.size(), 60U);  // the stand-in tells texts apart
+}
+
+/// Counts the batches and the rows that reach the network.
+class CountingRunner : public testing::StandInRunner {
+ public:
+  using StandInRunner::StandInRunner;
+  RunOutputs run(const PackedBatch& batch, const Wanted& wanted) const override {
+    rows += batch.num_rows();
+    if (after_run) after_run();
+    return StandInRunner::run(batch, wanted);
+  }
+  mutable int64_t rows = 0;
+  std::function<void()> after_run;
+};
+
+TEST_F(Parts, TasksThatShareTheirTrunkRunOnce) {
+  const CountingRunner runner(tasks_);
+  const PredictingModel model{runner, tasks_, {tokenizer_, kLength}};
+  const std::vector<Example> texts = letter_texts(10);
+  answer(model, {0, 2}, texts, 4);
+  EXPECT_EQ(runner.rows, 10);
+  answer(model, {0, 2, 1}, texts, 4);
+  EXPECT_EQ(runner.rows, 10 + 20);  // task 1 has a trunk of its own
+}
+
+TEST_F(Parts, StopsBetweenBatches) {
+  CountingRunner runner(tasks_);
+  std::stop_source source;
+  runner.after_run = [&] { source.request_stop(); };
+  const PredictingModel model{runner, tasks_, {tokenizer_, kLength}};
+  const Predictor predictor(model, {0}, {.batch_size = 4, .stop = source.get_token()});
+  const EncodedRows rows = predictor.encode(letter_texts(10));
+  EXPECT_THROW(predictor.predict(rows), Error);
+  EXPECT_EQ(runner.rows, 4);
+}
+
+TEST_F(Parts, AnyThreadEncodesDecodesAndRenders) {
+  constexpr size_t kThreads = 8;
+  std::vector<std::string> expected, answers(kThreads);
+  for (size_t i = 0; i < kThreads; ++i) {
+    expected.push_back(answer(model_, {3, 0, 1, 2, 4}, letter_texts(5 + static_cast<int>(i)), 4));
+  }
+  {
+    std::vector<std::jthread> threads;
+    for (size_t i = 0; i < kThreads; ++i) {
+      threads.emplace_back([&, i] {
+        answers[i] = answer(model_, {3, 0, 1, 2, 4}, letter_texts(5 + static_cast<int>(i)), 4);
+      });
+    }
+  }
+  EXPECT_EQ(answers, expected);
+}
+
+/// Requests of several threads in shared batches, as a server makes them: encoded and decoded by
+/// their own threads, run together.
+TEST_F(Parts, RowsOfSeveralRequestsShareABatch) {
+  const std::vector<std::vector<int>> asked = {{0}, {1}, {0, 2}};
+  std::vector<EncodedRows> requests(asked.size());
+  std::vector<Predictor> predictors;
+  for (const std::vector<int>& tasks : asked)
+    predictors.emplace_back(model_, tasks, PredictorOptions{});
+  const std::vector<Example> texts = letter_texts(6);
+  {
+    std::vector<std::jthread> threads;
+    for (size_t i = 0; i < asked.size(); ++i) {
+      threads.emplace_back([&, i] { requests[i] = predictors[i].encode(texts); });
+    }
+  }
+  std::vector<AskedRows> sources;
+  for (size_t i = 0; i < asked.size(); ++i) {
+    sources.push_back({requests[i].features.front(), asked[i]});
+  }
+  const auto logits = run_rows(runner_, sources, {.batch_size = 100});
+  std::vector<int> right(asked.size());
+  {
+    std::vector<std::jthread> threads;
+    for (size_t i = 0; i < asked.size(); ++i) {
+      threads.emplace_back([&, i] {
+        for (size_t t = 0; t < asked[i].size(); ++t) {
+          const Task& task = *predictors[i].tasks()[t];
+          const auto together = decode(task, requests[i], t, logits[i][t], model_.rules);
+          const Predictor alone(model_, {asked[i][t]}, {});
+          const auto expected = alone.predict(alone.encode(texts));
+          bool same = together.size() == expected.size();
+          for (size_t e = 0; same && e < expected.size(); ++e) {
+            same = prediction_to_tsv(task, together[e]) == prediction_to_tsv(task, expected[e]);
+          }
+          right[i] += same ? 1 : 0;
+        }
+      });
+    }
+  }
+  EXPECT_EQ(right, (std::vector<int>{1, 1, 2}));
+}
 
 }  // namespace
 }  // namespace pals

@@ -70,16 +70,18 @@ std::string predicted_text(const Task& task, const Prediction& prediction) {
   return task.labels[static_cast<size_t>(prediction.label)];
 }
 
-void predict_file(const LoadedModel& loaded, int task, const std::string& path,
-                  const SubmissionFile& file, int64_t batch_size, SubmissionText& text) {
-  const Predictor predictor(loaded, {task}, batch_size);
-  WindowReader reader(open_table(path, test_file(file)), *loaded.tokenizer,
-                      loaded.description.max_seq_length, kWindowBatches * batch_size);
+void predict_file(const PredictingModel& model, int task, const std::string& path,
+                  const SubmissionFile& file, const PredictorOptions& options,
+                  SubmissionText& text) {
+  const Predictor predictor(model, {task}, options);
+  WindowReader reader(open_table(path, test_file(file), options.stop), model.rules.tokenizer,
+                      model.rules.max_seq_length, kWindowBatches * options.batch_size,
+                      predictor.forms(), options.stop);
   Progress progress(
       {.label = file.name, .unit = "rows", .total = static_cast<uint64_t>(file.rows)});
-  while (const std::optional<Window> window = reader.next()) {
+  while (const std::optional<EncodedRows> window = reader.next()) {
     for (const Prediction& prediction : predictor.predict(*window)) {
-      text.add(predicted_text(loaded.description.tasks[static_cast<size_t>(task)], prediction));
+      text.add(predicted_text(*predictor.tasks().front(), prediction));
     }
     progress.update(static_cast<uint64_t>(text.rows()));
   }
@@ -93,17 +95,18 @@ int64_t count_rows(const std::string& path, const SubmissionFile& file) {
   return count;
 }
 
-SubmissionEntry make_entry(const LoadedModel& loaded, const SubmissionFile& file,
-                           const std::string& data_dir, int64_t batch_size, bool fill_missing) {
+SubmissionEntry make_entry(const PredictingModel& model, const SubmissionFile& file,
+                           const std::string& data_dir, const PredictorOptions& options,
+                           bool fill_missing) {
   SubmissionEntry entry;
   entry.file = &file;
   const std::string path = data_path(test_file(file), data_dir);
   const bool has_data = file_exists(path);
-  const ModelTask task = find_model_task(loaded.description.tasks, file.task);
+  const ModelTask task = find_model_task(model.tasks, file.task);
   entry.missing = task.index >= 0 && !has_data ? concat("there is no ", path) : task.missing;
   SubmissionText text;
   if (entry.missing.empty()) {
-    predict_file(loaded, task.index, path, file, batch_size, text);
+    predict_file(model, task.index, path, file, options, text);
     entry.predicted = true;
   } else if (fill_missing) {
     const int64_t rows = has_data ? count_rows(path, file) : file.rows;
@@ -139,11 +142,12 @@ const std::vector<SubmissionFile>& submission_files() {
   return files;
 }
 
-std::vector<SubmissionEntry> make_submission(const LoadedModel& loaded, const std::string& data_dir,
-                                             int64_t batch_size, bool fill_missing) {
+std::vector<SubmissionEntry> make_submission(const PredictingModel& model,
+                                             const std::string& data_dir,
+                                             const PredictorOptions& options, bool fill_missing) {
   std::vector<SubmissionEntry> entries;
   for (const SubmissionFile& file : submission_files()) {
-    entries.push_back(make_entry(loaded, file, data_dir, batch_size, fill_missing));
+    entries.push_back(make_entry(model, file, data_dir, options, fill_missing));
   }
   return entries;
 }

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "model/open.h"
+#include "predict/predictor.h"
 
 namespace pals {
 
@@ -33,9 +33,10 @@ struct SubmissionEntry {
 /// Predicts all test sets below `data_dir` that the model has tasks for, each value of STS-B within
 /// 0 to 5. A task whose kind or labels are not GLUE's counts as none. With `fill_missing` the
 /// others hold the majority in every row, as many as the test file has, or GLUE's if it is not
-/// there. Throws Error for malformed files.
-std::vector<SubmissionEntry> make_submission(const LoadedModel& loaded, const std::string& data_dir,
-                                             int64_t batch_size, bool fill_missing);
+/// there. Throws Error for malformed files and once options.stop is requested.
+std::vector<SubmissionEntry> make_submission(const PredictingModel& model,
+                                             const std::string& data_dir,
+                                             const PredictorOptions& options, bool fill_missing);
 
 /// Writes the entries that have a text. Throws Error when the system refuses.
 void write_submission(const std::string& path, const std::vector<SubmissionEntry>& entries);

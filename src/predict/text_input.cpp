@@ -6,7 +6,6 @@
 
 #include "base/error.h"
 #include "base/input_stream.h"
-#include "base/signal.h"
 #include "base/text_util.h"
 #include "tasks/row_stream.h"
 #include "tasks/squad.h"
@@ -17,8 +16,8 @@ namespace {
 
 class LineInput : public TextInput {
  public:
-  LineInput(const std::string& path, LineRule rule)
-      : stream_(path), rows_(stream_, false), rule_(rule) {}
+  LineInput(const std::string& path, LineRule rule, const std::stop_token& stop)
+      : stream_(path, stop), rows_(stream_, false), rule_(rule) {}
 
   bool next(InputRow& row) override {
     std::string_view line;
@@ -56,7 +55,8 @@ class LineInput : public TextInput {
 
 class TableInput : public TextInput {
  public:
-  TableInput(const std::string& path, const DataFile& file) : stream_(path), file_(file) {
+  TableInput(const std::string& path, const DataFile& file, const std::stop_token& stop)
+      : stream_(path, stop), file_(file) {
     auto rows =
         std::make_unique<StreamedRows>(stream_, file_.format, text_keys(file_, stream_.name()));
     rows_ = rows.get();
@@ -86,7 +86,7 @@ class TableInput : public TextInput {
 
 class SquadInput : public TextInput {
  public:
-  explicit SquadInput(const std::string& path) : stream_(path) {}
+  SquadInput(const std::string& path, const std::stop_token& stop) : stream_(path, stop) {}
 
   bool next(InputRow& row) override {
     if (!questions_) read();
@@ -104,12 +104,9 @@ class SquadInput : public TextInput {
  private:
   void read() {
     constexpr size_t kReadBytes = size_t{1} << 20;
-    constexpr int kWaitMilliseconds = 100;
     std::string bytes;
     do {
-      while (!stream_.at_hand(kWaitMilliseconds)) {
-        if (stop_requested()) fail(stream_.name(), ": stopped");
-      }
+      if (!stream_.wait()) fail(stream_.name(), ": stopped");
     } while (bytes.size() <= kMaxSquadBytes && stream_.read(bytes, kReadBytes));
     questions_ = parse_squad(bytes, stream_.name(), {.unanswerable = true, .needs_answers = false});
   }
@@ -134,16 +131,18 @@ TextPair split_line(std::string_view line, LineRule rule) {
   return {line.substr(0, bars), line.substr(bars + kBars.size())};
 }
 
-std::unique_ptr<TextInput> open_lines(const std::string& path, LineRule rule) {
-  return std::make_unique<LineInput>(path, rule);
+std::unique_ptr<TextInput> open_lines(const std::string& path, LineRule rule,
+                                      const std::stop_token& stop) {
+  return std::make_unique<LineInput>(path, rule, stop);
 }
 
-std::unique_ptr<TextInput> open_table(const std::string& path, const DataFile& file) {
-  return std::make_unique<TableInput>(path, file);
+std::unique_ptr<TextInput> open_table(const std::string& path, const DataFile& file,
+                                      const std::stop_token& stop) {
+  return std::make_unique<TableInput>(path, file, stop);
 }
 
-std::unique_ptr<TextInput> open_squad(const std::string& path) {
-  return std::make_unique<SquadInput>(path);
+std::unique_ptr<TextInput> open_squad(const std::string& path, const std::stop_token& stop) {
+  return std::make_unique<SquadInput>(path, stop);
 }
 
 Column parse_column(const std::string& text) {

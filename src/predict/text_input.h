@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <string_view>
 
@@ -47,16 +48,20 @@ enum class LineRule {
 /// The texts of one line that holds no choices.
 TextPair split_line(std::string_view line, LineRule rule);
 
+// Those below wait for their input in pieces, and throw Error once `stop` is requested.
+
 /// Every line of a file is a row; "" and "-" are standard input.
-std::unique_ptr<TextInput> open_lines(const std::string& path, LineRule rule);
+std::unique_ptr<TextInput> open_lines(const std::string& path, LineRule rule,
+                                      const std::stop_token& stop = {});
 
 /// The columns file.text_a, file.text_b and file.choices of a table, and ids out of file.label;
 /// file.path is not looked at. Throws Error as TextRowReader does and for unusable choices.
-std::unique_ptr<TextInput> open_table(const std::string& path, const DataFile& file);
+std::unique_ptr<TextInput> open_table(const std::string& path, const DataFile& file,
+                                      const std::stop_token& stop = {});
 
 /// The questions of a SQuAD file, which is read as a whole when the first one is asked for.
 /// next() throws Error as parse_squad does; answers need not be there.
-std::unique_ptr<TextInput> open_squad(const std::string& path);
+std::unique_ptr<TextInput> open_squad(const std::string& path, const std::stop_token& stop = {});
 
 /// "3" and "-1" are a column by number, everything else one by name.
 Column parse_column(const std::string& text);

@@ -73,26 +73,30 @@ void append_rounded(float value, std::string& out) {
   out.append(digits, length);
 }
 
-TokenFeatures::TokenFeatures(const Vocabulary& vocabulary, std::vector<int> layers, int num_layers)
-    : vocabulary_(vocabulary), layers_(std::move(layers)), num_layers_(num_layers) {}
+TokenFeatures::TokenFeatures(const Vocabulary& vocabulary, std::vector<int> layers, int num_layers,
+                             int64_t width)
+    : vocabulary_(vocabulary), layers_(std::move(layers)), num_layers_(num_layers), width_(width) {}
 
-void TokenFeatures::add(const PackedBatch& batch, const MultiTaskModel::Output& output) {
-  std::vector<at::Tensor> chosen;
+Wanted TokenFeatures::wanted() const {
+  Wanted wanted;
   for (const int layer : layers_) {
-    const auto number = static_cast<size_t>(layer < 0 ? num_layers_ + layer : layer);
-    chosen.push_back(output.encoder_layers[number].cpu().to(at::kFloat).contiguous());
+    wanted.layers.push_back(layer < 0 ? num_layers_ + layer : layer);
   }
+  return wanted;
+}
+
+void TokenFeatures::add(const PackedBatch& batch, RunOutputs outputs) {
   for (size_t row = 0; row < batch.row_ids.size(); ++row) {
     places_.push_back({batch.row_ids[row], batches_.size(), batch.cu_seqlens[row]});
   }
-  batches_.push_back(std::move(chosen));
+  batches_.push_back(std::move(outputs.layers));
   std::ranges::sort(places_, {}, &Place::row);
 }
 
 void TokenFeatures::append_line(const FeatureSet& window, int64_t row, int64_t index,
                                 std::string& line) {
   const Place& place = places_[static_cast<size_t>(row)];
-  const std::vector<at::Tensor>& layers = batches_[place.batch];
+  const std::vector<std::vector<float>>& layers = batches_[place.batch];
   line += "{\"linex_index\": ";
   append_number(index, line);
   line += ", \"features\": [";
@@ -105,9 +109,8 @@ void TokenFeatures::append_line(const FeatureSet& window, int64_t row, int64_t i
       line += l == 0 ? "{\"index\": " : ", {\"index\": ";
       append_number(layers_[l], line);
       line += ", \"values\": [";
-      const int64_t width = layers[l].size(1);
-      const float* values = layers[l].const_data_ptr<float>() + (place.first_token + t) * width;
-      for (int64_t i = 0; i < width; ++i) {
+      const float* values = layers[l].data() + (place.first_token + t) * width_;
+      for (int64_t i = 0; i < width_; ++i) {
         if (i > 0) line += ", ";
         append_rounded(values[i], line);
       }

@@ -8,7 +8,7 @@
 
 #include "batch/packed_batch.h"
 #include "data/features.h"
-#include "model/multi_task_model.h"
+#include "predict/runner.h"
 #include "text/vocabulary.h"
 
 namespace pals {
@@ -23,11 +23,16 @@ void append_rounded(float value, std::string& out);
 /// Holds the chosen layers of a window's batches and writes its rows in order.
 class TokenFeatures {
  public:
-  /// `layers` as parse_feature_layers gives them; `vocabulary` must outlive this object.
-  TokenFeatures(const Vocabulary& vocabulary, std::vector<int> layers, int num_layers);
+  /// `layers` as parse_feature_layers gives them, of an encoder of `num_layers` with vectors of
+  /// `width` numbers; `vocabulary` must outlive this object.
+  TokenFeatures(const Vocabulary& vocabulary, std::vector<int> layers, int num_layers,
+                int64_t width);
 
-  /// Takes what a batch gave (keep_layers); row ids are rows of the window.
-  void add(const PackedBatch& batch, const MultiTaskModel::Output& output);
+  /// The numbers of the chosen layers from 0: what is wanted of each batch.
+  Wanted wanted() const;
+
+  /// Takes what a batch gave; row ids are rows of the window.
+  void add(const PackedBatch& batch, RunOutputs outputs);
 
   /// The lines of all rows of the window, the first numbered `first_index`, each handed to
   /// `write`; then this object is as new.
@@ -56,8 +61,9 @@ class TokenFeatures {
   const Vocabulary& vocabulary_;
   std::vector<int> layers_;
   int num_layers_;
-  std::vector<std::vector<at::Tensor>> batches_;  ///< a batch each: layers of [S, H] fp32
-  std::vector<Place> places_;                     ///< sorted by row once complete
+  int64_t width_;
+  std::vector<std::vector<std::vector<float>>> batches_;  ///< a batch each: layers of [S, H]
+  std::vector<Place> places_;                             ///< sorted by row once complete
 };
 
 }  // namespace pals

@@ -48,9 +48,9 @@ TEST(WindowReader, GivesAllRowsInOrder) {
   const Tokenizer tokenizer = letter_tokenizer();
   WindowReader reader(std::make_unique<FakeInput>(25), tokenizer, 6, 10);
   std::vector<int64_t> sizes, lengths;
-  while (const std::optional<Window> window = reader.next()) {
+  while (const std::optional<EncodedRows> window = reader.next()) {
     sizes.push_back(window->num_texts);
-    EXPECT_TRUE(window->ids.empty());
+    EXPECT_EQ(window->ids.size(), static_cast<size_t>(window->num_texts));
     const FeatureSet& rows = *window->features.front();
     ASSERT_EQ(rows.num_rows(), window->num_texts);
     for (int64_t row = 0; row < rows.num_rows(); ++row) {
@@ -69,7 +69,7 @@ TEST(WindowReader, GivesAllRowsInOrder) {
 TEST(WindowReader, GivesTheRowsBeforeAnError) {
   const Tokenizer tokenizer = letter_tokenizer();
   WindowReader reader(std::make_unique<FakeInput>(3, "file:4: bad"), tokenizer, 16, 10);
-  const std::optional<Window> window = reader.next();
+  const std::optional<EncodedRows> window = reader.next();
   ASSERT_TRUE(window);
   EXPECT_EQ(window->num_texts, 3);
   EXPECT_THROW(reader.next(), Error);
@@ -83,13 +83,13 @@ TEST(WindowReader, GivesWhatThereIsWhenTheInputPauses) {
   WindowReader reader(std::move(input), tokenizer, 16, 100);
   int64_t rows = 0;
   while (rows < 2) {
-    const std::optional<Window> window = reader.next();
+    const std::optional<EncodedRows> window = reader.next();
     ASSERT_TRUE(window);
     rows += window->num_texts;
   }
   EXPECT_EQ(rows, 2);
   source.release();
-  while (const std::optional<Window> window = reader.next()) rows += window->num_texts;
+  while (const std::optional<EncodedRows> window = reader.next()) rows += window->num_texts;
   EXPECT_EQ(rows, 5);
 }
 
@@ -129,7 +129,7 @@ TEST(WindowReader, MakesRowsOfEachForm) {
   const RowForm other{TaskKind::kSpan, {.doc_stride = 3}}, choice{TaskKind::kMultipleChoice, {}};
   WindowReader reader(std::make_unique<RowInput>(4, "a b d e f g "), tokenizer, 8, 100,
                       {span, text, choice, span, other});
-  const Window window = *reader.next();
+  const EncodedRows window = *reader.next();
   EXPECT_EQ(window.num_texts, 4);
   EXPECT_EQ(window.ids, (std::vector<std::string>{"0", "1", "2", "3"}));
   EXPECT_EQ(window.questions.contexts.size(), 2U);

@@ -5,14 +5,12 @@
 #include <utility>
 
 #include "base/error.h"
-#include "base/signal.h"
 #include "base/text_util.h"
 
 namespace pals {
 namespace {
 
 constexpr size_t kReadBytes = size_t{1} << 16;
-constexpr int kWaitMilliseconds = 100;
 constexpr std::string_view kMark = "\xEF\xBB\xBF";
 
 }  // namespace
@@ -31,10 +29,7 @@ bool RowCutter::fill() {
   buffer_.erase(0, begin_);
   scan_ -= begin_;
   begin_ = 0;
-  // Waits in pieces, so that Ctrl-C ends the wait.
-  while (!input_.at_hand(kWaitMilliseconds)) {
-    if (stop_requested()) fail(where(), ":", line_, ": stopped");
-  }
+  if (!input_.wait()) fail(where(), ":", line_, ": stopped");
   ended_ = !input_.read(buffer_, kReadBytes);
   if (!mark_checked_) drop_mark();
   return !ended_;

@@ -11,7 +11,6 @@
 
 #include "base/error.h"
 #include "base/hash.h"
-#include "base/signal.h"
 #include "base/text_util.h"
 #include "base/version.h"
 #include "batch/split_batch.h"
@@ -113,7 +112,8 @@ at::Tensor DataParallel::compute_gradients(const TrainingBatch& batch, uint64_t 
   const auto began = std::chrono::steady_clock::now();
   model_.arena().zero_gradients(batch.task);
   const at::Tensor loss = run_share(batch, seed, position);
-  at::Tensor sums = at::stack({loss, at::full_like(loss, stop_requested() ? 1.0 : 0.0)});
+  at::Tensor sums =
+      at::stack({loss, at::full_like(loss, world_.stop().stop_requested() ? 1.0 : 0.0)});
   world_.sum(sums);
   seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
   return sums;

@@ -6,7 +6,8 @@
 #include "base/error.h"
 #include "base/progress.h"
 #include "eval/answer_files.h"
-#include "model/row_outputs.h"
+#include "model/model_runner.h"
+#include "predict/run.h"
 #include "tasks/reader.h"
 
 namespace pals {
@@ -47,17 +48,17 @@ void compare_answers(const Task& task, const SetAnswers& set, SplitPredictions& 
 
 /// The head's outputs for each row of the sets, and each set's loss, the mean over its examples.
 struct SetOutputs {
-  std::vector<std::vector<float>> logits;  ///< as model/row_outputs.h lays them
+  std::vector<Logits> logits;
   std::vector<double> losses;
 };
 
 SetOutputs run_sets(const MultiTaskModel& model, const std::vector<EvaluationSet>& sets,
                     int64_t batch_size, const World& world) {
-  std::vector<EvaluationSource> sources;
+  std::vector<AskedRows> sources;
   std::string sizes = concat("batches of ", batch_size, ":");
   int64_t rows = 0, done = 0;
   for (const EvaluationSet& set : sets) {
-    sources.push_back({set.task, set.features});
+    sources.push_back({set.features, {set.task}});
     rows += set.features->num_rows();
     sizes += concat(" ", set.features->num_rows());
   }
@@ -66,17 +67,22 @@ SetOutputs run_sets(const MultiTaskModel& model, const std::vector<EvaluationSet
   outputs.losses.resize(sets.size());
   Progress progress({.label = "evaluate", .unit = "rows", .total = static_cast<uint64_t>(rows)});
   const auto add_losses = [&](const EvaluationLoader& loader, const PackedBatch& batch,
-                              const MultiTaskModel::Output& output) {
-    const std::vector<double> losses = model.example_losses(batch, output);
-    for (size_t g = 0; g < losses.size(); ++g) {
+                              const RunOutputs& output) {
+    for (size_t g = 0; g < output.losses.size(); ++g) {
       const auto first_row = static_cast<size_t>(batch.group_offsets[g]);
-      outputs.losses[static_cast<size_t>(loader.row(batch.row_ids[first_row]).source)] += losses[g];
+      outputs.losses[static_cast<size_t>(loader.row(batch.row_ids[first_row]).source)] +=
+          output.losses[g];
     }
     done = std::min(rows, done + batch.num_rows() * world.size());
     progress.update(static_cast<uint64_t>(done));
   };
-  outputs.logits = run_rows(model, std::move(sources), batch_size, add_losses,
-                            {.first = world.rank(), .stride = world.size()});
+  auto logits = run_rows(ModelRunner(model), sources,
+                         {.batch_size = batch_size,
+                          .stop = world.stop(),
+                          .share = {.first = world.rank(), .stride = world.size()},
+                          .losses = true,
+                          .after_batch = add_losses});
+  for (std::vector<Logits>& of_set : logits) outputs.logits.push_back(std::move(of_set.front()));
   // What a rank did not run is zero there.
   for (std::vector<float>& logits : outputs.logits) {
     world.sum(at::from_blob(logits.data(), {static_cast<int64_t>(logits.size())}, at::kFloat));

@@ -12,7 +12,6 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/progress.h"
-#include "base/signal.h"
 #include "base/text_util.h"
 #include "data/feature_cache.h"
 #include "data/loader.h"
@@ -159,7 +158,7 @@ class Trainer {
                        .total = static_cast<uint64_t>(plan.total_steps),
                        .initial = static_cast<uint64_t>(step)});
     while (step < plan.total_steps) {
-      if (world_.alone() && stop_requested()) stop_ = true;
+      if (world_.alone() && world_.stop().stop_requested()) stop_ = true;
       if (stop_) {
         finish_steps();
         save_checkpoint(step);
@@ -386,11 +385,11 @@ TrainResult train_as_rank(TrainOptions options, const World& world) {
 
 }  // namespace
 
-TrainResult train(const TrainOptions& options) {
+TrainResult train(const TrainOptions& options, const std::stop_token& stop) {
   const Launch launch = read_launch();
   TrainResult result;
   run_in_world(
-      launch, [&] { return choose_device(options, launch); },
+      launch, stop, [&] { return choose_device(options, launch); },
       [&](const World& world) { result = train_as_rank(options, world); });
   return result;
 }

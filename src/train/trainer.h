@@ -1,6 +1,7 @@
 // A training run from start to finish: steps, evaluations, checkpoints, the best models.
 #pragma once
 
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -17,7 +18,8 @@ struct TrainResult {
 };
 
 /// Trains and evaluates as the options say; writes the run folder (docs/training.md). Goes on where
-/// an interrupted run of the same options stopped.
-TrainResult train(const TrainOptions& options);
+/// an interrupted run of the same options stopped. Once `stop` is requested it writes a checkpoint
+/// and throws Stopped.
+TrainResult train(const TrainOptions& options, const std::stop_token& stop = {});
 
 }  // namespace pals

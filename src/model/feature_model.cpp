@@ -1,4 +1,4 @@
-#include "predict/feature_model.h"
+#include "model/feature_model.h"
 
 #include <algorithm>
 
@@ -7,7 +7,7 @@
 #include "checkpoint/load_tensor_file.h"
 #include "model/open.h"
 #include "model/weights.h"
-#include "predict/predictor.h"
+#include "predict/find_task.h"
 
 namespace pals {
 namespace {

@@ -1,0 +1,56 @@
+#include "predict/find_task.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/text_util.h"
+
+namespace pals {
+namespace {
+
+std::vector<std::string> names_of(const std::vector<Task>& tasks) {
+  std::vector<std::string> names;
+  for (const Task& task : tasks) names.push_back(task.name);
+  return names;
+}
+
+}  // namespace
+
+int find_task(const std::vector<Task>& tasks, const std::string& name, const std::string& flag) {
+  for (size_t i = 0; i < tasks.size(); ++i) {
+    if (tasks[i].name == name) return static_cast<int>(i);
+  }
+  if (name.empty() && tasks.size() == 1) return 0;
+  fail_usage(flag, ": ", name.empty() ? "missing" : concat("the model has no task ", quote(name)),
+             "; its tasks: ", join(names_of(tasks), ", "));
+}
+
+std::vector<int> find_tasks(const std::vector<Task>& tasks, const std::string& names,
+                            const std::string& flag) {
+  std::vector<std::string> wanted;
+  for (const std::string_view name : split(names, ',')) wanted.emplace_back(trim(name));
+  if (names == "all") wanted = names_of(tasks);
+  std::vector<int> found;
+  for (const std::string& name : wanted) {
+    const int task = find_task(tasks, name, flag);
+    if (std::ranges::find(found, task) != found.end()) {
+      fail_usage(flag, ": ", quote(name), " is named twice");
+    }
+    found.push_back(task);
+  }
+  return found;
+}
+
+std::vector<int> find_text_tasks(const std::vector<Task>& tasks, const std::string& names,
+                                 const std::string& flag) {
+  std::vector<int> found = find_tasks(tasks, names, flag);
+  for (const int index : found) {
+    const Task& task = tasks[static_cast<size_t>(index)];
+    if (task.kind == TaskKind::kClassification || task.kind == TaskKind::kRegression) continue;
+    fail_usage(flag, ": task ", quote(task.name), " is of the kind ", kind_name(task.kind),
+               ", expected classification or regression");
+  }
+  return found;
+}
+
+}  // namespace pals
