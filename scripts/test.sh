@@ -4,7 +4,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 cd "$repo"
 
-all_steps='setup format includes build ctest transformers sanitize fuzz tidy'
+all_steps='setup format includes build ctest transformers sanitize tsan fuzz tidy'
 quick_steps='setup format includes build ctest'
 
 usage() {
@@ -102,6 +102,14 @@ step_sanitize() {
   quietly build-asan/configure.log cmake --preset asan "${launcher[@]}"
   quietly build-asan/build.log cmake --build build-asan --parallel "$(build_jobs)"
   ASAN_OPTIONS=detect_stack_use_after_return=1 run_ctest build-asan
+}
+
+# Encoding, decoding and rendering are to be called from any thread.
+step_tsan() {
+  mkdir -p build-tsan
+  quietly build-tsan/configure.log cmake --preset tsan "${launcher[@]}"
+  quietly build-tsan/build.log cmake --build build-tsan --parallel "$(build_jobs)"
+  run_ctest build-tsan
 }
 
 # What a target found before lies in tests/data/fuzz/TARGET and is run first; a new finding goes there.

@@ -149,10 +149,10 @@ class Parts : public ::testing::Test {
 };
 
 TEST_F(Parts, ValueOfOneTextByHand) {
-  // [CLS] a [SEP] for task 1, output 0: each token times 8 modulo 11, a quarter of it, times 5.
-  const int64_t a = letter_tokenizer().vocabulary().cls_id();
+  // [CLS] [SEP] for task 1, output 0: each token times 8 modulo 11, a quarter of it, times 5.
+  const int64_t cls = letter_tokenizer().vocabulary().cls_id();
   const int64_t sep = letter_tokenizer().vocabulary().sep_id();
-  const double sum = static_cast<double>((a * 8) % 11 + (sep * 8) % 11) * 0.25;
+  const double sum = static_cast<double>((cls * 8) % 11 + (sep * 8) % 11) * 0.25;
   const Predictor predictor(model_, {1}, {});
   const std::vector<Prediction> predictions = predictor.predict(predictor.encode({Example{}}));
   ASSERT_EQ(predictions.size(), 1U);
