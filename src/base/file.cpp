@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
@@ -15,6 +14,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/output_path.h"
 
 namespace pals {
 namespace {
@@ -157,10 +157,12 @@ MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
 
 AtomicFile::AtomicFile(const std::string& path) : path_(path) {
   check_path(path);
-  if (directory_exists(path)) fail("cannot write ", path, ": it is a folder, expected a file");
-  static std::atomic<uint64_t> counter{0};
+  OutputPlace place = find_output_place(path);
+  descriptor_ = place.descriptor;
+  if (descriptor_ >= 0) return;  // written through: there is no temporary file
+  path_ = std::move(place.path);
   for (;;) {
-    temporary_path_ = concat(path, ".tmp.", ::getpid(), ".", ++counter);
+    temporary_path_ = temporary_name(path_);
     descriptor_ =
         ::open(temporary_path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode_t{0666});
     if (descriptor_ >= 0) return;
@@ -174,7 +176,7 @@ void AtomicFile::discard() noexcept {
   if (descriptor_ < 0) return;
   ::close(descriptor_);
   descriptor_ = -1;
-  ::unlink(temporary_path_.c_str());
+  if (!temporary_path_.empty()) ::unlink(temporary_path_.c_str());
 }
 
 void AtomicFile::fail_and_discard(int error_number) {
@@ -201,6 +203,7 @@ void AtomicFile::flush_buffer() {
 void AtomicFile::write(const void* data, size_t size) {
   if (descriptor_ < 0) throw std::logic_error("write to a finished AtomicFile: " + path_);
   const char* bytes = static_cast<const char*>(data);
+  if (temporary_path_.empty()) return write_through(bytes, size);  // whoever reads it waits
   if (buffer_.size() + size > kWriteBuffer) {
     flush_buffer();
     if (size >= kWriteBuffer) return write_through(bytes, size);
@@ -219,17 +222,19 @@ void AtomicFile::write_at(uint64_t offset, std::string_view bytes) {
 void AtomicFile::commit() {
   if (descriptor_ < 0) throw std::logic_error("commit of a finished AtomicFile: " + path_);
   flush_buffer();
-  if (::fsync(descriptor_) != 0 && errno != EINVAL) fail_and_discard(errno);
+  const bool through = temporary_path_.empty();
+  if (!through && ::fsync(descriptor_) != 0 && errno != EINVAL) fail_and_discard(errno);
   // Quotas on network file systems may show only here.
   const int closed = ::close(std::exchange(descriptor_, -1));
   int error_number = closed == 0 || errno == EINTR ? 0 : errno;
-  if (error_number == 0 && ::rename(temporary_path_.c_str(), path_.c_str()) != 0) {
+  if (!through && error_number == 0 && ::rename(temporary_path_.c_str(), path_.c_str()) != 0) {
     error_number = errno;
   }
   if (error_number != 0) {
-    ::unlink(temporary_path_.c_str());
+    if (!through) ::unlink(temporary_path_.c_str());
     fail("cannot write ", path_, ": ", error_text(error_number));
   }
+  if (through) return;
   error_number = sync_folder(folder_of(path_));
   if (error_number != 0) {
     fail("cannot flush the folder of ", path_, " to the disk: ", error_text(error_number));

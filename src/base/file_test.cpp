@@ -1,5 +1,6 @@
 #include "base/file.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -174,6 +175,57 @@ TEST_F(FileTest, FullDiskIsAnErrorAndLeavesTheOldFile) {
   }
   EXPECT_EQ(read_file(path("f"), 9), "old");
   EXPECT_EQ(list_directory(folder_), std::vector<std::string>{"f"});
+}
+
+TEST_F(FileTest, FollowsLinks) {
+  make_directories(path("real"));
+  put("real/f", "old");
+  std::filesystem::create_symlink("real/f", path("link"));
+  std::filesystem::create_symlink(path("link"), path("second"));
+  std::filesystem::create_symlink("real/new", path("dangling"));
+  std::filesystem::create_symlink("loop", path("loop"));
+  write_file_atomically(path("second"), "new");
+  write_file_atomically(path("dangling"), "made");
+  EXPECT_TRUE(std::filesystem::is_symlink(path("second")));
+  EXPECT_TRUE(std::filesystem::is_symlink(path("link")));
+  EXPECT_EQ(read_file(path("real/f"), 9), "new");
+  EXPECT_EQ(read_file(path("real/new"), 9), "made");
+  expect_contains(message_of([&] { AtomicFile file(path("loop")); }), "cannot write");
+  EXPECT_EQ(list_directory(path("real")), (std::vector<std::string>{"f", "new"}));
+}
+
+TEST_F(FileTest, WritesThroughPipes) {
+  ASSERT_EQ(::mkfifo(path("pipe").c_str(), 0600), 0);
+  const int reader = ::open(path("pipe").c_str(), O_RDONLY | O_NONBLOCK);
+  ASSERT_GE(reader, 0);
+  char got[16] = {};
+  {
+    AtomicFile file(path("pipe"));
+    file.write("first");
+    EXPECT_EQ(::read(reader, got, sizeof(got)), 5);
+    file.write("second");
+    file.commit();
+    EXPECT_EQ(::read(reader, got, sizeof(got)), 6);
+  }
+  ::close(reader);
+  EXPECT_TRUE(std::filesystem::is_fifo(path("pipe")));
+  EXPECT_EQ(list_directory(folder_), std::vector<std::string>{"pipe"});
+}
+
+TEST_F(FileTest, WritesThroughDevicesAndOpenFiles) {
+  std::filesystem::create_symlink("/dev/full", path("full"));
+  expect_contains(message_of([&] { write_file_atomically(path("full"), "x"); }), "No space left");
+  AtomicFile("/dev/null").commit();
+  EXPECT_TRUE(std::filesystem::is_character_file("/dev/null"));
+  // A name of a file that this process has open goes on where that stands, as a shell's >> means
+  // it.
+  put("log", "before ");
+  const int log = ::open(path("log").c_str(), O_WRONLY | O_APPEND);
+  std::filesystem::create_symlink("/proc/self/fd/" + std::to_string(log), path("standard"));
+  write_file_atomically(path("standard"), "after");
+  EXPECT_EQ(read_file(path("log"), 99), "before after");
+  ::close(log);
+  EXPECT_TRUE(std::filesystem::is_symlink(path("standard")));
 }
 
 TEST_F(FileTest, RefusesPlacesThatCannotBeWritten) {

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/output_path.h"
 #include "base/text_util.h"
 #include "predict/output.h"
 
@@ -52,7 +53,7 @@ class JsonlWriter : public VectorWriter {
 class BinaryWriter : public VectorWriter {
  public:
   BinaryWriter(VectorFormat format, const std::string& path, int64_t width)
-      : format_(format), file_(path), width_(width) {
+      : format_(format), file_(seekable(path)), width_(width) {
     file_.write(std::string(kHeaderBytes, ' '));
   }
 
@@ -67,6 +68,11 @@ class BinaryWriter : public VectorWriter {
   }
 
  private:
+  static const std::string& seekable(const std::string& path) {
+    require_seekable_output(path);
+    return path;
+  }
+
   int64_t rows() const { return numbers_ / width_; }
 
   /// NumPy's format 1.0: magic, version, header length, a Python dictionary, a line feed.
