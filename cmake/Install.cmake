@@ -1,25 +1,20 @@
-# `cmake --install`: the program, the rooms as static libraries with their headers, and a CMake package,
-# so that find_package(pals) gives pals::pals and the rooms as pals::ROOM (docs/library.md).
+# `cmake --install`: the program, the library's headers <pals/...>, the rooms as static libraries, and a
+# CMake package, so that find_package(pals) gives pals::pals (docs/library.md). The rooms are in the
+# package as pals::room_ROOM, for its own use: their headers stay here.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/pals")
 
 get_property(rooms GLOBAL PROPERTY PALS_ROOMS)
-list(REMOVE_ITEM rooms cli)  # the program's own
+list(REMOVE_ITEM rooms cli convert measure train dist settings)  # what no prediction stands on
 foreach(room IN LISTS rooms)
-  set_target_properties(pals_${room} PROPERTIES EXPORT_NAME ${room})
-  install(TARGETS pals_${room} EXPORT palsTargets ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}"
-    INCLUDES DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" "${CMAKE_INSTALL_INCLUDEDIR}/pals")
-  # <pals/encoder.h> lies beside the rooms, whose headers include each other as "model/weights.h".
-  set(folder "${CMAKE_INSTALL_INCLUDEDIR}/pals/${room}")
-  if(room STREQUAL pals)
-    set(folder "${CMAKE_INSTALL_INCLUDEDIR}/pals")
-  endif()
-  install(DIRECTORY "${PROJECT_SOURCE_DIR}/src/${room}/" DESTINATION "${folder}" FILES_MATCHING
-    PATTERN "*.h"
-    REGEX "/([a-z_]*_)?test_[a-z_]*\\.h$" EXCLUDE           # what tests share
-    REGEX "/nn/(isa|cuda|blocks_cpu.h|cpu_support.h)$" EXCLUDE)  # the kernels' own
+  set_target_properties(pals_${room} PROPERTIES EXPORT_NAME room_${room})
+  install(TARGETS pals_${room} EXPORT palsTargets ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
 endforeach()
+set_target_properties(pals_api PROPERTIES EXPORT_NAME pals)
+target_include_directories(pals_api INTERFACE $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+install(DIRECTORY "${PROJECT_SOURCE_DIR}/src/api/pals" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
+  FILES_MATCHING PATTERN "*.h")
 install(EXPORT palsTargets NAMESPACE pals:: DESTINATION "${package_dir}")
 
 configure_package_config_file("${PROJECT_SOURCE_DIR}/cmake/palsConfig.cmake.in"

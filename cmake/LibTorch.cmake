@@ -14,10 +14,15 @@ set_target_properties(pals_torch_pch PROPERTIES POSITION_INDEPENDENT_CODE OFF)
 target_compile_options(pals_torch_pch PRIVATE -fPIC)
 target_precompile_headers(pals_torch_pch PRIVATE <ATen/ATen.h> <ATen/Parallel.h>)
 
+# TARGET hands LibTorch on to its users, unless PRIVATE follows.
 function(pals_use_torch target)
+  set(scope PUBLIC)
+  if(ARGN)
+    set(scope ${ARGN})
+  endif()
   # The header's flags must be the same in libraries and programs: -fPIC, not -fPIE.
   set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
   target_compile_options(${target} PRIVATE -fPIC)
-  target_link_libraries(${target} PUBLIC pals::libtorch)
+  target_link_libraries(${target} ${scope} pals::libtorch)
   target_precompile_headers(${target} REUSE_FROM pals_torch_pch)
 endfunction()

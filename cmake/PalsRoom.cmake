@@ -1,12 +1,13 @@
-# pals_room(NAME [TORCH] [ROOMS room...] [LIBS target...])
+# pals_room(NAME [TORCH] [HIDES] [ROOMS room...] [LIBS target...])
 #
 # One library `pals_NAME` out of all .cpp files of the calling folder, and one CTest entry `NAME_test`
 # out of its *_test.cpp files. ROOMS are the rooms it may include from (scripts/check_includes.py reads
-# them here). TORCH gives it LibTorch and the shared precompiled header. *_fuzz.cpp files become fuzz
+# them here). TORCH gives it LibTorch and the shared precompiled header. HIDES keeps from its users what
+# it stands on: they get the headers below its own folder, <pals/...>, alone. *_fuzz.cpp files become fuzz
 # targets when PALS_FUZZ is on. Files below isa/ are left to the room itself. The property PALS_ROOMS
 # lists the rooms (Install.cmake).
 function(pals_room NAME)
-  cmake_parse_arguments(ROOM "TORCH" "" "ROOMS;LIBS" ${ARGN})
+  cmake_parse_arguments(ROOM "TORCH;HIDES" "" "ROOMS;LIBS" ${ARGN})
   set(target pals_${NAME})
   file(GLOB sources CONFIGURE_DEPENDS *.cpp)
   set(tests ${sources})
@@ -26,17 +27,22 @@ function(pals_room NAME)
     add_library(${target} INTERFACE)
     set(scope INTERFACE)
   endif()
-  target_include_directories(${target} ${scope} $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/src>)
+  set(handed_on ${scope})
+  if(ROOM_HIDES)
+    set(handed_on PRIVATE)
+    target_include_directories(${target} PUBLIC $<BUILD_INTERFACE:${CMAKE_CURRENT_SOURCE_DIR}>)
+  endif()
+  target_include_directories(${target} ${handed_on} $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/src>)
   target_compile_features(${target} ${scope} cxx_std_20)
-  target_link_libraries(${target} ${scope} ${libraries})
+  target_link_libraries(${target} ${handed_on} ${libraries})
   set_property(GLOBAL APPEND PROPERTY PALS_ROOMS ${NAME})
   if(ROOM_TORCH AND sources)
-    pals_use_torch(${target})
+    pals_use_torch(${target} ${handed_on})
   endif()
 
   if(tests)
     add_executable(${NAME}_test ${tests})
-    target_link_libraries(${NAME}_test PRIVATE ${target} GTest::gtest_main)
+    target_link_libraries(${NAME}_test PRIVATE ${target} ${libraries} GTest::gtest_main)
     if(ROOM_TORCH)
       pals_use_torch(${NAME}_test)
     endif()

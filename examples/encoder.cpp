@@ -4,28 +4,39 @@
 #include <cstdlib>
 #include <exception>
 #include <iostream>
+#include <numeric>
+#include <span>
+#include <string>
+#include <vector>
 
 namespace {
 
+// "[rows, width]" of numbers that lie row by row.
+std::string shape(std::span<const float> values, int64_t width) {
+  const auto rows = static_cast<int64_t>(values.size()) / width;
+  return "[" + std::to_string(rows) + ", " + std::to_string(width) + "]";
+}
+
 void show(const pals::Encoder& encoder, const std::vector<pals::TextPair>& texts) {
   const pals::EncodedTexts encoded = encoder.encode(texts);
-  std::cout << encoded.num_layers() << " layers of " << encoded.layer(-1).sizes() << '\n';
+  const int64_t width = encoded.hidden_size();
+  std::cout << encoded.num_layers() << " layers of " << shape(encoded.layer(-1), width) << '\n';
   for (int64_t text = 0; text < encoded.num_texts(); ++text) {
-    std::cout << "text " << text << ": last layer " << encoded.layer(-1, text).sizes()
+    std::cout << "text " << text << ": last layer " << shape(encoded.layer(-1, text), width)
               << ", tokens";
     for (const int32_t id : encoded.token_ids(text)) {
       std::cout << ' ' << encoder.tokenizer().vocabulary().token(id);
     }
     std::cout << '\n';
   }
-  if (encoder.has_pooler()) std::cout << "pooled " << encoded.pooled().sizes() << '\n';
+  if (encoder.has_pooler()) std::cout << "pooled " << shape(encoded.pooled(), width) << '\n';
 
-  // Cosines of the texts' mean vectors.
-  const at::Tensor vectors = encoded.vectors(pals::Pooling::kMean, true);  // [texts, hidden size]
-  const at::Tensor cosines = vectors.matmul(vectors.t()).contiguous();
-  const float* cosine = cosines.const_data_ptr<float>();
-  for (int64_t a = 0; a < cosines.size(0); ++a) {
-    for (int64_t b = 0; b < cosines.size(1); ++b) std::cout << (b > 0 ? " " : "") << *cosine++;
+  // Cosines of the texts' mean vectors, which are 1 long.
+  const std::vector<float> vectors = encoder.vectors(texts, pals::Pooling::kMean, true);
+  for (auto a = vectors.begin(); a != vectors.end(); a += width) {
+    for (auto b = vectors.begin(); b != vectors.end(); b += width) {
+      std::cout << (b == vectors.begin() ? "" : " ") << std::inner_product(a, a + width, b, 0.0F);
+    }
     std::cout << '\n';
   }
 }

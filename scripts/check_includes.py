@@ -18,7 +18,7 @@ import tempfile
 SUFFIXES = {".h", ".cpp", ".cu", ".cuh", ".inc"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
 TORCH_PREFIXES = ("ATen/", "torch/", "c10/", "caffe2/")
-KEYWORDS = {"TORCH", "ROOMS", "LIBS"}
+KEYWORDS = {"TORCH", "HIDES", "ROOMS", "LIBS"}
 
 
 class Room:

@@ -1,0 +1,9 @@
+#include <pals/memory.h>
+
+#include "nn/tensor_memory.h"
+
+namespace pals::api {
+
+void keep_tensor_memory() { pals::keep_tensor_memory(); }
+
+}  // namespace pals::api

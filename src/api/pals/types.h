@@ -1,0 +1,77 @@
+// The plain types at the library's edge.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace pals::api {
+
+/// A text, or a pair of texts.
+struct TextPair {
+  std::string_view a;
+  std::string_view b;  ///< empty: a single text
+};
+
+/// What a line of input holds.
+enum class LineRule {
+  kTab,   ///< `a`, or `a<tab>b` (further tabs belong to b)
+  kBars,  ///< `a`, or `a ||| b`, cut at the last bars
+};
+
+/// The texts of one line. They point into it.
+TextPair split_line(std::string_view line, LineRule rule);
+
+/// What a task asks of a text.
+enum class TaskKind { kClassification, kRegression, kSpan, kMultipleChoice };
+
+struct Task {
+  std::string name;
+  TaskKind kind = TaskKind::kClassification;
+  std::vector<std::string> labels;  ///< of a classification, by their numbers
+};
+
+/// One of the n best answers to a question.
+struct RankedAnswer {
+  std::string text;  ///< empty: no answer
+  double probability = 0.0;
+};
+
+/// What a model answers to one question.
+struct PredictedAnswer {
+  std::string text;                  ///< words of the context; empty: no answer
+  double probability = 0.0;          ///< among the n best; 0 if there is none
+  std::vector<RankedAnswer> n_best;  ///< the best first
+};
+
+/// What a model says of one text for one task.
+struct Prediction {
+  int32_t label = -1;                 ///< the likeliest class or choice; -1 for other kinds
+  std::vector<double> probabilities;  ///< of all classes or choices; empty for other kinds
+  double value = 0.0;                 ///< of a regression, in the units of its data
+  PredictedAnswer answer;             ///< of a span
+};
+
+/// A question of multiple choice.
+struct Example {
+  std::string text_a;                ///< the context
+  std::string text_b;                ///< what every choice goes on from; may be empty
+  std::vector<std::string> choices;  ///< at least one
+};
+
+/// How a model is run.
+struct ModelOptions {
+  /// fp32, bf16, int8, on a GPU also fp16 and tf32, or auto: bf16 where the device gains by it
+  std::string precision = "fp32";
+  int64_t batch_size = 32;      ///< rows of a batch at most
+  std::string device = "auto";  ///< cpu, cuda, cuda:N, or auto: a GPU if there is one
+};
+
+}  // namespace pals::api
+
+#ifndef PALS_OWN_SOURCES  // inside the library other types have these names
+namespace pals {
+using namespace api;  // pals::Prediction
+}
+#endif

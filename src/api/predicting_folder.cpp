@@ -1,0 +1,89 @@
+#include "api/predicting_folder.h"
+
+#include <ATen/Parallel.h>
+
+#include <utility>
+
+#include "api/wrapped_tokenizer.h"
+#include "base/error.h"
+#include "base/text_util.h"
+#include "nn/device.h"
+#include "predict/find_task.h"
+#include "predict/predictor.h"
+
+namespace pals::api {
+namespace {
+
+LoadedModel load(const std::string& folder, const ModelOptions& options) {
+  if (options.batch_size < 1) {
+    fail_usage("batch_size: ", options.batch_size, ", expected 1 or more");
+  }
+  const at::Device device = choose_device(options.device);
+  return load_model_folder(folder, parse_precision(options.precision, device), device);
+}
+
+// The library's kinds have the order of the program's (api_test.cpp).
+std::vector<Task> public_tasks(const std::vector<pals::Task>& tasks) {
+  std::vector<Task> all;
+  for (const pals::Task& task : tasks) {
+    all.push_back({task.name, static_cast<TaskKind>(task.kind), task.labels});
+  }
+  return all;
+}
+
+Prediction public_prediction(pals::Prediction&& given) {
+  Prediction prediction;
+  prediction.label = given.label;
+  prediction.probabilities = std::move(given.probabilities);
+  prediction.value = given.value;
+  prediction.answer.text = std::move(given.answer.text);
+  prediction.answer.probability = given.answer.probability;
+  for (pals::RankedAnswer& answer : given.answer.n_best) {
+    prediction.answer.n_best.push_back({std::move(answer.text), answer.probability});
+  }
+  return prediction;
+}
+
+}  // namespace
+
+PredictingFolder::PredictingFolder(const std::string& folder, const ModelOptions& options)
+    : loaded_(load(folder, options)),
+      runner_(*loaded_.model),
+      batch_size_(options.batch_size),
+      tasks_(public_tasks(loaded_.description.tasks)),
+      tokenizer_(wrap(*loaded_.tokenizer)) {}
+
+std::vector<int> PredictingFolder::find_text_tasks(const std::string& names,
+                                                   const std::string& flag) const {
+  return pals::find_text_tasks(loaded_.description.tasks, names, flag);
+}
+
+size_t PredictingFolder::find_text_task(const std::string& name) const {
+  const std::vector<pals::Task>& tasks = loaded_.description.tasks;
+  const int index = pals::find_task(tasks, name, "task");
+  find_text_tasks(tasks[static_cast<size_t>(index)].name, "task");  // refuses other kinds
+  return static_cast<size_t>(index);
+}
+
+size_t PredictingFolder::find_task(const std::string& name, TaskKind kind) const {
+  const std::vector<pals::Task>& tasks = loaded_.description.tasks;
+  const auto index = static_cast<size_t>(pals::find_task(tasks, name, "task"));
+  if (tasks_[index].kind != kind) {
+    fail_usage("task: ", quote(tasks[index].name), " is of the kind ", kind_name(tasks[index].kind),
+               ", expected ", kind_name(static_cast<pals::TaskKind>(kind)));
+  }
+  return index;
+}
+
+std::vector<Prediction> PredictingFolder::ask(const std::vector<pals::Example>& texts,
+                                              const std::vector<int>& tasks) const {
+  const Predictor predictor(predicting_model(loaded_, runner_), tasks,
+                            {.batch_size = batch_size_, .threads = at::get_num_threads()});
+  std::vector<Prediction> predictions;
+  for (pals::Prediction& given : predictor.predict(predictor.encode(texts))) {
+    predictions.push_back(public_prediction(std::move(given)));
+  }
+  return predictions;
+}
+
+}  // namespace pals::api
