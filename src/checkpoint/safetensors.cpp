@@ -4,10 +4,12 @@
 #include <array>
 #include <cstring>
 #include <set>
+#include <stdexcept>
 #include <tuple>
 #include <unordered_set>
 #include <utility>
 
+#include "base/checksum.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/text_util.h"
@@ -17,6 +19,9 @@ namespace {
 
 constexpr size_t kMaxRank = 64;
 constexpr std::string_view kMetadataKey = "__metadata__";
+// How the header of a file with a checksum begins; its digits follow, zeros while it is computed.
+constexpr std::string_view kChecksumStart = R"({"__metadata__":{"checksum":")";
+constexpr size_t kChecksumDigits = 32;
 constexpr std::array kDTypes = {DType::kF32, DType::kF16, DType::kBF16, DType::kF64, DType::kI64,
                                 DType::kI32, DType::kI16, DType::kI8,   DType::kU8,  DType::kBool};
 
@@ -196,6 +201,61 @@ void add_entries(TensorFile& file, std::vector<HeaderEntry> entries, std::string
   }
 }
 
+/// The tensors in the order of the buffer. Checks what can be wrong with each.
+std::vector<const TensorEntry*> buffer_order(const std::string& path,
+                                             std::span<const TensorEntry> tensors) {
+  std::vector<const TensorEntry*> order;
+  for (const TensorEntry& tensor : tensors) {
+    const int64_t numel = checked_numel(tensor.shape, tensor.dtype);
+    if (numel < 0 || tensor.bytes.size() != static_cast<size_t>(numel) * dtype_size(tensor.dtype)) {
+      fail(path, ": tensor ", quote(tensor.name), ": ", tensor.bytes.size(),
+           " bytes do not hold shape ", shape_text(tensor.shape), " of ", dtype_name(tensor.dtype));
+    }
+    if (tensor.name == kMetadataKey) fail(path, ": a tensor cannot be named ", kMetadataKey);
+    order.push_back(&tensor);
+  }
+  std::sort(order.begin(), order.end(), [](const TensorEntry* a, const TensorEntry* b) {
+    const size_t a_size = dtype_size(a->dtype), b_size = dtype_size(b->dtype);
+    return a_size != b_size ? a_size > b_size : a->name < b->name;
+  });
+  return order;
+}
+
+/// The length and the header, filled up to a multiple of 8 bytes.
+std::string header_text(const std::string& path, const std::vector<const TensorEntry*>& order,
+                        const std::map<std::string, std::string>& metadata) {
+  std::string text = "{";
+  std::set<std::string_view> names;
+  uint64_t position = 0;
+  try {
+    if (!metadata.empty()) {
+      text += Json(kMetadataKey).dump() + ":" + Json(metadata).dump() + ",";
+    }
+    for (const TensorEntry* tensor : order) {
+      if (!names.insert(tensor->name).second) {
+        fail(path, ": two tensors to write are named ", quote(tensor->name));
+      }
+      const uint64_t end = position + tensor->bytes.size();
+      const Json entry = {{"dtype", dtype_name(tensor->dtype)},
+                          {"shape", tensor->shape},
+                          {"data_offsets", {position, end}}};
+      text += Json(tensor->name).dump() + ":" + entry.dump() + ",";
+      position = end;
+    }
+  } catch (const nlohmann::detail::type_error&) {
+    fail(path, ": a tensor name or metadata text is not valid UTF-8");
+  }
+  if (text.back() == ',') text.pop_back();
+  text += "}";
+  text.resize((text.size() + 7) / 8 * 8, ' ');
+  if (text.size() > kMaxSafetensorsHeader) {
+    fail(path, ": the header would take ", text.size(), " bytes, at most ", kMaxSafetensorsHeader,
+         " are allowed");
+  }
+  const uint64_t length = text.size();
+  return std::string(reinterpret_cast<const char*>(&length), sizeof(length)) + text;
+}
+
 }  // namespace
 
 bool looks_like_safetensors(std::string_view bytes) {
@@ -234,56 +294,62 @@ TensorFile read_safetensors(const std::string& path) {
 
 void write_safetensors(const std::string& path, std::span<const TensorEntry> tensors,
                        const std::map<std::string, std::string>& metadata) {
-  std::vector<const TensorEntry*> order;
-  for (const TensorEntry& tensor : tensors) {
-    const int64_t numel = checked_numel(tensor.shape, tensor.dtype);
-    if (numel < 0 || tensor.bytes.size() != static_cast<size_t>(numel) * dtype_size(tensor.dtype)) {
-      fail(path, ": tensor ", quote(tensor.name), ": ", tensor.bytes.size(),
-           " bytes do not hold shape ", shape_text(tensor.shape), " of ", dtype_name(tensor.dtype));
-    }
-    if (tensor.name == kMetadataKey) fail(path, ": a tensor cannot be named ", kMetadataKey);
-    order.push_back(&tensor);
-  }
-  std::sort(order.begin(), order.end(), [](const TensorEntry* a, const TensorEntry* b) {
-    const size_t a_size = dtype_size(a->dtype), b_size = dtype_size(b->dtype);
-    return a_size != b_size ? a_size > b_size : a->name < b->name;
-  });
-
-  std::string text = "{";
-  std::set<std::string_view> names;
-  uint64_t position = 0;
-  try {
-    if (!metadata.empty()) {
-      text += Json(kMetadataKey).dump() + ":" + Json(metadata).dump() + ",";
-    }
-    for (const TensorEntry* tensor : order) {
-      if (!names.insert(tensor->name).second) {
-        fail(path, ": two tensors to write are named ", quote(tensor->name));
-      }
-      const uint64_t end = position + tensor->bytes.size();
-      const Json entry = {{"dtype", dtype_name(tensor->dtype)},
-                          {"shape", tensor->shape},
-                          {"data_offsets", {position, end}}};
-      text += Json(tensor->name).dump() + ":" + entry.dump() + ",";
-      position = end;
-    }
-  } catch (const nlohmann::detail::type_error&) {
-    fail(path, ": a tensor name or metadata text is not valid UTF-8");
-  }
-  if (text.back() == ',') text.pop_back();
-  text += "}";
-  text.resize((text.size() + 7) / 8 * 8, ' ');
-  if (text.size() > kMaxSafetensorsHeader) {
-    fail(path, ": the header would take ", text.size(), " bytes, at most ", kMaxSafetensorsHeader,
-         " are allowed");
-  }
+  const std::vector<const TensorEntry*> order = buffer_order(path, tensors);
 
   AtomicFile file(path);
-  const uint64_t length = text.size();
-  file.write(&length, sizeof(length));
-  file.write(text);
+  file.write(header_text(path, order, metadata));
   for (const TensorEntry* tensor : order) file.write(tensor->bytes.data(), tensor->bytes.size());
   file.commit();
+}
+
+void write_checked_safetensors(const std::string& path, std::span<const TensorEntry> tensors,
+                               const std::map<std::string, std::string>& metadata) {
+  std::map<std::string, std::string> all = metadata;
+  all["checksum"] = std::string(kChecksumDigits, '0');
+  const std::vector<const TensorEntry*> order = buffer_order(path, tensors);
+  const std::string header = header_text(path, order, all);
+  if (!std::string_view(header).substr(8).starts_with(kChecksumStart)) {
+    throw std::logic_error("metadata before the checksum of " + path);
+  }
+  AtomicFile file(path);
+  Checksum128 checksum;
+  checksum.update(header);
+  file.write(header);
+  for (const TensorEntry* tensor : order) {
+    std::string_view rest(reinterpret_cast<const char*>(tensor->bytes.data()),
+                          tensor->bytes.size());
+    // Block by block, so that the writing finds in the cache what was summed.
+    while (!rest.empty()) {
+      const std::string_view block = rest.substr(0, Checksum128::kBlock);
+      checksum.update(block);
+      file.write(block);
+      rest.remove_prefix(block.size());
+    }
+  }
+  file.write_at(8 + kChecksumStart.size(), checksum.hex());
+  file.commit();
+}
+
+bool verify_checksum(std::string_view bytes, const std::string& where) {
+  const size_t digits_at = 8 + kChecksumStart.size();
+  if (bytes.size() < digits_at + kChecksumDigits || !bytes.substr(8).starts_with(kChecksumStart)) {
+    return false;
+  }
+  const TensorFile file = parse_safetensors(bytes, where);
+  const size_t header_size = 8 + header_length(bytes);
+  std::string header(bytes.substr(0, header_size));
+  const std::string stated = header.substr(digits_at, kChecksumDigits);
+  header.replace(digits_at, kChecksumDigits, kChecksumDigits, '0');
+  Checksum128 checksum;
+  checksum.update(header);
+  for (const TensorEntry& tensor : file.tensors()) {
+    checksum.update({reinterpret_cast<const char*>(tensor.bytes.data()), tensor.bytes.size()});
+  }
+  const std::string found = checksum.hex();
+  if (found != stated) {
+    fail(where, ": its checksum is ", found, ", but it says ", quote(stated), ": it is damaged");
+  }
+  return true;
 }
 
 }  // namespace pals

@@ -25,9 +25,17 @@ TensorFile parse_safetensors(std::string_view bytes, const std::string& where);
 bool looks_like_safetensors(std::string_view bytes);
 
 /// Writes the tensors through AtomicFile: largest element type first and then by name, so that the
-/// same tensors give the same bytes and each starts at a multiple of its element size.
-/// Throws Error for duplicate names, bytes that do not fit a shape, and failing writes.
+/// same tensors give the same bytes and each starts at a multiple of its element size. Throws Error
+/// for duplicate names, bytes that do not fit a shape, and failing writes.
 void write_safetensors(const std::string& path, std::span<const TensorEntry> tensors,
                        const std::map<std::string, std::string>& metadata = {});
+
+/// The same with a checksum over header and tensors, made while they are written, as the first of
+/// the metadata ("checksum", which `metadata` must not have).
+void write_checked_safetensors(const std::string& path, std::span<const TensorEntry> tensors,
+                               const std::map<std::string, std::string>& metadata);
+
+/// Whether a file's bytes have such a checksum. Throws Error if it is not theirs.
+bool verify_checksum(std::string_view bytes, const std::string& where);
 
 }  // namespace pals

@@ -153,5 +153,25 @@ TEST(Safetensors, SurvivesDamage) {
   flip_bits(bytes, parse);
 }
 
+TEST(Safetensors, AChecksumIsOverAllOfTheFile) {
+  const std::vector<float> large(300'000, 1.5F), small = {1, 2, 3};
+  const std::vector<TensorEntry> tensors = {
+      make_tensor_entry("large", DType::kF32, {300'000}, large.data()),
+      make_tensor_entry("small", DType::kF32, {3}, small.data())};
+  TemporaryPath path, plain;
+  write_checked_safetensors(path.str(), tensors, {{"note", "before"}, {"state", "x"}});
+  std::string bytes = read_test_file(path.str());
+  EXPECT_TRUE(verify_checksum(bytes, "w"));
+  EXPECT_EQ(parse_safetensors(bytes, "w").metadata().at("state"), "x");
+  for (const size_t at : {bytes.find("before"), bytes.find("\"state"), size_t{50}, size_t{400'000},
+                          bytes.size() - 1}) {
+    bytes[at] = static_cast<char>(bytes[at] ^ 1);
+    EXPECT_NE(error_of([&] { verify_checksum(bytes, "w"); }), "") << at;
+    bytes[at] = static_cast<char>(bytes[at] ^ 1);
+  }
+  write_safetensors(plain.str(), tensors, {{"state", "x"}});
+  EXPECT_FALSE(verify_checksum(read_test_file(plain.str()), "w"));
+}
+
 }  // namespace
 }  // namespace pals

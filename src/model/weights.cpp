@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/text_util.h"
+#include "checkpoint/finite.h"
 #include "checkpoint/name_map.h"
 
 namespace pals {
@@ -55,6 +56,7 @@ std::string misfit(const TensorEntry& entry, const Parameter& row) {
   if (!is_floating(entry.dtype)) {
     return concat(" (found ", dtype_name(entry.dtype), " values, expected F32, F16, BF16 or F64)");
   }
+  if (!all_finite(entry)) return " (holds a value that is not finite: NaN or infinite)";
   return {};
 }
 
