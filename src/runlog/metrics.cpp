@@ -1,0 +1,135 @@
+#include "runlog/metrics.h"
+
+#include <cerrno>
+#include <cstring>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "runlog/fields.h"
+
+namespace pals {
+namespace {
+
+constexpr int kMostNamed = 5;  // damaged lines in a warning
+
+/// In place of a file's name: the caller knows it.
+const std::string kLine = "the line";
+
+MetricsRecord record_of(const Json& json) {
+  if (json.contains("step")) {
+    return StepRecord{.step = count_field(json, "step", kLine),
+                      .task = text_field(json, "task", kLine),
+                      .loss = number_field(json, "loss", kLine),
+                      .learning_rate = number_field(json, "learning_rate", kLine),
+                      .rows = count_field(json, "rows", kLine),
+                      .tokens = count_field(json, "tokens", kLine)};
+  }
+  if (json.contains("after_step")) {
+    return EvaluationRecord{.after_step = count_field(json, "after_step", kLine),
+                            .epoch = count_field(json, "epoch", kLine),
+                            .scores = parse_scores(field_of(json, "evaluation", kLine), kLine)};
+  }
+  if (json.contains("until_step")) {
+    SpeedRecord speed{.until_step = count_field(json, "until_step", kLine),
+                      .ranks = count_field(json, "ranks", kLine),
+                      .steps = count_field(json, "steps", kLine),
+                      .seconds_a_step = number_field(json, "seconds_a_step", kLine),
+                      .traffic = {}};
+    if (json.contains("bytes_a_step")) {
+      const auto number = [&](const char* key) { return number_field(json, key, kLine); };
+      speed.traffic = {.bytes_a_step = number("bytes_a_step"),
+                       .communication_seconds_a_step = number("communication_seconds_a_step"),
+                       .waited_seconds_a_step = number("waited_seconds_a_step"),
+                       .hidden = number("hidden")};
+    }
+    return speed;
+  }
+  if (json.contains("version")) return VersionRecord{count_field(json, "version", kLine)};
+  return DamagedLine{.problem = "it has no known key"};
+}
+
+MetricsRecord parse_line(std::string_view text) {
+  if (text.size() > kMaxMetricsLine) {
+    return DamagedLine{
+        concat("it has ", text.size(), " bytes, at most ", kMaxMetricsLine, " are allowed")};
+  }
+  try {
+    const Json json = parse_json(text, kLine);
+    if (!json.is_object()) return DamagedLine{.problem = "it is not an object"};
+    return record_of(json);
+  } catch (const Error& error) {
+    return DamagedLine{.problem = error.what()};
+  }
+}
+
+/// The number of steps that must be done for a line to count.
+int64_t steps_until(const MetricsRecord& record) {
+  if (const auto* step = std::get_if<StepRecord>(&record)) return step->step + 1;
+  if (const auto* evaluation = std::get_if<EvaluationRecord>(&record))
+    return evaluation->after_step;
+  if (const auto* speed = std::get_if<SpeedRecord>(&record)) return speed->until_step;
+  return 0;
+}
+
+}  // namespace
+
+bool MetricsReader::next(MetricsRecord& record) {
+  if (rest_.empty()) return false;
+  ++line_;
+  const size_t end = rest_.find('\n');
+  text_ = rest_.substr(0, end);
+  rest_.remove_prefix(end == std::string_view::npos ? rest_.size() : end + 1);
+  if (end == std::string_view::npos) {
+    record = DamagedLine{.problem = "it has no end", .unfinished = true};
+  } else {
+    record = parse_line(text_);
+  }
+  return true;
+}
+
+MetricsWriter::MetricsWriter(const std::string& path, int64_t first_step) : path_(path) {
+  std::string kept;
+  if (file_exists(path)) {
+    const MappedFile old(path);
+    kept = kept_lines(old.bytes(), first_step);
+  }
+  write_file_atomically(path, to_json(VersionRecord()).dump() + "\n" + kept);
+  file_.open(path, std::ios::app);
+  if (!file_) fail(path, ": cannot be opened for writing: ", std::strerror(errno));
+}
+
+std::string MetricsWriter::kept_lines(std::string_view old, int64_t first_step) {
+  std::string kept, damaged;
+  int num_damaged = 0;
+  MetricsReader reader(old);
+  MetricsRecord record;
+  while (reader.next(record)) {
+    if (const auto* line = std::get_if<DamagedLine>(&record)) {
+      if (line->unfinished) continue;
+      if (++num_damaged <= kMostNamed)
+        damaged += concat(damaged.empty() ? "" : ", ", reader.line());
+    } else if (const auto* version = std::get_if<VersionRecord>(&record)) {
+      version_field({{"version", version->version}}, kRunLogVersion, path_);
+    } else if (steps_until(record) <= first_step) {
+      kept.append(reader.text()).push_back('\n');
+      const auto* step = std::get_if<StepRecord>(&record);
+      if (step != nullptr && first_losses_.size() < kFirstLosses) {
+        first_losses_.push_back(step->loss);
+      }
+    }
+  }
+  if (num_damaged > 0) {
+    log_warning(path_, ": damaged lines are left out: line ", damaged,
+                num_damaged > kMostNamed ? concat(" and ", num_damaged - kMostNamed, " more") : "",
+                "; what they said of steps before ", first_step, " is lost");
+  }
+  return kept;
+}
+
+void MetricsWriter::write_line(const std::string& line) {
+  file_ << line << '\n' << std::flush;
+  if (!file_) fail(path_, ": cannot be written: ", std::strerror(errno));
+}
+
+}  // namespace pals
