@@ -1,5 +1,7 @@
 #include "data/feature_cache.h"
 
+#include <sys/stat.h>
+
 #include <atomic>
 #include <cstdlib>
 #include <ios>
@@ -79,6 +81,13 @@ std::string hash_of(const Task& task, const DataFile& file, const std::string& b
   return file_hash_hex(path);
 }
 
+FileStamp stamp_of(const std::string& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) return {};
+  return {static_cast<int64_t>(status.st_size), static_cast<int64_t>(status.st_mtim.tv_sec),
+          static_cast<int64_t>(status.st_mtim.tv_nsec), static_cast<uint64_t>(status.st_ino)};
+}
+
 std::string cache_path(const FeatureRequest& request, const std::string& cache_dir) {
   return concat(cache_dir, "/", request.key, ".features");
 }
@@ -100,6 +109,7 @@ std::string feature_cache_dir(const std::string& name) {
 FeatureRequest::FeatureRequest(const Task& task, const DataFile& file, const std::string& base_dir,
                                const Tokenizer& tokenizer, int max_seq_length)
     : path(data_path(file, base_dir)),
+      stamp(stamp_of(path)),
       file_hash(hash_of(task, file, base_dir)),
       key(feature_key(task, file, file_hash, tokenizer, max_seq_length)),
       limits{static_cast<int64_t>(tokenizer.vocabulary().size()), max_seq_length, task.kind,
@@ -128,7 +138,7 @@ void keep_features(const FeatureRequest& request, const FeatureSet& features,
                    const std::string& cache_dir) {
   if (cache_dir.empty()) return;
   try {
-    if (file_hash_hex(request.path) != request.file_hash) {
+    if (stamp_of(request.path) != request.stamp) {
       log_warning(request.path, " changed while it was read; its features are not cached");
       return;
     }

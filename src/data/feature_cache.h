@@ -1,6 +1,7 @@
 // The features of a data file, kept on disk under a hash of all they depend on.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -15,6 +16,14 @@ namespace pals {
 /// empty (no cache) if neither variable names a folder.
 std::string feature_cache_dir(const std::string& name);
 
+/// By what a file that was written to is told from what it was, without a second look at its bytes.
+struct FileStamp {
+  int64_t size = 0, seconds = 0, nanoseconds = 0;
+  uint64_t inode = 0;
+
+  bool operator==(const FileStamp&) const = default;
+};
+
 /// One data file on its way to features. The file is hashed when this is made, so that the steps
 /// below agree on what they speak of. Fields are public to read.
 struct FeatureRequest {
@@ -23,6 +32,7 @@ struct FeatureRequest {
                  const Tokenizer& tokenizer, int max_seq_length);
 
   std::string path;       ///< the data file
+  FileStamp stamp;        ///< of the file before it was hashed
   std::string file_hash;  ///< of its bytes
   std::string key;        ///< hash of the bytes and of whatever else makes a difference
   FeatureLimits limits;

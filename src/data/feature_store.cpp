@@ -52,6 +52,7 @@ FeatureStore::FeatureStore(std::vector<FeatureJob> jobs, const Tokenizer& tokeni
   for (FeatureJob& job : jobs) {
     Entry& entry = entries_.emplace_back();
     entry.job = std::move(job);
+    entry.hashes = entry.hashes_promise.get_future().share();
     entry.read = entry.read_promise.get_future().share();
     entry.examples = entry.examples_promise.get_future().share();
     entry.features = entry.features_promise.get_future().share();
@@ -60,6 +61,10 @@ FeatureStore::FeatureStore(std::vector<FeatureJob> jobs, const Tokenizer& tokeni
 }
 
 FeatureStore::~FeatureStore() = default;
+
+const FeatureHashes& FeatureStore::hashes(int64_t job) const {
+  return entries_.at(static_cast<size_t>(job)).hashes.get();
+}
 
 void FeatureStore::wait_until_read(int64_t job) const {
   entries_.at(static_cast<size_t>(job)).read.get();
@@ -84,6 +89,7 @@ void FeatureStore::give(Entry& entry, FeaturesPtr features) {
 /// Passes the exception in hand on to whoever waits.
 void FeatureStore::give_exception(Entry& entry) {
   const auto pass_on = [](auto& promise) { promise.set_exception(std::current_exception()); };
+  serve_once(entry.hashes_promise, pass_on);
   serve_once(entry.read_promise, pass_on);
   serve_once(entry.examples_promise, pass_on);
   serve_once(entry.features_promise, pass_on);
@@ -103,6 +109,7 @@ void FeatureStore::run(const std::stop_token& stop) {
       if (stop.stop_requested()) fail("loading features was stopped");
       const FeatureJob& job = entry.job;
       FeatureRequest request(job.task, job.file, job.base_dir, tokenizer_, max_seq_length_);
+      entry.hashes_promise.set_value({request.file_hash, request.key});
       if (FeaturesPtr cached = find_features(request, cache_dir_)) {
         give(entry, std::move(cached));
         return;

@@ -18,6 +18,11 @@ using FeaturesFuture = std::shared_future<FeaturesPtr>;
 /// A future that holds `features` already.
 FeaturesFuture ready_features(FeaturesPtr features);
 
+/// Hashes of a data file: of its content, and of that with all else that its features depend on.
+struct FeatureHashes {
+  std::string file, key;
+};
+
 /// A file that a FeatureStore is to load.
 struct FeatureJob {
   Task task;
@@ -45,6 +50,9 @@ class FeatureStore {
 
   int64_t num_jobs() const { return static_cast<int64_t>(entries_.size()); }
 
+  /// Of a job's file. Waits until they are known; throws Error if the file cannot be read.
+  const FeatureHashes& hashes(int64_t job) const;
+
   /// Waits until a job's file is read; throws Error if it cannot be.
   void wait_until_read(int64_t job) const;
 
@@ -58,9 +66,11 @@ class FeatureStore {
  private:
   struct Entry {
     FeatureJob job;
+    std::promise<FeatureHashes> hashes_promise;
     std::promise<void> read_promise;
     std::promise<int64_t> examples_promise;
     std::promise<FeaturesPtr> features_promise;
+    std::shared_future<FeatureHashes> hashes;
     std::shared_future<void> read;
     std::shared_future<int64_t> examples;
     FeaturesFuture features;
