@@ -150,7 +150,7 @@ class Plan:
     def train(self, run, *flags, tasks=TASKS):
         return ["train", "--task_file", self.shared + "/tasks.json", "--tasks", tasks, "--init_checkpoint",
                 self.shared + "/model", "--output_dir", run, "--train_batch_size", "8", "--learning_rate", "1e-3",
-                "--num_train_epochs", "2", "--seed", "3", *LENGTH, *flags]
+                "--num_train_epochs", "2", "--seed", "3", "--keep_checkpoints", "2", *LENGTH, *flags]
 
     def precisions(self, every):
         pairs = [(precision, threads) for precision in ("fp32", "bf16") for threads in ("1", "2")]

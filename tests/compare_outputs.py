@@ -8,7 +8,7 @@ import struct
 # What may differ between two builds: a pattern of paths within a folder of results (they begin with "/"), the keys (of
 # JSON objects, at any depth) in question, or None for the whole file, and the reason.
 IGNORED = [
-    ("*/metrics.jsonl", {"until_step"}, "lines of times, which no two runs share"),
+    ("*/metrics.jsonl", {"until_step", "version"}, "lines of times, which no two runs share, and of the version"),
     ("*", {"pals_version", "version", "format_version"}, "versions"),
     ("*/run_config.json", None, "options as each build lists them; what they decide shows in the results"),
     ("*/.lock", None, "holds a process's number, if anything"),

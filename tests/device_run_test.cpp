@@ -2,6 +2,9 @@
 // are those of a run on the CPU.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <filesystem>
+
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -76,6 +79,7 @@ class DeviceRun : public ::testing::Test {
     options.num_train_epochs = 2;
     options.precision = PrecisionChoice::kFloat;
     options.do_train = options.do_eval = true;
+    options.keep_checkpoints = 2;
     options.device = device;
     options.output_dir = path(name);
     return options;
@@ -136,6 +140,36 @@ TEST_F(DeviceRun, GoesOnFromTheCpusCheckpoint) {
     EXPECT_NEAR(resumed[i].at("loss").get<double>(), whole[i].at("loss").get<double>(), 1e-3) << i;
   }
   EXPECT_TRUE(file_exists(path("run") + "/eval_results.json"));
+}
+
+TEST_F(DeviceRun, TellsItsCallbacks) {
+  set_quiet(false);
+  std::vector<std::string> lines;
+  std::vector<StepRecord> steps;
+  std::vector<EvaluationRecord> evaluations;
+  ::testing::internal::CaptureStderr();
+  const TrainResult result = train(options("run", testing::kPretendDevice), {},
+                                   {.log = [&](const std::string& line) { lines.push_back(line); },
+                                    .step =
+                                        [&](const StepRecord& step, int64_t total) {
+                                          EXPECT_EQ(total, 120);
+                                          EXPECT_EQ(step.step, std::ssize(steps));
+                                          steps.push_back(step);
+                                        },
+                                    .evaluation =
+                                        [&](const EvaluationRecord& record) {
+                                          EXPECT_EQ(record.after_step, std::ssize(steps));
+                                          evaluations.push_back(record);
+                                        }});
+  const std::string shown = ::testing::internal::GetCapturedStderr();
+  EXPECT_EQ(shown.find("model: "), std::string::npos) << shown;
+  EXPECT_TRUE(
+      std::ranges::any_of(lines, [](const auto& line) { return line.starts_with("model: "); }));
+  EXPECT_EQ(steps.size(), 120U);
+  ASSERT_EQ(evaluations.size(), 2U);
+  ASSERT_TRUE(result.scores && result.scores->evaluated);
+  EXPECT_EQ(result.scores->evaluated->last, evaluations.back().scores);
+  EXPECT_EQ(log("run")[1].at("loss"), steps[0].loss);
 }
 
 /// A device with little memory left, until the end of a test.

@@ -234,12 +234,12 @@ class Commands(unittest.TestCase):
     def test_the_run_folder_is_as_described(self):
         run = self.root / "runs/three"
         for name in ("run_config.json", "metrics.jsonl", "eval_results.json", "best", "best_tasks", "final",
-                     "checkpoints", ".lock"):
+                     "checkpoints", "dev_predictions", "identity.json", ".lock"):
             self.assertTrue((run / name).exists(), name)
             self.assertRegex(text_of(REPOSITORY / "docs/training.md"), rf"(?m)^{re.escape(name)}\b")
         self.assertEqual(sorted(path.name for path in run.iterdir()),
-                         [".lock", "best", "best_tasks", "checkpoints", "eval_results.json", "final", "metrics.jsonl",
-                          "run_config.json"])
+                         [".lock", "best", "best_tasks", "checkpoints", "dev_predictions", "eval_results.json", "final",
+                          "identity.json", "metrics.jsonl", "run_config.json"])
 
     def test_examples_of_results_have_the_real_keys(self):
         examples = ["\n".join(lines) for _, language, lines in blocks(REPOSITORY / "docs/training.md")
@@ -256,6 +256,10 @@ class Commands(unittest.TestCase):
             self.assertEqual(sorted(scores), sorted(results["tasks"][task]))
         for task, best in example["best_by_task"].items():
             self.assertEqual(sorted(best), sorted(results["best_by_task"][task]))
+        for place in "", "last/":
+            lines = (self.root / "runs/three/dev_predictions" / (place + "rte.jsonl")).read_text(encoding="utf-8").splitlines()
+            for example, line in zip(examples[2].splitlines(), lines):
+                self.assertEqual(list(json.loads(example)), list(json.loads(line)))
 
     def test_the_model_folder_is_as_described(self):
         page = text_of(REPOSITORY / "docs/model-folder.md")

@@ -55,11 +55,12 @@ Command add_train_command(CLI::App& program) {
             check_options(*options);
             if (const std::optional<int> status = run_processes(*options)) return *status;
             const TrainResult result = train(*options, stop);
-            if (result.scores.is_null()) return 0;  // rank 0 reports
+            if (!result.scores) return 0;  // rank 0 reports
             if (options->json) {
-              std::cout << json_text(result.scores);
+              std::cout << json_text(to_json(*result.scores));
             } else if (!result.table.empty()) {
-              std::cout << "best model by average, after step " << result.scores["step"] << ":\n"
+              std::cout << "best model by average, after step " << result.scores->evaluated->step
+                        << ":\n"
                         << result.table;
             }
             return 0;

@@ -1,8 +1,5 @@
 #include "measure/training_side.h"
 
-#include "nn/profile.h"
-#include "train/optimizer.h"
-
 namespace pals {
 namespace {
 
@@ -39,26 +36,18 @@ MultiTaskModel make_prediction_model(const MeasuredModel& model, const Precision
 }
 
 TrainingSide::TrainingSide(const MeasuredModel& model, const Precision& precision, bool freeze)
-    : model_(make_measured_model(model, precision, freeze)) {
+    : model_(make_measured_model(model, precision, freeze)),
+      optimizer_(optimizer()),
+      parallel_(world_, model_, optimizer_, GradientType::kFloat, false) {
   model_.arena().prepare_training();
 }
 
 at::Tensor TrainingSide::step(const PackedBatch& batch, int64_t step) {
-  const int task = batch.segments.front().task;
-  {
-    const BlockTimer timer(Block::kOptimizer);
-    model_.arena().zero_gradients(task);
-  }
-  const StepPosition position{step, kScheduleSteps};
-  OptimizerUpdate update;
-  TrainingStep training{kSeed, static_cast<uint64_t>(step), batch.num_examples()};
-  if (model_.records_steps()) {
-    update.ranges = optimizer().ranges(model_.arena().table(), task, position);
-    training.update = &update;
-  }
-  at::Tensor loss = model_.train(batch, training);
-  if (!update.done) optimizer().step(model_.arena(), task, position);
-  return loss;
+  const TrainingBatch whole{.step = step,
+                            .task = batch.segments.front().task,
+                            .num_examples = batch.num_examples(),
+                            .micro_batches = {batch}};
+  return parallel_.take_step(whole, kSeed, {step, kScheduleSteps})[0];
 }
 
 double TrainingSide::learning_rate(int64_t step) {

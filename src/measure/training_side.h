@@ -1,8 +1,11 @@
 // A model that takes training steps, for timings.
 #pragma once
 
+#include "dist/world.h"
 #include "measure/batch_list.h"
 #include "model/multi_task_model.h"
+#include "train/data_parallel.h"
+#include "train/optimizer.h"
 
 namespace pals {
 
@@ -29,8 +32,8 @@ class TrainingSide {
  public:
   TrainingSide(const MeasuredModel& model, const Precision& precision, bool freeze = false);
 
-  /// A whole step on the batch's first task: gradients zeroed, forward, backward, clipping,
-  /// optimizer. Its number in the schedule is `step`. Returns the loss, on the device.
+  /// A whole step on the batch's first task, as the trainer takes it (DataParallel::take_step). Its
+  /// number in the schedule is `step`. Returns the loss, on the device.
   at::Tensor step(const PackedBatch& batch, int64_t step);
 
   /// Whether steps on a device other than the CPU are recorded (MultiTaskModel::set_recording).
@@ -42,7 +45,10 @@ class TrainingSide {
   static constexpr int64_t kFirstStep = 30000;
 
  private:
+  World world_;
   MultiTaskModel model_;
+  Optimizer optimizer_;
+  DataParallel parallel_;
 };
 
 }  // namespace pals

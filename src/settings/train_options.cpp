@@ -196,6 +196,7 @@ void add_run(OptionList& list, TrainOptions& o) {
                     .field = o.keep_checkpoints,
                     .range = kPositive,
                     .help = "how many are kept; older ones are removed",
+                    .more = ". Not given: 2, and of a finished run the last one",
                     .may_differ = MayDiffer::kAfterResuming},
                    {.name = "save_best_tasks",
                     .field = o.save_best_tasks,

@@ -62,7 +62,7 @@ struct TrainOptions {
   bool no_graphs = false;  ///< on a GPU: steps are not recorded
   int threads = 0;
   int64_t save_checkpoints_steps = 1000;
-  int64_t keep_checkpoints = 2;
+  std::optional<int64_t> keep_checkpoints;  ///< not given: 2 until the run ends, then the last
   bool save_best_tasks = true;
   bool overwrite_output_dir = false;
 

@@ -1,9 +1,13 @@
 #include "train/check_options.h"
 
+#include <algorithm>
+#include <array>
 #include <filesystem>
+#include <string_view>
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/text_util.h"
 
 namespace pals {
@@ -15,6 +19,45 @@ bool has_progress(const std::string& folder) {
   return file_exists(folder + kResultsName) ||
          (file_exists(log) && std::filesystem::file_size(log) > 0) ||
          (directory_exists(checkpoints) && !list_directory(checkpoints).empty());
+}
+
+// Answers to a span task: of the only set, or with its task's name and split in front.
+bool holds_answers(std::string_view name) {
+  for (const std::string_view ending :
+       {"nbest_predictions.json", "predictions.json", "null_odds.json"}) {
+    if (!name.ends_with(ending)) continue;
+    const std::string_view set = name.substr(0, name.size() - ending.size());
+    return set.empty() || (set.ends_with('_') && set.find("_dev") != std::string_view::npos);
+  }
+  return false;
+}
+
+bool is_of_a_run(const std::string& name) {
+  constexpr std::array kNames = {kCheckpointsName, "/best",       "/best_tasks",
+                                 "/final",         kResultsName,  kMetricsName,
+                                 kRunConfigName,   kIdentityName, kDevPredictionsName};
+  return holds_answers(name) ||
+         std::ranges::any_of(kNames, [&](const char* known) { return name == known + 1; });
+}
+
+// What is none of the run's stays, and is named.
+void remove_run(const std::string& folder) {
+  std::vector<std::string> kept;
+  for (const std::string& name : list_directory(folder)) {
+    if (!is_of_a_run(name)) {
+      if (name != ".lock") kept.push_back(name);
+      continue;
+    }
+    std::error_code error;
+    std::filesystem::remove_all(folder + "/" + name, error);
+    if (error) fail(folder, "/", name, ": cannot be removed: ", error.message());
+  }
+  if (kept.empty()) return;
+  constexpr size_t kNamed = 5;
+  const std::string more =
+      kept.size() > kNamed ? concat(" and ", kept.size() - kNamed, " more") : "";
+  kept.resize(std::min(kept.size(), kNamed));
+  log_info(folder, ": not of a run and left as they are: ", join(kept, ", "), more);
 }
 
 }  // namespace
@@ -33,14 +76,7 @@ std::unique_ptr<RunLock> open_run_folder(const TrainOptions& options) {
   const std::string& folder = options.output_dir;
   make_directories(folder);
   auto lock = std::make_unique<RunLock>(folder);
-  if (options.overwrite_output_dir) {
-    for (const char* name : {kCheckpointsName, "/best", "/best_tasks", "/final", kResultsName,
-                             kMetricsName, kRunConfigName}) {
-      std::error_code error;
-      std::filesystem::remove_all(folder + name, error);
-      if (error) fail(folder, name, ": cannot be removed: ", error.message());
-    }
-  }
+  if (options.overwrite_output_dir) remove_run(folder);
   write_file_atomically(folder + kRunConfigName, json_text(options_to_json(options)));
   return lock;
 }

@@ -15,6 +15,7 @@
 #include "base/version.h"
 #include "batch/split_batch.h"
 #include "nn/blocks.h"
+#include "nn/profile.h"
 #include "train/run_folder.h"
 
 namespace pals {
@@ -106,11 +107,23 @@ at::Tensor DataParallel::run_share(const TrainingBatch& batch, uint64_t seed,
   return loss;
 }
 
+at::Tensor DataParallel::take_step(
+    const TrainingBatch& batch, uint64_t seed, const StepPosition& position,
+    const std::function<void(const at::Tensor& sums)>& before_update) {
+  at::Tensor sums = compute_gradients(batch, seed, &position);
+  if (before_update && !stepped_) before_update(sums);
+  step(batch.task, position);
+  return sums;
+}
+
 at::Tensor DataParallel::compute_gradients(const TrainingBatch& batch, uint64_t seed,
                                            const StepPosition* position) {
   const c10::InferenceMode inference_mode;
   const auto began = std::chrono::steady_clock::now();
-  model_.arena().zero_gradients(batch.task);
+  {
+    const BlockTimer timer(Block::kOptimizer);
+    model_.arena().zero_gradients(batch.task);
+  }
   const at::Tensor loss = run_share(batch, seed, position);
   at::Tensor sums =
       at::stack({loss, at::full_like(loss, world_.stop().stop_requested() ? 1.0 : 0.0)});
@@ -179,7 +192,7 @@ void DataParallel::release_state() {
   if (sharded_) sharded_->release_moments();
 }
 
-OrderedJson DataParallel::speed_json(int64_t steps) const {
+SpeedRecord DataParallel::speed(int64_t steps) const {
   Traffic traffic = reducer_.traffic();
   if (sharded_) {
     const Traffic& weights = sharded_->traffic();
@@ -188,24 +201,22 @@ OrderedJson DataParallel::speed_json(int64_t steps) const {
     traffic.waited += weights.waited;
   }
   const auto count = static_cast<double>(std::max<int64_t>(1, steps));
-  OrderedJson json = {
-      {"ranks", world_.size()}, {"steps", steps}, {"seconds_a_step", seconds_ / count}};
-  if (world_.alone()) return json;
-  json.update({{"bytes_a_step", static_cast<double>(traffic.bytes) / count},
-               {"communication_seconds_a_step", traffic.seconds / count},
-               {"waited_seconds_a_step", traffic.waited / count},
-               {"hidden", traffic.hidden()}});
-  return json;
+  SpeedRecord record{.ranks = world_.size(), .steps = steps, .seconds_a_step = seconds_ / count};
+  if (world_.alone()) return record;
+  record.traffic = {.bytes_a_step = static_cast<double>(traffic.bytes) / count,
+                    .communication_seconds_a_step = traffic.seconds / count,
+                    .waited_seconds_a_step = traffic.waited / count,
+                    .hidden = traffic.hidden()};
+  return record;
 }
 
 std::string DataParallel::speed_text(int64_t steps) const {
-  const OrderedJson json = speed_json(steps);
-  const auto number = [&](const char* key) { return json.at(key).get<double>(); };
-  return concat(world_.size(), " ranks: ", format_double(number("seconds_a_step"), 3),
-                " s a step; ", format_double(number("bytes_a_step") * 1e-6, 2),
-                " MB a step between ranks in ",
-                format_double(number("communication_seconds_a_step"), 3), " s, ",
-                format_double(100.0 * number("hidden"), 0), " % of it behind computation");
+  const SpeedRecord record = speed(steps);
+  const TrafficRecord traffic = record.traffic.value_or(TrafficRecord());
+  return concat(world_.size(), " ranks: ", format_double(record.seconds_a_step, 3), " s a step; ",
+                format_double(traffic.bytes_a_step * 1e-6, 2), " MB a step between ranks in ",
+                format_double(traffic.communication_seconds_a_step, 3), " s, ",
+                format_double(100.0 * traffic.hidden, 0), " % of it behind computation");
 }
 
 }  // namespace pals

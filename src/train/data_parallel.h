@@ -1,6 +1,7 @@
 // Training as one of many ranks: shares of batches, gradients, the state that checkpoints hold.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "dist/gradient_reducer.h"
 #include "dist/world.h"
 #include "model/multi_task_model.h"
+#include "runlog/records.h"
 #include "settings/train_options.h"
 #include "train/loss_scaler.h"
 #include "train/optimizer.h"
@@ -33,18 +35,25 @@ class DataParallel {
   DataParallel(const World& world, MultiTaskModel& model, const Optimizer& optimizer,
                GradientType type, bool shard_optimizer);
 
-  /// Forward and backward of this rank's share of the batch; the gradients in the arena are then
-  /// those of the whole (of a sharded optimizer, this rank's part of them). What the ranks found
-  /// together, [2] fp64 on the device: the loss of the whole batch, and how many ranks were told to
-  /// stop. With a position the optimizer's step may be taken along, where it is recorded with
-  /// backward; step() then has nothing left to do.
+  /// A whole step on a batch: gradients zeroed, forward, backward, the optimizer. The sums that
+  /// compute_gradients() gives, on the device. `before_update` sees them before the weights move,
+  /// and may throw to prevent that; of a recorded step it is not called. For timings and the loop
+  /// alike: nothing else zeroes gradients or moves weights.
+  at::Tensor take_step(const TrainingBatch& batch, uint64_t seed, const StepPosition& position,
+                       const std::function<void(const at::Tensor& sums)>& before_update = {});
+
+  /// The parts of a step. Forward and backward of this rank's share of the batch; the gradients in
+  /// the arena are then those of the whole (of a sharded optimizer, this rank's part of them). What
+  /// the ranks found together, [2] fp64 on the device: the loss of the whole batch, and how many
+  /// ranks were told to stop. With a position the optimizer's step may be taken along, where it is
+  /// recorded with backward; step() then has nothing left to do.
   at::Tensor compute_gradients(const TrainingBatch& batch, uint64_t seed,
                                const StepPosition* position = nullptr);
 
   /// These on the CPU, [steps, 2]: waits for the device, which counts as the steps' time.
   at::Tensor wait_for(const std::vector<at::Tensor>& sums);
 
-  /// One step of the optimizer.
+  /// The optimizer's step on the gradients in the arena.
   void step(int task, const StepPosition& position);
 
   /// Rank 0's weights, and with a state its moments and that state, to all.
@@ -61,7 +70,7 @@ class DataParallel {
   /// How fast the `steps` steps since the start were, and what went between ranks: for people, and
   /// as the line of metrics.jsonl (docs/training.md).
   std::string speed_text(int64_t steps) const;
-  OrderedJson speed_json(int64_t steps) const;
+  SpeedRecord speed(int64_t steps) const;
 
  private:
   /// share_state() without the loss scaling.

@@ -1,6 +1,7 @@
 #include "train/evaluator.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "base/error.h"
@@ -17,32 +18,65 @@ int32_t argmax(std::span<const float> values) {
   return static_cast<int32_t>(std::max_element(values.begin(), values.end()) - values.begin());
 }
 
+/// The softmax of an example's logits, to six places: what files keep.
+std::vector<double> probabilities_of(std::span<const float> logits) {
+  constexpr double kPlaces = 1e6;
+  const double largest = *std::max_element(logits.begin(), logits.end());
+  std::vector<double> values;
+  double sum = 0.0;
+  for (const float logit : logits) sum += values.emplace_back(std::exp(logit - largest));
+  for (double& value : values) value = std::round(value / sum * kPlaces) / kPlaces;
+  return values;
+}
+
 /// A label and the head's choice for each example: of its classes, or of the rows of a question.
-void compare_labels(const FeatureSet& features, std::span<const float> logits,
-                    SplitPredictions& split) {
+void compare_labels(const Task& task, const FeatureSet& features, std::span<const float> logits,
+                    SplitPredictions& split, std::vector<PredictionRecord>& rows) {
+  const auto name = [&](int32_t label) {
+    const auto index = static_cast<size_t>(label);
+    return index < task.labels.size() ? Json(task.labels[index]) : Json(label);
+  };
   const size_t width =
       logits.size() / static_cast<size_t>(std::max<int64_t>(1, features.num_rows()));
   for (int64_t e = 0; e < features.num_examples(); ++e) {
     const auto first = static_cast<size_t>(features.first_row(e)) * width;
     const auto last = static_cast<size_t>(features.first_row(e + 1)) * width;
+    const std::span<const float> own = logits.subspan(first, last - first);
     split.labels.push_back(features.targets[static_cast<size_t>(e)].label);
-    split.predictions.push_back(argmax(logits.subspan(first, last - first)));
+    split.predictions.push_back(argmax(own));
+    rows.push_back({.split = split.split,
+                    .row = e,
+                    .gold = name(split.labels.back()),
+                    .prediction = name(split.predictions.back()),
+                    .probabilities = probabilities_of(own)});
   }
 }
 
-void compare_values(const FeatureSet& features, std::span<const float> logits,
-                    SplitPredictions& split) {
+void compare_values(const Task& task, const FeatureSet& features, std::span<const float> logits,
+                    SplitPredictions& split, std::vector<PredictionRecord>& rows) {
   for (size_t e = 0; e < logits.size(); ++e) {
     split.label_values.push_back(features.targets[e].value);
     split.predicted_values.push_back(logits[e]);
+    rows.push_back({.split = split.split,
+                    .row = static_cast<int64_t>(e),
+                    .gold = reported_value(task, split.label_values.back()),
+                    .prediction = reported_value(task, split.predicted_values.back())});
   }
 }
 
-void compare_answers(const Task& task, const SetAnswers& set, SplitPredictions& split) {
+void compare_answers(const Task& task, const SetAnswers& set, SplitPredictions& split,
+                     std::vector<PredictionRecord>& rows) {
   for (size_t q = 0; q < set.answers.size(); ++q) {
+    const Question& question = set.questions->questions[q];
     std::vector<std::string> right;
-    for (const Answer& answer : set.questions->questions[q].answers) right.push_back(answer.text);
+    for (const Answer& answer : question.answers) right.push_back(answer.text);
     split.answers.push_back(score_answer(set.answers[q].text, right, task.span.unanswerable));
+    rows.push_back({.split = split.split,
+                    .row = static_cast<int64_t>(q),
+                    .id = question.id,
+                    .gold = right,
+                    .prediction = set.answers[q].text,
+                    .probability = set.answers[q].probability});
   }
 }
 
@@ -117,6 +151,9 @@ Evaluation evaluate(const MultiTaskModel& model, const ModelDescription& descrip
   for (size_t number = 0; number < description.tasks.size(); ++number) {
     const Task& task = description.tasks[number];
     std::vector<SplitPredictions> splits;
+    TaskPredictions predictions{
+        .head = {.task = task.name, .kind = kind_name(task.kind), .labels = task.labels},
+        .rows = {}};
     for (size_t s = 0; s < sets.size(); ++s) {
       if (sets[s].task != static_cast<int>(number)) continue;
       const FeatureSet& features = *sets[s].features;
@@ -124,19 +161,21 @@ Evaluation evaluate(const MultiTaskModel& model, const ModelDescription& descrip
       split.split = sets[s].split;
       split.loss = outputs.losses[s];
       if (task.kind == TaskKind::kRegression) {
-        compare_values(features, outputs.logits[s], split);
+        compare_values(task, features, outputs.logits[s], split, predictions.rows);
       } else if (task.kind == TaskKind::kSpan) {
         evaluation.answers.push_back(
             {sets[s].task, sets[s].split, sets[s].questions,
              choose_answers(*sets[s].questions, features, outputs.logits[s], tokenizer, task.span,
                             description.max_seq_length)});
-        compare_answers(task, evaluation.answers.back(), split);
+        compare_answers(task, evaluation.answers.back(), split, predictions.rows);
       } else {
-        compare_labels(features, outputs.logits[s], split);
+        compare_labels(task, features, outputs.logits[s], split, predictions.rows);
       }
       splits.push_back(std::move(split));
     }
-    if (!splits.empty()) evaluation.scores.push_back(score_task(task, splits));
+    if (splits.empty()) continue;
+    evaluation.scores.push_back(score_task(task, splits));
+    evaluation.predictions.push_back(std::move(predictions));
   }
   return evaluation;
 }

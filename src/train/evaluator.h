@@ -10,6 +10,7 @@
 #include "eval/answers.h"
 #include "eval/scores.h"
 #include "model/model_folder.h"
+#include "runlog/predictions.h"
 
 namespace pals {
 
@@ -35,8 +36,9 @@ struct SetAnswers {
 
 /// What an evaluation finds.
 struct Evaluation {
-  std::vector<TaskScores> scores;   ///< of every task that has sets, in task order
-  std::vector<SetAnswers> answers;  ///< of the sets of span tasks
+  std::vector<TaskScores> scores;            ///< of every task that has sets, in task order
+  std::vector<SetAnswers> answers;           ///< of the sets of span tasks
+  std::vector<TaskPredictions> predictions;  ///< of every task that has sets, in task order
 };
 
 /// Runs the sets, each rank its share of the batches; all ranks have the whole result.

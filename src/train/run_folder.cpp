@@ -9,25 +9,84 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <utility>
 
 #include "base/error.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "checkpoint/finite.h"
 #include "checkpoint/safetensors.h"
+#include "runlog/fields.h"
 
 namespace pals {
 namespace {
 
 constexpr std::string_view kEnding = ".safetensors";
 
-void copy_into(const TensorFile& file, const char* name, const at::Tensor& target,
-               const std::string& path) {
-  const TensorEntry* entry = file.find(name);
-  if (entry == nullptr || entry->numel() != target.numel())
-    fail(path, ": no ", name, " of this model");
+// Those of version 1 have no checksum.
+constexpr const char* kCheckpointFormat = "2";
+
+/// Not a damaged file, which would be passed over.
+class OtherModel : public Error {
+ public:
+  using Error::Error;
+};
+
+std::string file_name(int64_t step) {
+  char name[48];
+  std::snprintf(name, sizeof name, "/step-%010lld.safetensors", static_cast<long long>(step));
+  return name;
+}
+
+// Oldest first: the numbers have leading zeros.
+std::vector<std::string> checkpoint_files(const std::string& folder) {
+  std::vector<std::string> paths;
+  for (const std::string& name : list_directory(folder)) {
+    if (name.starts_with("step-") && name.ends_with(kEnding)) paths.push_back(folder + "/" + name);
+  }
+  return paths;
+}
+
+void remove_oldest(const std::vector<std::string>& files, int64_t keep) {
+  for (int64_t i = 0; i + keep < std::ssize(files); ++i) {
+    std::filesystem::remove(files[static_cast<size_t>(i)]);
+  }
+}
+
+TensorFile read_sound_file(const std::string& path) {
+  const MappedFile mapping(path);
+  const bool checked = verify_checksum(mapping.bytes(), path);
+  TensorFile file = read_safetensors(path);
+  if (!checked && file.metadata().count("format") > 0) {
+    fail(path, ": it has no checksum: it is damaged");
+  }
+  return file;
+}
+
+Json state_of(const TensorFile& file, const std::string& path) {
+  const auto state = file.metadata().find("state");
+  if (state == file.metadata().end()) fail(path, ": it holds no state of a run");
+  return parse_json(state->second, path);
+}
+
+// Before anything is copied.
+void check_tensors(const TensorFile& file, const ParameterArena& arena, const std::string& path) {
+  for (const auto& [name, target] :
+       {std::pair{"weights", arena.weights()}, std::pair{"first_moment", arena.first_moment()},
+        std::pair{"second_moment", arena.second_moment()}}) {
+    const TensorEntry* entry = file.find(name);
+    if (entry == nullptr || entry->numel() != target.numel() || entry->dtype != DType::kF32) {
+      fail(path, ": no ", name, " of this model");
+    }
+    if (!all_finite(*entry)) fail(path, ": ", name, " holds a value that is not finite");
+  }
+}
+
+void copy_into(const TensorFile& file, const char* name, const at::Tensor& target) {
   const at::Tensor values = target.is_cpu() ? target : at::empty(target.sizes(), at::kFloat);
-  copy_as_float(*entry, values.mutable_data_ptr<float>(), static_cast<size_t>(values.numel()));
+  copy_as_float(*file.find(name), values.mutable_data_ptr<float>(),
+                static_cast<size_t>(values.numel()));
   if (!target.is_cpu()) target.copy_(values);
 }
 
@@ -66,16 +125,12 @@ CheckpointStore::CheckpointStore(std::string folder, int64_t keep)
 }
 
 std::vector<std::string> CheckpointStore::files() const {
-  std::vector<std::string> names;
-  for (const std::string& name : list_directory(folder_)) {
-    if (name.starts_with("step-") && name.ends_with(kEnding)) names.push_back(folder_ + "/" + name);
-  }
-  return names;  // sorted: the numbers have leading zeros
+  std::vector<std::string> paths = checkpoint_files(folder_);
+  std::erase_if(paths, [&](const std::string& path) { return damaged_.contains(path); });
+  return paths;
 }
 
 void CheckpointStore::save(const ParameterArena& arena, int64_t step, const Json& state) const {
-  char name[48];
-  std::snprintf(name, sizeof name, "/step-%010lld.safetensors", static_cast<long long>(step));
   const auto entry = [](const char* tensor_name, const at::Tensor& tensor) {
     return make_tensor_entry(tensor_name, DType::kF32, {tensor.numel()}, tensor.data_ptr<float>());
   };
@@ -83,65 +138,60 @@ void CheckpointStore::save(const ParameterArena& arena, int64_t step, const Json
                    second = arena.second_moment().cpu();
   const std::vector<TensorEntry> tensors = {entry("weights", weights), entry("first_moment", first),
                                             entry("second_moment", second)};
-  write_safetensors(folder_ + name, tensors,
-                    {{"layout", layout_hash(arena.table())}, {"state", state.dump()}});
-  const std::vector<std::string> all = files();
-  for (size_t i = 0; i + static_cast<size_t>(keep_) < all.size(); ++i) {
-    std::filesystem::remove(all[i]);
-  }
+  const std::string path = folder_ + file_name(step);
+  write_checked_safetensors(path, tensors,
+                            {{"format", kCheckpointFormat},
+                             {"layout", layout_hash(arena.table())},
+                             {"state", state.dump()}});
+  std::vector<std::string> older = files();
+  std::erase(older, path);
+  remove_oldest(older, keep_ - 1);
 }
 
-std::optional<Json> CheckpointStore::restore(ParameterArena& arena) const {
+void CheckpointStore::prune(int64_t keep) const { remove_oldest(files(), keep); }
+
+std::optional<Json> CheckpointStore::restore(ParameterArena& arena, const CheckState& check) {
   const std::vector<std::string> all = files();
   for (auto path = all.rbegin(); path != all.rend(); ++path) {
-    std::optional<TensorFile> file;
     try {
-      file.emplace(read_safetensors(*path));
+      const TensorFile file = read_sound_file(*path);
+      const auto& metadata = file.metadata();
+      if (metadata.count("layout") == 0 || metadata.at("layout") != layout_hash(arena.table())) {
+        throw OtherModel(concat(*path, ": a checkpoint of another model; choose another ",
+                                "--output_dir, or --overwrite_output_dir"));
+      }
+      Json state = state_of(file, *path);
+      if (*path != folder_ + file_name(count_field(state, "step", *path))) {
+        fail(*path, ": its state is of step ", state.at("step").dump());
+      }
+      if (check) check(state, *path);
+      check_tensors(file, arena, *path);
+      copy_into(file, "weights", arena.weights());
+      copy_into(file, "first_moment", arena.first_moment());
+      copy_into(file, "second_moment", arena.second_moment());
+      arena.refresh_shadow();
+      return state;
+    } catch (const OtherModel&) {
+      throw;
     } catch (const Error& error) {
       log_warning(concat(error.what(), "; trying an older checkpoint"));
-      continue;
+      damaged_.insert(*path);
     }
-    const auto& metadata = file->metadata();
-    if (metadata.count("layout") == 0 || metadata.at("layout") != layout_hash(arena.table())) {
-      fail(*path,
-           ": a checkpoint of another model; choose another --output_dir, or "
-           "--overwrite_output_dir");
-    }
-    copy_into(*file, "weights", arena.weights(), *path);
-    copy_into(*file, "first_moment", arena.first_moment(), *path);
-    copy_into(*file, "second_moment", arena.second_moment(), *path);
-    arena.refresh_shadow();
-    return parse_json(metadata.at("state"), *path);
   }
   return std::nullopt;
 }
 
-MetricsLog::MetricsLog(const std::string& path, int64_t first_step) : path_(path) {
-  std::string kept;
-  if (file_exists(path)) {
-    const MappedFile old(path);
-    std::string_view rest = old.bytes();
-    while (!rest.empty()) {
-      const size_t end = rest.find('\n');
-      if (end == std::string_view::npos) break;  // an interrupted line
-      const std::string_view line = rest.substr(0, end);
-      rest.remove_prefix(end + 1);
-      const Json json = Json::parse(line, nullptr, false);
-      if (!json.is_object()) continue;
-      const int64_t step = json.value("step", int64_t{-1});
-      const int64_t after =
-          std::max(json.value("after_step", int64_t{-1}), json.value("until_step", int64_t{-1}));
-      if (step < first_step && after <= first_step) kept.append(line).push_back('\n');
+std::optional<Json> newest_state(const std::string& folder) {
+  if (!directory_exists(folder)) return std::nullopt;
+  const std::vector<std::string> all = checkpoint_files(folder);
+  for (auto path = all.rbegin(); path != all.rend(); ++path) {
+    try {
+      return state_of(read_sound_file(*path), *path);
+    } catch (const Error&) {
+      // restore() will say what is wrong with it.
     }
   }
-  write_file_atomically(path, kept);
-  file_.open(path, std::ios::app);
-  if (!file_) fail(path, ": cannot be opened for writing: ", std::strerror(errno));
-}
-
-void MetricsLog::write(const OrderedJson& line) {
-  file_ << line.dump() << '\n' << std::flush;
-  if (!file_) fail(path_, ": cannot be written: ", std::strerror(errno));
+  return std::nullopt;
 }
 
 }  // namespace pals

@@ -1,9 +1,12 @@
-// A run's folder: checkpoints to go on from, and the log of its steps.
+// A run's folder: its lock, and the checkpoints to go on from.
 #pragma once
 
-#include <fstream>
+#include <cstdint>
+#include <functional>
 #include <optional>
+#include <set>
 #include <string>
+#include <vector>
 
 #include "base/json.h"
 #include "nn/parameter_arena.h"
@@ -28,37 +31,35 @@ class RunLock {
 std::string layout_hash(const ParameterTable& table);
 
 /// Whole training states, one file each: checkpoints/step-<n>.safetensors with weights and moments
-/// as they lie in the arena, and the trainer's state as JSON in the metadata.
+/// as they lie in the arena, and the trainer's state as JSON in the metadata; a checksum over all.
 class CheckpointStore {
  public:
-  /// Removes what interrupted writes left behind.
+  /// Throws Error for a state that the run cannot go on from.
+  using CheckState = std::function<void(const Json& state, const std::string& where)>;
+  /// Removes what interrupted writes left behind. `keep`: how many files stay.
   CheckpointStore(std::string folder, int64_t keep);
 
-  /// Writes a checkpoint aside, renames it, then prunes the older ones.
+  /// Writes a checkpoint aside, renames it, then prunes the older ones: never this one, and those
+  /// that restore() passed over count for nothing.
   void save(const ParameterArena& arena, int64_t step, const Json& state) const;
 
-  /// Restores the newest readable checkpoint; its state, or nothing if there is none. A damaged
-  /// file is passed over with a warning. Error if a checkpoint is of another model.
-  std::optional<Json> restore(ParameterArena& arena) const;
+  /// Restores the newest sound checkpoint; its state, or nothing if there is none. One that is
+  /// damaged (wrong checksum, state that `check` or its own name refuses, weights that are not
+  /// finite) is passed over with a warning. Error if a checkpoint is of another model.
+  std::optional<Json> restore(ParameterArena& arena, const CheckState& check = {});
+
+  /// Of a finished run: only the last `keep` files stay.
+  void prune(int64_t keep) const;
 
  private:
-  std::vector<std::string> files() const;  ///< oldest first
+  std::vector<std::string> files() const;  ///< oldest first, without those passed over
 
   std::string folder_;
   int64_t keep_;
+  std::set<std::string> damaged_;
 };
 
-/// metrics.jsonl: a line for each optimizer step, and one for each evaluation.
-class MetricsLog {
- public:
-  /// Opens for a run that goes on at `first_step`: lines of later steps are dropped.
-  MetricsLog(const std::string& path, int64_t first_step);
-
-  void write(const OrderedJson& line);
-
- private:
-  std::string path_;
-  std::ofstream file_;
-};
+/// The state of the newest file with a right checksum in a folder of checkpoints, or nothing.
+std::optional<Json> newest_state(const std::string& folder);
 
 }  // namespace pals

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <limits>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -69,7 +70,7 @@ TEST_F(RunFolder, HasOneRunAtATime) {
 
 TEST_F(RunFolder, RestoresTheNewestCheckpoint) {
   ParameterArena arena = make_arena();
-  const CheckpointStore store(checkpoints(), 3);
+  CheckpointStore store(checkpoints(), 3);
   EXPECT_FALSE(store.restore(arena).has_value());
   for (const int64_t step : {9, 10, 100}) {
     fill(arena, step);
@@ -84,7 +85,7 @@ TEST_F(RunFolder, RestoresTheNewestCheckpoint) {
 
 TEST_F(RunFolder, PrunesTheOldest) {
   ParameterArena arena = make_arena();
-  const CheckpointStore store(checkpoints(), 2);
+  CheckpointStore store(checkpoints(), 2);
   for (const int64_t step : {1, 2, 30, 400}) store.save(arena, step, {{"step", step}});
   EXPECT_EQ(list_directory(checkpoints()).size(), 2U);
   EXPECT_TRUE(file_exists(file_of(30)));
@@ -96,7 +97,7 @@ TEST_F(RunFolder, PrunesTheOldest) {
 
 TEST_F(RunFolder, FallsBackFromADamagedCheckpoint) {
   ParameterArena arena = make_arena();
-  const CheckpointStore store(checkpoints(), 3);
+  CheckpointStore store(checkpoints(), 3);
   for (const int64_t step : {1, 2, 3}) {
     fill(arena, step);
     store.save(arena, step, {{"step", step}});
@@ -120,7 +121,7 @@ TEST_F(RunFolder, FallsBackFromADamagedCheckpoint) {
 
 TEST_F(RunFolder, RefusesACheckpointOfAnotherModel) {
   ParameterArena arena = make_arena(5);
-  const CheckpointStore store(checkpoints(), 2);
+  CheckpointStore store(checkpoints(), 2);
   store.save(arena, 1, {{"step", 1}});
   ParameterArena other = make_arena(6);
   try {
@@ -136,14 +137,14 @@ TEST_F(RunFolder, RemovesWhatInterruptedWritesLeft) {
   write_file_atomically(checkpoints() + "/step-0000000005.safetensors.tmp.123.1", "half");
   write_file_atomically(checkpoints() + "/notes.txt", "a user's own");
   ParameterArena arena = make_arena();
-  const CheckpointStore store(checkpoints(), 1);
+  CheckpointStore store(checkpoints(), 1);
   EXPECT_EQ(list_directory(checkpoints()), std::vector<std::string>{"notes.txt"});
   EXPECT_FALSE(store.restore(arena).has_value());
 }
 
 TEST_F(RunFolder, AFailedSaveKeepsTheOlderCheckpoint) {
   ParameterArena arena = make_arena();
-  const CheckpointStore store(checkpoints(), 1);
+  CheckpointStore store(checkpoints(), 1);
   fill(arena, 1);
   store.save(arena, 1, {{"step", 1}});
   make_directories(file_of(2));  // in the way of the next one
@@ -152,41 +153,98 @@ TEST_F(RunFolder, AFailedSaveKeepsTheOlderCheckpoint) {
   EXPECT_EQ(store.restore(arena)->at("step"), 1);
 }
 
-TEST_F(RunFolder, MetricsGoOnWhereTheCheckpointStands) {
-  const std::string path = folder_ + "/metrics.jsonl";
-  {
-    MetricsLog log(path, 0);
-    for (int step = 0; step < 4; ++step) log.write({{"step", step}, {"loss", 0.5}});
-    log.write({{"after_step", 4}, {"evaluation", {{"average", 0.5}}}});
-    log.write({{"step", 4}, {"loss", 0.5}});
-    log.write({{"after_step", 5}, {"evaluation", {{"average", 0.75}}}});
+TEST_F(RunFolder, FindsEveryFlippedBit) {
+  ParameterArena arena = make_arena();
+  for (const int64_t step : {1, 2}) {
+    fill(arena, step);
+    CheckpointStore(checkpoints(), 2).save(arena, step, {{"step", step}});
   }
-  const std::string whole = read_file(path, 1 << 20);
-  const std::string until_4 = whole.substr(0, whole.find("{\"step\":4"));
-  {
-    MetricsLog log(path, 4);  // the evaluation after step 4 is part of that checkpoint
-    EXPECT_EQ(read_file(path, 1 << 20), until_4);
-    log.write({{"step", 4}, {"loss", 0.5}});
-    log.write({{"after_step", 5}, {"evaluation", {{"average", 0.75}}}});
+  const std::string whole = read_file(file_of(2), 1 << 20);
+  testing::internal::CaptureStderr();
+  for (size_t bit = 0; bit < 8 * whole.size(); bit += 7) {
+    std::string damaged = whole;
+    damaged[bit / 8] = static_cast<char>(damaged[bit / 8] ^ (1 << (bit % 8)));
+    write_file_atomically(file_of(2), damaged);
+    ParameterArena other = make_arena();
+    const auto state = CheckpointStore(checkpoints(), 2).restore(other);
+    ASSERT_TRUE(state.has_value()) << bit;
+    ASSERT_EQ(state->at("step"), 1) << bit;
+    expect_step(other, 1);
   }
-  EXPECT_EQ(read_file(path, 1 << 20), whole);
-  { const MetricsLog log(path, 0); }
-  EXPECT_EQ(read_file(path, 1 << 20), "");
+  testing::internal::GetCapturedStderr();
 }
 
-TEST_F(RunFolder, MetricsDropAnInterruptedLine) {
-  const std::string path = folder_ + "/metrics.jsonl";
-  const std::string good = "{\"step\":0,\"loss\":0.5}\n";
-  for (const char* rest : {"{\"step\":1,\"lo", "{\"step\":1}", "\0\0\0\n", "[1]\n", "\n"}) {
-    write_file_atomically(path, good + rest);
-    const MetricsLog log(path, 5);
-    EXPECT_EQ(read_file(path, 1 << 20), good) << rest;
+TEST_F(RunFolder, PassesOverAStateThatIsRefused) {
+  ParameterArena arena = make_arena();
+  CheckpointStore store(checkpoints(), 9);
+  for (const int64_t step : {1, 2, 3, 4}) {
+    fill(arena, step);
+    store.save(arena, step, {{"step", step == 4 ? 5 : step}});  // not what its name says
   }
+  testing::internal::CaptureStderr();
+  const auto state = store.restore(arena, [](const Json& saved, const std::string& where) {
+    if (saved.at("step") == 3) fail(where, ": too many steps");
+  });
+  const std::string shown = testing::internal::GetCapturedStderr();
+  EXPECT_EQ(state->at("step"), 2);
+  expect_step(arena, 2);
+  EXPECT_NE(shown.find(file_of(4) + ": its state is of step 5"), std::string::npos) << shown;
+  EXPECT_NE(shown.find(file_of(3) + ": too many steps"), std::string::npos) << shown;
 }
 
-TEST_F(RunFolder, MetricsRefuseAFolderInTheirPlace) {
-  make_directories(folder_ + "/metrics.jsonl");
-  EXPECT_THROW(MetricsLog(folder_ + "/metrics.jsonl", 0), Error);
+TEST_F(RunFolder, PassesOverValuesThatAreNotFinite) {
+  ParameterArena arena = make_arena();
+  CheckpointStore store(checkpoints(), 9);
+  fill(arena, 1);
+  store.save(arena, 1, {{"step", 1}});
+  arena.second_moment()[3] = std::numeric_limits<float>::quiet_NaN();
+  store.save(arena, 2, {{"step", 2}});
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(store.restore(arena)->at("step"), 1);
+  EXPECT_NE(testing::internal::GetCapturedStderr().find("second_moment holds a value that is not"),
+            std::string::npos);
+  expect_step(arena, 1);
+}
+
+TEST_F(RunFolder, PruningSparesTheNewFileAndCountsNoDamagedOnes) {
+  ParameterArena arena = make_arena();
+  for (const int64_t step : {100, 200}) {
+    CheckpointStore(checkpoints(), 9).save(arena, step, {{"step", step}});
+    fs::resize_file(file_of(step), 50);
+  }
+  CheckpointStore store(checkpoints(), 2);
+  testing::internal::CaptureStderr();
+  EXPECT_FALSE(store.restore(arena).has_value());
+  testing::internal::GetCapturedStderr();
+  for (const int64_t step : {1, 2, 3}) {
+    store.save(arena, step, {{"step", step}});
+    EXPECT_TRUE(file_exists(file_of(step)));
+  }
+  EXPECT_FALSE(file_exists(file_of(1)));
+  EXPECT_TRUE(file_exists(file_of(2)));
+  // Even beside files of later steps.
+  CheckpointStore(checkpoints(), 9).save(arena, 300, {{"step", 300}});
+  CheckpointStore(checkpoints(), 1).save(arena, 4, {{"step", 4}});
+  EXPECT_TRUE(file_exists(file_of(4)));
+}
+
+TEST_F(RunFolder, KeepsTheLastFilesOfAFinishedRun) {
+  ParameterArena arena = make_arena();
+  const CheckpointStore store(checkpoints(), 3);
+  for (const int64_t step : {1, 2, 3}) store.save(arena, step, {{"step", step}});
+  store.prune(1);
+  EXPECT_EQ(list_directory(checkpoints()).size(), 1U);
+  EXPECT_TRUE(file_exists(file_of(3)));
+}
+
+TEST_F(RunFolder, TheNewestSoundStateIsFound) {
+  EXPECT_FALSE(newest_state(checkpoints()).has_value());
+  ParameterArena arena = make_arena();
+  const CheckpointStore store(checkpoints(), 9);
+  for (const int64_t step : {1, 2}) store.save(arena, step, {{"step", step}});
+  EXPECT_EQ(newest_state(checkpoints())->at("step"), 2);
+  write_file_atomically(file_of(2), "damaged");
+  EXPECT_EQ(newest_state(checkpoints())->at("step"), 1);
 }
 
 }  // namespace

@@ -155,6 +155,34 @@ class Options(PalsTest):
             self.assertIn(key, info)
         self.assertIn("version: ", self.pals("info").stdout)
 
+    def test_predictions_of_dev_rows_give_the_scores(self):
+        run = self.train("run", "--max_steps", "6", "--num_train_epochs", "2", tasks="mnli,sts,mrpc")
+        results, (_, evaluations) = read_json(run, "eval_results.json"), metrics(run)
+        self.assertEqual(results["version"], 2)
+        for place, scores, step in ("", results, results["step"]), ("last/", results["last"], 6):
+            rows = {}
+            for task in "mnli", "sts", "mrpc":
+                with open(run + "/dev_predictions/%s%s.jsonl" % (place, task), encoding="utf-8") as stream:
+                    head, *rows[task] = [json.loads(line) for line in stream]
+                self.assertEqual((head["version"], head["task"], head["step"]), (1, task, step))
+            for split, metric in ("dev_matched", "accuracy"), ("dev_mismatched", "accuracy_mismatched"):
+                own = [row for row in rows["mnli"] if row["split"] == split]
+                self.assertEqual([row["row"] for row in own], list(range(24)))
+                right = sum(row["gold"] == row["prediction"] for row in own)
+                self.assertAlmostEqual(right / 24, scores["tasks"]["mnli"][metric])
+                with open(os.path.join(self.glue, "MNLI", split + ".tsv"), encoding="utf-8") as stream:
+                    self.assertEqual([row["gold"] for row in own],
+                                     [line.rstrip("\n").split("\t")[-1] for line in stream][1:])
+            for row in rows["mnli"] + rows["mrpc"]:
+                self.assertAlmostEqual(sum(row["probabilities"]), 1.0, places=5)
+            with open(os.path.join(self.glue, "STS-B", "dev.tsv"), encoding="utf-8") as stream:
+                values = [float(line.split("\t")[-1]) for line in stream.readlines()[1:]]
+            for row, value in zip(rows["sts"], values):
+                self.assertAlmostEqual(row["gold"], value, places=5)
+            loss = sum(((row["gold"] - row["prediction"]) / 5) ** 2 for row in rows["sts"]) / 24
+            self.assertAlmostEqual(loss, scores["tasks"]["sts"]["loss"], places=5)
+        self.assertEqual(evaluations[-1]["evaluation"], results["last"])
+
     def test_evaluate_only(self):
         run = self.train("run", "--do_eval")
         self.assertEqual(set(read_json(run, "eval_results.json")["tasks"]), {"rte", "sst"})

@@ -1,0 +1,158 @@
+#include "train/identity.h"
+
+#include <array>
+#include <utility>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/text_util.h"
+#include "model/folder_writer.h"
+#include "tasks/task_json.h"
+#include "train/check_options.h"
+#include "train/run_folder.h"
+
+namespace pals {
+namespace {
+
+constexpr int64_t kIdentityVersion = 1;
+constexpr size_t kShownValue = 30;  // characters of a value in a message
+constexpr size_t kShownText = 130;  // and of all differences, if there are several
+
+// Where something lies makes no difference; what lies there is hashed.
+constexpr std::array kPaths = {"task_file",        "train_file", "dev_file",
+                               "bert_config_file", "vocab_file", "init_checkpoint"};
+
+// A task without its files' places.
+Json task_identity(const Task& task) {
+  Json json = task_to_json(task);
+  for (const DataFile& file : task.files) {
+    if (file.split.starts_with("test")) {
+      json.erase(file.split);
+    } else {
+      json[file.split].erase("path");
+    }
+  }
+  return json;
+}
+
+std::string weights_hash(const ParameterArena& arena) {
+  const at::Tensor weights = arena.weights().cpu();
+  return content_hash_hex(
+      {static_cast<const char*>(weights.const_data_ptr()), static_cast<size_t>(weights.nbytes())});
+}
+
+// Lists of labels and texts without JSON's marks.
+std::string shown(const Json& value) {
+  if (value.is_null()) return "nothing";
+  std::string text;
+  if (value.is_array()) {
+    for (const Json& item : value) {
+      text += concat(text.empty() ? "" : ", ",
+                     item.is_string() ? item.get<std::string>() : item.dump());
+    }
+  } else {
+    text = value.is_string() ? value.get<std::string>() : value.dump();
+  }
+  return quote(text, kShownValue);
+}
+
+void compare(const std::string& name, const Json& saved, const Json& current,
+             std::vector<std::string>& differences) {
+  if (saved == current) return;
+  if (!saved.is_object() || !current.is_object()) {
+    differences.push_back(concat(name, " was ", shown(saved), ", now ", shown(current)));
+    return;
+  }
+  Json keys = saved;
+  keys.update(current);
+  for (const auto& item : keys.items()) {
+    const std::string key_name = name.empty() ? item.key() : concat(name, ", ", item.key());
+    compare(key_name, saved.value(item.key(), Json()), current.value(item.key(), Json()),
+            differences);
+  }
+}
+
+Json section(const Json& identity, const char* key) {
+  return identity.is_object() && identity.contains(key) ? identity[key] : Json::object();
+}
+
+void refuse_differences(const std::string& folder, const Json& saved, const Json& current) {
+  const std::vector<std::string> differences = identity_differences(saved, current);
+  if (differences.empty()) return;
+  std::string text = differences.front();
+  size_t shown = 1;
+  for (; shown < differences.size(); ++shown) {
+    if (text.size() + differences[shown].size() > kShownText) break;
+    text += "; " + differences[shown];
+  }
+  if (shown < differences.size()) text += concat("; and ", differences.size() - shown, " more");
+  fail(folder, " holds a run that began with other content: ", text,
+       "; give the same, another --output_dir, or --overwrite_output_dir");
+}
+
+}  // namespace
+
+Json run_identity(const TrainOptions& options, const RunSetup& setup,
+                  const std::vector<FeatureJob>& jobs, const FeatureStore& store) {
+  const ModelDescription& description = setup.description;
+  Json tasks = Json::object(), data = Json::object();
+  for (const Task& task : description.tasks) tasks["task " + task.name] = task_identity(task);
+  for (size_t i = 0; i < jobs.size(); ++i) {
+    data[concat("content of ", jobs[i].task.name, "'s ", jobs[i].file.split, " file")] =
+        store.hashes(static_cast<int64_t>(i)).file;
+  }
+  Json resolved = options_to_json(options);
+  for (const char* path : kPaths) resolved.erase(path);
+  return {{"version", kIdentityVersion},
+          {"tasks", std::move(tasks)},
+          {"data", std::move(data)},
+          {"bert", bert_config_to_json(description.bert)},
+          {"vocabulary", setup.tokenizer->vocabulary().content_hash()},
+          {"lower_case", setup.tokenizer->do_lower_case()},
+          {"starting_weights", weights_hash(setup.model->arena())},
+          {"options", std::move(resolved)}};
+}
+
+std::vector<std::string> identity_differences(const Json& saved, const Json& current) {
+  std::vector<std::string> differences;
+  for (const char* key : {"tasks", "data"}) {
+    compare("", section(saved, key), section(current, key), differences);
+  }
+  compare("BERT configuration", section(saved, "bert"), section(current, "bert"), differences);
+  const Json then = section(saved, "options"), now = section(current, "options");
+  for (const std::string& name : differing_options(then, now)) {
+    compare("--" + name, then.value(name, Json()), now.value(name, Json()), differences);
+  }
+  for (const auto& [key, name] :
+       {std::pair{"vocabulary", "content of the vocabulary"},
+        std::pair{"lower_case", "lower-casing"},
+        std::pair{"starting_weights", "content of the starting weights"}}) {
+    compare(name, saved.value(key, Json()), current.value(key, Json()), differences);
+  }
+  return differences;
+}
+
+void check_identity(const std::string& folder, const Json& current) {
+  std::vector<Json> saved;
+  const std::string path = folder + kIdentityName;
+  if (file_exists(path)) {
+    try {
+      saved.push_back(read_json(path));
+    } catch (const Error& error) {
+      log_warning(error.what(), "; it is made again, from what the checkpoint says");
+    }
+  }
+  const std::optional<Json> state = newest_state(folder + kCheckpointsName);
+  if (state) saved.push_back(state->value("identity", Json()));
+  std::erase_if(saved, [](const Json& identity) { return !identity.is_object(); });
+  for (const Json& identity : saved) refuse_differences(folder, identity, current);
+  if (state && saved.empty()) {
+    log_warning(folder,
+                ": begun by an earlier version, which kept no hashes: whether tasks, data, ",
+                "vocabulary, configuration and starting weights are the same cannot be checked");
+  }
+}
+
+}  // namespace pals

@@ -1,0 +1,28 @@
+// What decides a run's result, besides the program: what it is compared by when it goes on.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "data/feature_store.h"
+#include "settings/train_options.h"
+#include "train/setup.h"
+
+namespace pals {
+
+/// Tasks (labels and their order, columns, scale, metrics), BERT's configuration, options: as they
+/// are. Data files, vocabulary and starting weights: a hash of their content. Paths are no part of
+/// it. To be made before the first step; waits until the files are hashed.
+Json run_identity(const TrainOptions& options, const RunSetup& setup,
+                  const std::vector<FeatureJob>& jobs, const FeatureStore& store);
+
+/// What differs, a text for each with the old value and the new one ("task sst, labels: ...").
+std::vector<std::string> identity_differences(const Json& saved, const Json& current);
+
+/// Throws Error, naming what differs, if the folder holds a run of another identity, by its file or
+/// its newest readable checkpoint. A run of an earlier version, which has none, is said not to be
+/// checked. Touches nothing.
+void check_identity(const std::string& folder, const Json& current);
+
+}  // namespace pals

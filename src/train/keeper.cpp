@@ -1,0 +1,210 @@
+#include "train/keeper.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/text_util.h"
+#include "runlog/fields.h"
+#include "train/check_options.h"
+#include "train/identity.h"
+#include "train/loop.h"
+
+namespace pals {
+namespace {
+
+constexpr int64_t kKeptCheckpoints = 2;  // while a run goes on, unless it says otherwise
+
+int task_number(const std::vector<Task>& tasks, const std::string& name) {
+  const auto found = std::ranges::find(tasks, name, &Task::name);
+  return found == tasks.end() ? -1 : static_cast<int>(found - tasks.begin());
+}
+
+// Throws Error for a state that a run of so many steps and tasks cannot go on from.
+void check_state(const Json& state, int64_t total_steps, size_t num_tasks,
+                 const std::string& where) {
+  const int64_t step = count_field(state, "step", where);
+  if (step > total_steps) fail(where, ": step ", step, " of ", total_steps);
+  const Json& rows = field_of(state, "rows", where);
+  const bool counts =
+      rows.is_array() && rows.size() == num_tasks &&
+      std::ranges::all_of(rows, [](const Json& n) { return n.is_number_unsigned(); });
+  if (!counts) fail(where, ": \"rows\" are not the numbers of rows of ", num_tasks, " tasks");
+  RunResults().restore(state, where);
+}
+
+}  // namespace
+
+void Keeper::open(const Json& identity) {
+  if (!world_.first()) return;
+  check_run_folder(options_);
+  if (!identity.is_null() && !options_.overwrite_output_dir) {
+    check_identity(options_.output_dir, identity);
+  }
+  lock_ = open_run_folder(options_);
+  identity_ = identity;
+  if (identity_.is_null()) return;
+  write_file_atomically(options_.output_dir + kIdentityName, json_text(identity_));
+}
+
+std::optional<Json> Keeper::restore(int64_t total_steps) {
+  if (!world_.first()) return std::nullopt;
+  checkpoints_.emplace(options_.output_dir + kCheckpointsName,
+                       options_.keep_checkpoints.value_or(kKeptCheckpoints));
+  const size_t num_tasks = setup_.description.tasks.size();
+  return checkpoints_->restore(setup_.model->arena(),
+                               [&](const Json& state, const std::string& where) {
+                                 check_state(state, total_steps, num_tasks, where);
+                               });
+}
+
+void Keeper::begin(int64_t step, int64_t total_steps, const std::optional<Json>& state) {
+  if (state) {
+    results_.restore(*state, "the checkpoint");
+    restore_best(step, total_steps);
+  }
+  if (!world_.first()) return;
+  log_.emplace(options_.output_dir + kMetricsName, step);
+  loss_watch_ = LossWatch(log_->first_losses());
+}
+
+// All ranks decide alike: by what rank 0 finds missing.
+void Keeper::restore_best(int64_t step, int64_t total_steps) {
+  const auto gone = [&](const std::string& name) {
+    const bool missing = world_.first() && !directory_exists(options_.output_dir + "/" + name);
+    return world_.broadcast(missing ? "gone" : "") == "gone";
+  };
+  const std::optional<int64_t> best = results_.best_step();
+  if (best && gone("best") && !replace_missing("best", *best, step, total_steps, -1)) {
+    results_.forget_best();
+  }
+  std::vector<std::string> forgotten;
+  for (const auto& [task, record] : results_.best_tasks()) {
+    const std::string name = "best_tasks/" + task;
+    if (!gone(name)) continue;
+    const int number = task_number(setup_.description.tasks, task);
+    if (!replace_missing(name, record.step, step, total_steps, number)) forgotten.push_back(task);
+  }
+  for (const std::string& task : forgotten) results_.forget_task(task);
+}
+
+// Whether its scores still stand for something.
+bool Keeper::replace_missing(const std::string& name, int64_t saved, int64_t step,
+                             int64_t total_steps, int only_task) const {
+  const std::string path = options_.output_dir + "/" + name;
+  if (saved == step) {
+    log_warning(path, " is missing; it is written again");
+    if (world_.first() && only_task >= 0) make_directories(options_.output_dir + "/best_tasks");
+    save_folder(path, only_task);
+    return true;
+  }
+  const bool over = step == total_steps;
+  log_warning(path, ", the model after step ", saved, ", is missing and cannot be made again; ",
+              over ? "its scores stay in eval_results.json"
+                   : "the best of the evaluations to come takes its place");
+  return over;
+}
+
+void Keeper::log(const StepRecord& record) {
+  write(record);
+  if (!world_.first()) return;
+  const std::string warning = loss_watch_.see(record);
+  if (!warning.empty()) log_warning(warning);
+}
+
+void Keeper::save_folder(const std::string& path, int only_task,
+                         const std::string& share_with) const {
+  if (!world_.first()) return;
+  save_model_folder(path, *setup_.model, setup_.description, *setup_.tokenizer, only_task,
+                    share_with);
+}
+
+// Of the best model by average, beside it.
+void Keeper::save_answers(const Evaluation& evaluation) const {
+  if (!world_.first()) return;
+  write_answers(options_.output_dir, setup_.description.tasks, evaluation.answers);
+}
+
+void Keeper::save_predictions(const char* folder, int64_t step,
+                              const Evaluation& evaluation) const {
+  if (!world_.first()) return;
+  const std::string path = options_.output_dir + kDevPredictionsName + folder;
+  make_directories(path);
+  for (TaskPredictions predictions : evaluation.predictions) {
+    predictions.head.step = step;
+    write_predictions(path + predictions.head.task + ".jsonl", predictions);
+  }
+}
+
+void Keeper::keep_evaluation(const Evaluation& evaluation) {
+  results_.add(evaluation.scores);
+  results_.keep_average(0, evaluation.scores);
+  save_answers(evaluation);
+  save_predictions("/", 0, evaluation);
+  save_predictions("/last/", 0, evaluation);
+}
+
+EvaluationRecord Keeper::keep_evaluation(int64_t step, int64_t epoch, int64_t num_epochs,
+                                         const Evaluation& evaluation) {
+  const std::vector<TaskScores>& scores = evaluation.scores;
+  for (const TaskScores& task : scores) {
+    if (!std::isfinite(task.loss)) fail_not_finite("after step", step, task.task);
+  }
+  results_.add(scores);
+  const EvaluationRecord record{.after_step = step, .epoch = epoch, .scores = results_.last()};
+  write(record);
+  log_info(concat("epoch ", epoch, " of ", num_epochs, ", after step ", step, ":\n",
+                  scores_table(scores)));
+  save_predictions("/last/", step, evaluation);
+  std::string written;
+  if (results_.keep_average(step, scores)) {
+    save_answers(evaluation);
+    save_predictions("/", step, evaluation);
+    written = options_.output_dir + "/best";
+    save_folder(written);
+  }
+  if (options_.save_best_tasks && scores.size() > 1) {
+    save_best_tasks(step, scores, std::move(written));
+  }
+  return record;
+}
+
+// `written`: a folder that holds the same shared weights already, if any.
+void Keeper::save_best_tasks(int64_t step, const std::vector<TaskScores>& scores,
+                             std::string written) {
+  for (const TaskScores& task : scores) {
+    if (!results_.keep_task(step, task)) continue;
+    const std::string folder = options_.output_dir + "/best_tasks";
+    if (world_.first()) make_directories(folder);
+    const std::string path = folder + "/" + task.task;
+    save_folder(path, task_number(setup_.description.tasks, task.task), written);
+    if (written.empty()) written = path;
+  }
+}
+
+void Keeper::save_checkpoint(DataParallel& parallel, int64_t step,
+                             const std::vector<int64_t>& examples) {
+  parallel.gather_state();
+  if (checkpoints_) {
+    Json state = {{"step", step}, {"rows", examples}, {"identity", identity_}};
+    results_.save(state);
+    const Json scaler = parallel.scaler_state();
+    if (!scaler.is_null()) state["loss_scaling"] = scaler;
+    checkpoints_->save(setup_.model->arena(), step, state);
+  }
+  parallel.release_state();
+}
+
+ResultsRecord Keeper::finish() {
+  const ResultsRecord record = results_.record();
+  if (world_.first()) {
+    write_file_atomically(options_.output_dir + kResultsName, json_text(to_json(record)));
+  }
+  if (checkpoints_ && !options_.keep_checkpoints) checkpoints_->prune(1);
+  return record;
+}
+
+}  // namespace pals

@@ -1,0 +1,114 @@
+#include "train/loop.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "base/error.h"
+#include "base/text_util.h"
+#include "train/memory_check.h"
+
+namespace pals {
+namespace {
+
+constexpr int64_t kStepsAhead = 50;
+
+void check_finite(const StepRecord& step, double loss) {
+  if (!std::isfinite(loss)) fail_not_finite("step", step.step, step.task);
+}
+
+}  // namespace
+
+void fail_not_finite(const char* when, int64_t step, const std::string& task) {
+  fail(when, " ", step, ", task ", task,
+       ": the loss is not finite; try a lower --learning_rate, or --precision fp32");
+}
+
+TrainingLoop::TrainingLoop(const World& world, const TrainOptions& options,
+                           const std::vector<std::string>& task_names, MultiTaskModel& model,
+                           const Optimizer& optimizer, DataParallel& parallel, const StepPlan& plan,
+                           LoopCalls calls)
+    : world_(world),
+      options_(options),
+      task_names_(task_names),
+      model_(model),
+      optimizer_(optimizer),
+      parallel_(parallel),
+      plan_(plan),
+      calls_(std::move(calls)) {}
+
+void TrainingLoop::run(TrainingLoader& loader, int64_t first_step) {
+  Progress progress({.label = "train",
+                     .unit = "steps",
+                     .total = static_cast<uint64_t>(plan_.total_steps),
+                     .initial = static_cast<uint64_t>(first_step)});
+  for (int64_t step = first_step; step < plan_.total_steps;) {
+    if (world_.alone() && world_.stop().stop_requested()) stop_ = true;
+    if (stop_) stop(step);
+    take(loader.next());
+    ++step;
+    const bool epoch_end = step % plan_.steps_per_epoch == 0 || step == plan_.total_steps;
+    const bool saves = epoch_end || step % options_.save_checkpoints_steps == 0;
+    if (saves || std::ssize(pending_) >= steps_ahead()) finish_steps(&progress);
+    if (epoch_end) calls_.epoch(step, (step - 1) / plan_.steps_per_epoch + 1);
+    if (saves) calls_.save(step);
+  }
+}
+
+void TrainingLoop::stop(int64_t steps_done) {
+  finish_steps();
+  calls_.save(steps_done);
+  world_.broadcast("");  // the others wait for rank 0: whoever exits ends all
+  throw Stopped(concat("stopped at step ", steps_done, "; the same command goes on from there"));
+}
+
+// How many steps a device is given before the host waits for their losses. On the CPU they are
+// there at once, and a loss that is not finite never reaches the weights; elsewhere no checkpoint.
+int64_t TrainingLoop::steps_ahead() const { return model_.device().is_cpu() ? 0 : kStepsAhead; }
+
+void TrainingLoop::take(const TrainingBatch& batch) {
+  int64_t tokens = 0, most_tokens = 0;
+  for (const PackedBatch& micro_batch : batch.micro_batches) {
+    tokens += micro_batch.num_tokens();
+    most_tokens = std::max(most_tokens, micro_batch.num_tokens());
+  }
+  PendingStep pending;
+  pending.record = {.step = batch.step,
+                    .task = task_names_[static_cast<size_t>(batch.task)],
+                    .learning_rate = optimizer_.learning_rate(batch.step, plan_.total_steps),
+                    .rows = batch.num_examples,
+                    .tokens = tokens};
+  const StepPosition position{
+      .step = batch.step, .total_steps = plan_.total_steps, .task_step = batch.task_step};
+  const auto before_update = [&](const at::Tensor& sums) {
+    if (steps_ahead() == 0) check_finite(pending.record, sums[0].item<double>());
+  };
+  within_memory(model_, most_tokens, [&] {
+    pending.sums = parallel_.take_step(batch, options_.seed, position, before_update);
+  });
+  pending_.push_back(std::move(pending));
+}
+
+// Waits for the losses of the steps that were taken, and hands them on.
+void TrainingLoop::finish_steps(Progress* progress) {
+  if (pending_.empty()) return;
+  std::vector<at::Tensor> sums;
+  for (const PendingStep& pending : pending_) sums.push_back(pending.sums);
+  const at::Tensor all = parallel_.wait_for(sums);
+  const auto* values = all.const_data_ptr<double>();
+  int64_t last_step = 0;
+  for (PendingStep& pending : std::exchange(pending_, {})) {
+    const double loss = *values++;
+    stop_ = stop_ || (*values++ > 0.0 && !world_.alone());
+    check_finite(pending.record, loss);
+    pending.record.loss = loss;
+    calls_.step(pending.record);
+    last_step = pending.record.step;
+    smooth_loss_ = smooth_loss_ < 0.0 ? loss : 0.98 * smooth_loss_ + 0.02 * loss;
+  }
+  if (progress == nullptr) return;
+  progress->update(static_cast<uint64_t>(last_step + 1),
+                   concat("loss ", format_double(smooth_loss_, 3)));
+}
+
+}  // namespace pals

@@ -1,0 +1,65 @@
+// The loop over a run's steps. It computes; whatever is kept of it is its caller's business.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/progress.h"
+#include "data/loader.h"
+#include "runlog/records.h"
+#include "settings/train_options.h"
+#include "train/data_parallel.h"
+#include "train/step_plan.h"
+
+namespace pals {
+
+/// What the loop calls, on every rank, between steps.
+struct LoopCalls {
+  std::function<void(const StepRecord&)> step;                   ///< its loss is known
+  std::function<void(int64_t steps_done, int64_t epoch)> epoch;  ///< at an epoch's end
+  std::function<void(int64_t steps_done)> save;                  ///< time for a checkpoint
+};
+
+/// Error: a loss that is not finite, with what may help.
+[[noreturn]] void fail_not_finite(const char* when, int64_t step, const std::string& task);
+
+class TrainingLoop {
+ public:
+  /// `task_names`: in the model's order. All must outlive the loop.
+  TrainingLoop(const World& world, const TrainOptions& options,
+               const std::vector<std::string>& task_names, MultiTaskModel& model,
+               const Optimizer& optimizer, DataParallel& parallel, const StepPlan& plan,
+               LoopCalls calls);
+
+  /// Takes the loader's steps, from `first_step` to the plan's end. A stop that any rank was told
+  /// of ends it on all ranks after the same step: a checkpoint is saved and Stopped thrown.
+  void run(TrainingLoader& loader, int64_t first_step);
+
+ private:
+  /// A step whose loss was not read from the device yet.
+  struct PendingStep {
+    StepRecord record;
+    at::Tensor sums;  ///< DataParallel::take_step
+  };
+
+  int64_t steps_ahead() const;
+  void take(const TrainingBatch& batch);
+  void finish_steps(Progress* progress = nullptr);
+  [[noreturn]] void stop(int64_t steps_done);
+
+  const World& world_;
+  const TrainOptions& options_;
+  const std::vector<std::string>& task_names_;
+  MultiTaskModel& model_;
+  const Optimizer& optimizer_;
+  DataParallel& parallel_;
+  StepPlan plan_;
+  LoopCalls calls_;
+  std::vector<PendingStep> pending_;
+  double smooth_loss_ = -1.0;
+  bool stop_ = false;
+};
+
+}  // namespace pals

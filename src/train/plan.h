@@ -1,0 +1,41 @@
+// What will be run: the files to read, how many steps, and which task each of them takes.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "data/feature_store.h"
+#include "data/sampler.h"
+#include "settings/train_options.h"
+#include "train/step_plan.h"
+
+namespace pals {
+
+/// A development file among the jobs of a run.
+struct DevJob {
+  int64_t number = 0;  ///< of the job
+  int task = 0;
+  std::string split;
+};
+
+/// The files of a run: with --do_train first each task's training file, in task order, then with
+/// --do_eval the development files.
+struct RunFiles {
+  std::vector<FeatureJob> jobs;
+  std::vector<DevJob> dev;
+};
+
+/// UsageError if a task has no training file.
+RunFiles plan_files(const TrainOptions& options, const std::vector<Task>& tasks);
+
+/// Steps and sampling over tasks of so many training examples.
+struct RunPlan {
+  RunPlan(const TrainOptions& options, std::vector<int64_t> task_examples);
+
+  std::vector<int64_t> examples;  ///< of each task
+  StepPlan steps;
+  TaskSampler sampler;
+};
+
+}  // namespace pals
