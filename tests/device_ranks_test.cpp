@@ -42,7 +42,7 @@ TEST(DeviceRanks, OneRankIsTheSameAsNone) {
     for (size_t i = 0; i < losses.size(); ++i) {
       EXPECT_NEAR(others[i], losses[i], tolerance_on(device, 1e-5)) << device << ", step " << i;
     }
-    EXPECT_GT(joined.parallel().speed_json(kSteps).at("bytes_a_step").get<double>(), 0.0);
+    EXPECT_GT(joined.parallel().speed(kSteps).traffic->bytes_a_step, 0.0);
   }
 }
 

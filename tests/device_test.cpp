@@ -241,7 +241,7 @@ TEST(Devices, ARunGoesOnOnAnotherDevice) {
   for (const auto& [first, second] : ways) {
     const double tolerance = tolerance_on(first.is_cpu() ? second : first, 1e-6);
     const Folder folder;
-    const CheckpointStore store(folder.path(), 1);
+    CheckpointStore store(folder.path(), 1);
     Training begun(adapter, at::kFloat, false, first);
     begun.run(0, kSteps / 2);
     store.save(begun.arena(), kSteps / 2, {{"step", kSteps / 2}});
@@ -264,7 +264,7 @@ TEST(Devices, ARunWithARecordedOptimizerGoesOn) {
     Training whole(adapter, precision, false, pretend_device(), true);
     const std::vector<double> expected = whole.run(0, 2 * kSteps, kWay);
     const Folder folder;
-    const CheckpointStore store(folder.path(), 1);
+    CheckpointStore store(folder.path(), 1);
     Training begun(adapter, precision, false, pretend_device(), true);
     begun.run(0, kSteps, kWay);
     store.save(begun.arena(), kSteps, {{"step", kSteps}});
