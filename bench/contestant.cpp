@@ -188,8 +188,8 @@ void write_rows(const Options& options, const BatchList& list) {
             {{"task", item.task},
              {"ids", std::vector<int32_t>(begin, begin + features.row_length(item.example))},
              {"first_length", features.first_lengths[r]},
-             {"label", features.targets[r].label},
-             {"value", features.targets[r].value}});
+             {"label", static_cast<int64_t>(features.targets_of(item.example).front())},
+             {"value", features.targets_of(item.example).front()}});
       }
       batches.push_back(std::move(rows));
     }

@@ -57,9 +57,10 @@ PaddedBatch pad(const PackedBatch& batch, int64_t length, bool regression) {
       padded.attention_mask.data_ptr<int64_t>()[place] = 1;
     }
     if (regression) {
-      padded.labels.data_ptr<float>()[row] = batch.targets[r].value;
+      padded.labels.data_ptr<float>()[row] = batch.targets_of(static_cast<int64_t>(r)).front();
     } else {
-      padded.labels.data_ptr<int64_t>()[row] = batch.targets[r].label;
+      padded.labels.data_ptr<int64_t>()[row] =
+          static_cast<int64_t>(batch.targets_of(static_cast<int64_t>(r)).front());
     }
   }
   return padded;

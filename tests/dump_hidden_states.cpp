@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "checkpoint/load_tensor_file.h"
 #include "checkpoint/safetensors.h"
-#include "data/features.h"
+#include "features/features.h"
 #include "model/tokenizer_files.h"
 #include "model/weights.h"
 

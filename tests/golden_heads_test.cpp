@@ -57,7 +57,7 @@ struct SingleSet {
         const int64_t length = (rows > 1 ? lengths[e][r] : lengths[e]).item<int64_t>();
         if (r == 0) {
           batch.append(0, e, row.data_ptr<int32_t>(), type.data_ptr<int32_t>(), length,
-                       target(e, column));
+                       targets(e, column));
         } else {
           batch.append_choice(e, row.data_ptr<int32_t>(), type.data_ptr<int32_t>(), length);
         }
@@ -66,12 +66,13 @@ struct SingleSet {
     return batch;
   }
 
-  Target target(int64_t example, int column) const {
-    if (kind != TaskKind::kSpan) return {.label = tensor("labels")[example].item<int32_t>()};
-    Target made;
-    if (column != 1) made.start = tensor("start_positions")[example].item<int32_t>();
-    if (column != 0) made.end = tensor("end_positions")[example].item<int32_t>();
-    return made;
+  std::vector<float> targets(int64_t example, int column) const {
+    const auto number = [&](const char* name) {
+      return static_cast<float>(tensor(name)[example].item<int64_t>());
+    };
+    if (kind != TaskKind::kSpan) return {number("labels")};
+    return {column != 1 ? number("start_positions") : -1.0F,
+            column != 0 ? number("end_positions") : -1.0F};
   }
 
   /// Examples whose start (0) or end (1) is a token: the reference's means are over them alone.

@@ -8,7 +8,7 @@
 #include "base/file.h"
 #include "base/text_util.h"
 #include "checkpoint/load_tensor_file.h"
-#include "data/features.h"
+#include "features/features.h"
 #include "model/tokenizer_files.h"
 #include "model/weights.h"
 #include "reference_set.h"

@@ -118,7 +118,8 @@ TEST_P(GoldenModel, MixedBatchEqualsSingleTasks) {
     for (size_t row = 0; row < batch.row_ids.size(); ++row) {
       const int32_t first = batch.cu_seqlens[row], last = batch.cu_seqlens[row + 1];
       mixed.append(task, batch.row_ids[row], batch.token_ids.data() + first,
-                   batch.token_type_ids.data() + first, last - first, batch.targets[row]);
+                   batch.token_type_ids.data() + first, last - first,
+                   batch.targets_of(static_cast<int64_t>(row)));
     }
   }
   const auto output = set.model->forward(mixed);

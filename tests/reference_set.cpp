@@ -92,12 +92,9 @@ PackedBatch ReferenceSet::batch(int task) const {
   const at::Tensor labels = expected(task, "labels");
   PackedBatch batch;
   for (int64_t row = 0; row < ids.size(0); ++row) {
-    const bool regression = heads[static_cast<size_t>(task)].kind == TaskKind::kRegression;
-    const at::Tensor label = labels[row];
-    batch.append(
-        task, row, ids[row].data_ptr<int32_t>(), types[row].data_ptr<int32_t>(),
-        lengths[row].item<int64_t>(),
-        regression ? Target{.value = label.item<float>()} : Target{.label = label.item<int32_t>()});
+    batch.append(task, row, ids[row].data_ptr<int32_t>(), types[row].data_ptr<int32_t>(),
+                 lengths[row].item<int64_t>(),
+                 std::vector<float>{labels[row].to(at::kFloat).item<float>()});
   }
   return batch;
 }

@@ -49,7 +49,7 @@ class Library : public ::testing::Test {
         {.name = "squad",
          .kind = pals::TaskKind::kSpan,
          .metrics = {Metric::kF1},
-         .span = {.doc_stride = 3}},
+         .settings = SpanOptions{.doc_stride = 3}},
         {.name = "swag", .kind = pals::TaskKind::kMultipleChoice, .metrics = {Metric::kAccuracy}}};
     description.max_seq_length = 16;
     MultiTaskModel model(description.bert, description.adapter, head_specs(description.tasks),

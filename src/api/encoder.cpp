@@ -4,7 +4,7 @@
 
 #include "api/rethrow.h"
 #include "api/wrapped_tokenizer.h"
-#include "data/features.h"
+#include "features/features.h"
 #include "model/feature_model.h"
 #include "model/model_runner.h"
 #include "model/open.h"

@@ -2,7 +2,7 @@
 
 #include "api/rethrow.h"
 #include "api/wrapped_tokenizer.h"
-#include "data/features.h"
+#include "features/features.h"
 #include "model/tokenizer_files.h"
 
 namespace pals::api {

@@ -6,7 +6,7 @@
 namespace pals {
 
 void PackedBatch::append(int task, int64_t row_id, const int32_t* ids, const int32_t* types,
-                         int64_t length, const Target& target) {
+                         int64_t length, std::span<const float> example_targets) {
   const int64_t row = num_rows();
   const int64_t token = num_tokens();
   const int64_t example = num_examples();
@@ -16,16 +16,21 @@ void PackedBatch::append(int task, int64_t row_id, const int32_t* ids, const int
     }
     segments.push_back({task, row, row, token, token, example, example});
   }
-  if (group_offsets.empty()) group_offsets.push_back(0);
+  if (group_offsets.empty()) {
+    group_offsets.push_back(0);
+    target_offsets.push_back(0);
+  }
   group_offsets.push_back(row);
-  targets.push_back(target);
+  targets.insert(targets.end(), example_targets.begin(), example_targets.end());
+  target_offsets.push_back(static_cast<int64_t>(targets.size()));
   segments.back().last_example = example + 1;
   append_row(row_id, ids, types, length);
 }
 
 void PackedBatch::append_choice(int64_t row_id, const int32_t* ids, const int32_t* types,
                                 int64_t length) {
-  if (targets.empty()) throw std::logic_error("PackedBatch::append_choice: no example to add to");
+  if (num_examples() == 0)
+    throw std::logic_error("PackedBatch::append_choice: no example to add to");
   append_row(row_id, ids, types, length);
 }
 

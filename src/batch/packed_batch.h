@@ -2,18 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 namespace pals {
-
-/// What the head is to learn of one example. Which members count is a matter of the task's kind.
-struct Target {
-  int32_t label = -1;            ///< the class, or in multiple choice the right choice; -1: none
-  float value = 0.0F;            ///< regression
-  int32_t start = -1, end = -1;  ///< span: tokens of the row; -1: none
-
-  bool operator==(const Target&) const = default;
-};
 
 /// Consecutive rows of one task. Rows of a batch are sorted by task.
 struct Segment {
@@ -31,18 +23,27 @@ struct PackedBatch {
   std::vector<int32_t> position_ids;    ///< [S], from 0 in each row
   std::vector<int32_t> cu_seqlens;      ///< [B+1], cu_seqlens[b] is row b's first token
   int64_t max_seqlen = 0;
-  std::vector<Segment> segments;       ///< in order, covering all rows
-  std::vector<int64_t> row_ids;        ///< [B] where a row stands in the caller's order
-  std::vector<int64_t> group_offsets;  ///< [G+1], example g is rows [group_offsets[g], ...[g+1])
-  std::vector<Target> targets;         ///< [G]
+  std::vector<Segment> segments;        ///< in order, covering all rows
+  std::vector<int64_t> row_ids;         ///< [B] where a row stands in the caller's order
+  std::vector<int64_t> group_offsets;   ///< [G+1], example g is rows [group_offsets[g], ...[g+1])
+  std::vector<float> targets;           ///< [T] what heads are to learn, as the tasks' kinds say
+  std::vector<int64_t> target_offsets;  ///< [G+1], example g has targets [g] to [g + 1]
 
   int64_t num_rows() const { return static_cast<int64_t>(row_ids.size()); }
   int64_t num_tokens() const { return static_cast<int64_t>(token_ids.size()); }
-  int64_t num_examples() const { return static_cast<int64_t>(targets.size()); }
+  int64_t num_examples() const {
+    return group_offsets.empty() ? 0 : static_cast<int64_t>(group_offsets.size()) - 1;
+  }
+  std::span<const float> targets_of(int64_t example) const {
+    const auto g = static_cast<size_t>(example);
+    return std::span(targets).subspan(
+        static_cast<size_t>(target_offsets[g]),
+        static_cast<size_t>(target_offsets[g + 1] - target_offsets[g]));
+  }
 
   /// Appends an example of one row. Rows must come sorted by task.
   void append(int task, int64_t row_id, const int32_t* ids, const int32_t* types, int64_t length,
-              const Target& target = {});
+              std::span<const float> example_targets = {});
 
   /// Adds another row to the last example: its next choice.
   void append_choice(int64_t row_id, const int32_t* ids, const int32_t* types, int64_t length);

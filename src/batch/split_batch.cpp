@@ -50,8 +50,7 @@ PackedBatch take_examples(const PackedBatch& batch, const std::vector<int64_t>& 
       const int32_t* types = batch.token_type_ids.data() + token;
       const int64_t row_id = batch.row_ids[static_cast<size_t>(row)];
       if (row == first) {
-        taken.append(segment->task, row_id, ids, types, length,
-                     batch.targets[static_cast<size_t>(example)]);
+        taken.append(segment->task, row_id, ids, types, length, batch.targets_of(example));
       } else {
         taken.append_choice(row_id, ids, types, length);
       }

@@ -19,8 +19,7 @@ PackedBatch make_batch(const std::vector<std::vector<int64_t>>& lengths) {
       std::vector<int32_t> ids(static_cast<size_t>(length)), types(ids.size());
       std::iota(ids.begin(), ids.end(), static_cast<int32_t>(row_id * 1000));
       for (size_t i = 0; i < types.size(); ++i) types[i] = static_cast<int32_t>(i % 2);
-      Target target;
-      target.label = static_cast<int32_t>(e);
+      const std::vector<float> target = {static_cast<float>(e)};
       if (first) {
         batch.append(task, row_id, ids.data(), types.data(), length, target);
       } else {
@@ -64,8 +63,8 @@ TEST(SplitBatch, ExamplesComeWithAllTheyHave) {
   EXPECT_EQ(taken.row_ids, (std::vector<int64_t>{101, 102, 103, 105, 106}));
   EXPECT_EQ(taken.cu_seqlens, (std::vector<int32_t>{0, 2, 11, 15, 22, 29}));
   EXPECT_EQ(taken.group_offsets, (std::vector<int64_t>{0, 3, 5}));
-  EXPECT_EQ(taken.targets[0].label, 1);
-  EXPECT_EQ(taken.targets[1].label, 3);
+  EXPECT_EQ(taken.targets_of(0).front(), 1.0F);
+  EXPECT_EQ(taken.targets_of(1).front(), 3.0F);
   ASSERT_EQ(taken.segments.size(), 2U);
   EXPECT_EQ(taken.segments[0].task, 0);
   EXPECT_EQ(taken.segments[1].task, 3);

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "catalog/task_file.h"
 #include "cli/commands.h"
 #include "cli/option_flags.h"
 #include "data/feature_cache.h"
@@ -11,7 +12,6 @@
 #include "nn/device.h"
 #include "nn/precision_choice.h"
 #include "settings/use_options.h"
-#include "tasks/task_file.h"
 #include "train/data_parallel.h"
 #include "train/evaluator.h"
 #include "train/setup.h"
@@ -30,7 +30,7 @@ void replace_files(std::vector<Task>& tasks, const std::string& task_file) {
              " is of another kind or has other labels than the model");
       }
       task.files = own.files;
-      task.span = own.span;
+      task.settings = own.settings;
     }
   }
 }
@@ -47,10 +47,9 @@ void run_eval(const EvalOptions& options, const World& world) {
   std::vector<EvaluationSet> sets;
   for (size_t i = 0; i < tasks.size(); ++i) {
     for (const DataFile* file : files_of(tasks[i], "dev")) {
-      sets.push_back(make_evaluation_set(
-          tasks, static_cast<int>(i), *file, options.data_dir,
-          load_features(tasks[i], *file, options.data_dir, *loaded.tokenizer,
-                        loaded.description.max_seq_length, cache, options.threads)));
+      sets.push_back({static_cast<int>(i), file->split,
+                      load_features(tasks[i], *file, options.data_dir, *loaded.tokenizer,
+                                    loaded.description.max_seq_length, cache, options.threads)});
     }
   }
   if (sets.empty()) fail(options.model, ": none of its tasks has a dev file");

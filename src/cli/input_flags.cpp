@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/text_util.h"
+#include "kinds/kind.h"
 
 namespace pals {
 namespace {
@@ -106,46 +107,21 @@ void check_needs(const DataFile& file, const InputNeeds& needs) {
              needs.choice, " chooses among", list ? ", or the key of a list" : "");
 }
 
-// The columns that a multiple-choice task was trained with.
-DataFile choice_columns(const Task& task) {
-  DataFile file;
-  if (task.files.empty()) {
-    file.text_a = {std::nullopt, "context"};
-    file.choices = {{std::nullopt, "choices"}};
-    return file;
-  }
-  const DataFile& own = task.files.front();
-  file.header = own.header;
-  file.text_a = own.text_a;
-  file.text_b = own.text_b;
-  file.choices = own.choices;
-  return file;
-}
-
 }  // namespace
 
 InputNeeds needs_of(const std::vector<const Task*>& tasks) {
   InputNeeds needs;
-  size_t spans = 0, choices = 0;
-  std::vector<DataFile> columns;
+  needs.only_choice = true;
   for (const Task* task : tasks) {
-    if (task->kind == TaskKind::kSpan) {
-      ++spans;
-      needs.span = task->name;
-    } else if (task->kind == TaskKind::kMultipleChoice) {
-      ++choices;
-      needs.choice = task->name;
-      columns.push_back(choice_columns(*task));
-    }
+    const InputTraits traits = kind_of(*task).input();
+    if (traits.context) needs.span = task->name;
+    if (traits.choices) needs.choice = task->name;
+    needs.only_choice = needs.only_choice && traits.choices;
   }
-  needs.only_choice = choices == tasks.size();
-  if (spans == tasks.size()) {
-    needs.columns.emplace();
-    needs.columns->text_a.name = "question";
-    needs.columns->text_b.emplace().name = "context";
-  } else if (needs.only_choice && std::ranges::count(columns, columns.front()) ==
-                                      static_cast<std::ptrdiff_t>(columns.size())) {
-    needs.columns = columns.front();
+  // The usual columns, where all tasks have the same.
+  needs.columns = kind_of(*tasks.front()).input_columns(*tasks.front());
+  for (const Task* task : tasks) {
+    if (kind_of(*task).input_columns(*task) != needs.columns) needs.columns.reset();
   }
   return needs;
 }

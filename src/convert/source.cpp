@@ -7,13 +7,14 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/text_util.h"
+#include "catalog/single_task.h"
+#include "catalog/task_file.h"
 #include "checkpoint/load_tensor_file.h"
 #include "checkpoint/name_map.h"
 #include "checkpoint/safetensors.h"
+#include "kinds/kind.h"
 #include "model/open.h"
 #include "model/weights.h"
-#include "tasks/single_task.h"
-#include "tasks/task_file.h"
 #include "tasks/task_selection.h"
 
 namespace pals {
@@ -70,6 +71,15 @@ void read_weights(const CheckpointSources& sources, ConvertSource& source) {
       source.file.tensors(), [](const TensorEntry& entry) { return is_single_head(entry.name); });
 }
 
+// The first kind whose head has a weight of that name.
+std::optional<TaskKind> kind_of_head(std::string_view tensor) {
+  for (const std::string& name : kind_names()) {
+    const TaskKind kind = *kind_from_name(name);
+    if (tensor.ends_with(concat(".", kind_of(kind).head().name, ".weight"))) return kind;
+  }
+  return std::nullopt;
+}
+
 // The heads that a file holds: one for each task, their outputs by the classifiers' shapes.
 std::vector<HeadSpec> heads_in(const TensorFile& file, const std::string& where) {
   std::vector<HeadSpec> heads;
@@ -88,10 +98,9 @@ std::vector<HeadSpec> heads_in(const TensorFile& file, const std::string& where)
       heads.resize(index + 1);
       found.resize(index + 1, false);
     }
-    const bool span = rest.ends_with(".qa_outputs.weight");
-    if ((span || rest.ends_with(".classifier.weight")) && entry.shape.size() == 2) {
-      if (span) heads[index].kind = TaskKind::kSpan;
-      heads[index].num_outputs = entry.shape[0];
+    const std::optional<TaskKind> kind = kind_of_head(rest);
+    if (kind && entry.shape.size() == 2) {
+      heads[index] = {*kind, entry.shape[0]};
       found[index] = true;
     }
   }
@@ -121,12 +130,12 @@ std::vector<Task> tasks_of_flags(const ConvertOptions& options) {
 
 // Why a task cannot have a head; empty if it can.
 std::string head_problem(const Task& task, const HeadSpec& head) {
-  if ((task.kind == TaskKind::kSpan) != (head.kind == TaskKind::kSpan)) {
-    return concat("is of the kind ", kind_name(task.kind), ", the head is ",
-                  head.kind == TaskKind::kSpan ? "a span's (qa_outputs)" : "a classifier");
+  const HeadTraits found = kind_of(head.kind).head();
+  if (kind_of(task).head().name != std::string_view(found.name)) {
+    return concat("is of the kind ", kind_name(task.kind), ", the head is ", found.described);
   }
-  if (task.num_outputs() == head.num_outputs) return {};
-  return concat("has ", task.num_outputs(), " outputs, the head ", head.num_outputs);
+  if (num_outputs(task) == head.num_outputs) return {};
+  return concat("has ", num_outputs(task), " outputs, the head ", head.num_outputs);
 }
 
 // The tasks that flags name for a file's heads, which they must fit.

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/file.h"
-#include "data/test_tokens.h"
+#include "features/test_tokens.h"
 
 namespace pals {
 namespace {

@@ -4,16 +4,16 @@
 
 #include <atomic>
 #include <cstdlib>
-#include <ios>
 #include <utility>
 
 #include "base/error.h"
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/json.h"
 #include "base/log.h"
+#include "catalog/reader.h"
 #include "data/cache_limit.h"
-#include "data/task_features.h"
-#include "tasks/reader.h"
+#include "kinds/kind.h"
 
 namespace pals {
 namespace {
@@ -26,12 +26,6 @@ class KeyHasher {
     const std::string text = concat(value);
     hasher_.update(concat(text.size(), ":"));
     hasher_.update(text);
-  }
-
-  void add(const SpanOptions& span) {
-    add(span.doc_stride);
-    add(span.max_query_length);
-    add(span.unanswerable);
   }
 
   void add(const std::optional<Column>& column) {
@@ -57,9 +51,7 @@ std::string feature_key(const Task& task, const DataFile& file, const std::strin
   key.add(tokenizer.do_lower_case());
   key.add(max_seq_length);
   key.add(static_cast<int>(task.kind));
-  key.add(task.labels.size());
-  for (const std::string& label : task.labels) key.add(label);
-  key.add(concat(std::hexfloat, task.label_scale));
+  key.add(json_text(kind_of(task).encoding_keys(task), -1));
   key.add(static_cast<int>(file.format));
   key.add(file.header);
   key.add(std::optional<Column>(file.text_a));
@@ -68,9 +60,8 @@ std::string feature_key(const Task& task, const DataFile& file, const std::strin
   key.add(file.required_columns.value_or(-1));
   key.add(file.choices.size());
   for (const Column& choice : file.choices) key.add(std::optional<Column>(choice));
-  key.add(task.span);
-  // Questions whose answers are not found are left out of training only.
-  if (task.kind == TaskKind::kSpan) key.add(file.is_training());
+  // What cannot be learned is left out of training only, and texts are kept for the others.
+  key.add(file.is_training());
   return key.hex();
 }
 
@@ -113,7 +104,7 @@ FeatureRequest::FeatureRequest(const Task& task, const DataFile& file, const std
       file_hash(hash_of(task, file, base_dir)),
       key(feature_key(task, file, file_hash, tokenizer, max_seq_length)),
       limits{static_cast<int64_t>(tokenizer.vocabulary().size()), max_seq_length, task.kind,
-             task.num_outputs()} {
+             num_outputs(task)} {
   if (max_seq_length < kMinSeqLength) {
     fail_usage("max_seq_length is ", max_seq_length, "; it must be at least ", kMinSeqLength);
   }
@@ -158,8 +149,9 @@ FeaturesPtr load_features(const Task& task, const DataFile& file, const std::str
                           const std::string& cache_dir, int threads) {
   const FeatureRequest request(task, file, base_dir, tokenizer, max_seq_length);
   if (FeaturesPtr cached = find_features(request, cache_dir)) return cached;
-  FeatureSet features = make_task_features(task, file, read_examples(task, file, base_dir),
-                                           tokenizer, max_seq_length, threads);
+  FeatureSet features =
+      kind_of(task).make_features(task, read_examples(task, file, base_dir), file.is_training(),
+                                  {tokenizer, max_seq_length}, {.threads = threads});
   keep_features(request, features, cache_dir);
   return std::make_shared<const FeatureSet>(std::move(features));
 }

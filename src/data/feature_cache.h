@@ -6,7 +6,7 @@
 #include <string>
 
 #include "data/feature_file.h"
-#include "data/features.h"
+#include "features/features.h"
 #include "tasks/task.h"
 #include "text/tokenizer.h"
 

@@ -10,7 +10,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
-#include "data/test_tokens.h"
+#include "features/test_tokens.h"
 
 namespace pals {
 namespace {
@@ -40,7 +40,7 @@ TEST_F(FeatureCache, KeepsWhatItMade) {
   EXPECT_EQ(find_features(request(), cache_.path()), nullptr);
   const FeaturesPtr made = load();
   ASSERT_EQ(made->num_rows(), 3);
-  EXPECT_EQ(made->targets, (std::vector<Target>{{.label = 1}, {.label = 0}, {.label = 0}}));
+  EXPECT_EQ(made->targets, (std::vector<float>{1, 0, 0}));
   EXPECT_EQ(made->row_offsets, (std::vector<int64_t>{0, 5, 8, 16}));
   const FeaturesPtr found = find_features(request(), cache_.path());
   ASSERT_NE(found, nullptr);
@@ -80,7 +80,10 @@ TEST_F(FeatureCache, AnythingThatMattersChangesTheKey) {
   with_task([](Task& task) { task.labels = {"yes", "no"}; });
   with_task([](Task& task) { task.labels = {"ye", "sno"}; });
   with_task([](Task& task) { task.kind = TaskKind::kRegression; });
-  with_task([](Task& task) { task.label_scale = 5.0; });
+  with_task([](Task& task) {
+    task.kind = TaskKind::kRegression;
+    task.label_scale = 5.0;
+  });
   with_file([](DataFile& changed) { changed.format = FileFormat::kCsv; });
   with_file([](DataFile& changed) { changed.header = true; });
   with_file([](DataFile& changed) { changed.text_a = {1, ""}; });
@@ -147,9 +150,11 @@ TEST_F(FeatureCache, BelievesNoContentEvenWithARightChecksum) {
   refuses([](FeatureSet& set) { set.row_offsets[3] = 15; });
   refuses([](FeatureSet& set) { set.first_lengths[0] = 0; });
   refuses([](FeatureSet& set) { set.first_lengths[0] = 6; });
-  refuses([](FeatureSet& set) { set.targets[1].label = 2; });
-  refuses([](FeatureSet& set) { set.targets[1].label = -2; });
-  refuses([](FeatureSet& set) { set.targets[1].value = std::numeric_limits<float>::quiet_NaN(); });
+  refuses([](FeatureSet& set) { set.targets[1] = 2; });
+  refuses([](FeatureSet& set) { set.targets[1] = -1; });
+  refuses([](FeatureSet& set) { set.targets[1] = std::numeric_limits<float>::quiet_NaN(); });
+  refuses([](FeatureSet& set) { set.target_offsets[1] = 2; });
+  refuses([](FeatureSet& set) { set.target_offsets[1] = -1; });
   refuses([](FeatureSet& set) { set.skipped = -1; });
 
   // Rows longer than asked for, files of other text, sizes that overflow.

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "data/features.h"
+#include "features/features.h"
 
 namespace pals {
 
@@ -14,8 +14,8 @@ namespace pals {
 struct FeatureLimits {
   int64_t vocab_size = 0;      ///< token ids lie in [0, vocab_size)
   int64_t max_seq_length = 0;  ///< the longest row
-  TaskKind kind = TaskKind::kClassification;
-  int64_t num_labels = 0;  ///< labels lie in [-1, num_labels); in multiple choice: [-1, choices)
+  TaskKind kind = {};          ///< which says what targets and texts there are
+  int64_t num_outputs = 0;     ///< of the head
 };
 
 /// The first part of a feature file. Native byte order: a cache stays on its machine, and `version`
@@ -29,13 +29,19 @@ struct FeatureFileHeader {
   uint64_t num_examples = 0;
   uint64_t num_rows = 0;
   uint64_t num_tokens = 0;
+  uint64_t num_targets = 0;
   uint64_t num_skipped = 0;
+  uint64_t num_contexts = 0;
+  uint64_t num_context_tokens = 0;
+  uint64_t num_questions = 0;
+  uint64_t num_answers = 0;
+  uint64_t num_text_bytes = 0;  ///< of contexts, questions, their ids and answers
 };
-static_assert(sizeof(FeatureFileHeader) == 112);
+static_assert(sizeof(FeatureFileHeader) == 160);
 
 /// Raise it when the reader, the tokenizer, truncation or this format changes what a file holds:
 /// caches of other versions are not found any more.
-inline constexpr uint32_t kFeatureVersion = 2;
+inline constexpr uint32_t kFeatureVersion = 3;
 
 /// Writes `features` to `path`, aside and renamed. `key` has 32 characters. Throws Error if the
 /// file cannot be written.

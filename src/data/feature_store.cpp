@@ -6,10 +6,10 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "catalog/reader.h"
 #include "data/feature_cache.h"
-#include "data/parallel.h"
-#include "data/task_features.h"
-#include "tasks/reader.h"
+#include "features/parallel.h"
+#include "kinds/kind.h"
 
 namespace pals {
 namespace {
@@ -27,11 +27,10 @@ void serve_once(Promise& promise, const Serve& serve) {
 // not passed over in silence.
 void report_skipped(const FeatureJob& job, int64_t skipped) {
   if (skipped == 0) return;
-  const bool span = job.task.kind == TaskKind::kSpan;
-  log_warning(
-      concat(job.task.name, " ", job.file.split, ": ", skipped, span ? " question" : " row",
-             skipped == 1 ? "" : "s", " of ", job.file.path, " skipped for ",
-             span ? "answers that do not stand where they should" : "their number of columns"));
+  const SkippedTraits traits = kind_of(job.task).skipped();
+  log_warning(concat(job.task.name, " ", job.file.split, ": ", skipped, " ", traits.unit,
+                     skipped == 1 ? "" : "s", " of ", job.file.path, " skipped for ",
+                     traits.reason));
 }
 
 }  // namespace
@@ -116,8 +115,8 @@ void FeatureStore::run(const std::stop_token& stop) {
       }
       ExampleSet set = read_examples(job.task, job.file, job.base_dir);
       entry.read_promise.set_value();
-      if (job.task.kind != TaskKind::kSpan) {
-        entry.examples_promise.set_value(static_cast<int64_t>(set.examples.size()));
+      if (const std::optional<int64_t> examples = kind_of(job.task).count_examples(set)) {
+        entry.examples_promise.set_value(*examples);
       }
       pending[static_cast<size_t>(i)].emplace(Pending{std::move(request), std::move(set)});
     } catch (...) {
@@ -129,8 +128,9 @@ void FeatureStore::run(const std::stop_token& stop) {
     if (!pending[i]) continue;
     try {
       const FeatureJob& job = entries_[i].job;
-      const auto features = std::make_shared<const FeatureSet>(make_task_features(
-          job.task, job.file, pending[i]->set, tokenizer_, max_seq_length_, threads_, stop));
+      const auto features = std::make_shared<const FeatureSet>(
+          kind_of(job.task).make_features(job.task, pending[i]->set, job.file.is_training(),
+                                          {tokenizer_, max_seq_length_}, {threads_, stop}));
       pending[i]->set = {};
       give(entries_[i], features);
       keep_features(pending[i]->request, *features, cache_dir_);

@@ -7,7 +7,7 @@
 #include <thread>
 #include <vector>
 
-#include "data/features.h"
+#include "features/features.h"
 #include "tasks/task.h"
 #include "text/tokenizer.h"
 

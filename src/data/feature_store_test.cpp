@@ -7,8 +7,8 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "data/feature_cache.h"
-#include "data/parallel.h"
-#include "data/test_tokens.h"
+#include "features/parallel.h"
+#include "features/test_tokens.h"
 
 namespace pals {
 namespace {

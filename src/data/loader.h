@@ -12,8 +12,8 @@
 
 #include "batch/packed_batch.h"
 #include "data/feature_store.h"
-#include "data/features.h"
 #include "data/sampler.h"
+#include "features/features.h"
 
 namespace pals {
 

@@ -7,7 +7,7 @@
 #include <set>
 
 #include "base/error.h"
-#include "data/test_tokens.h"
+#include "features/test_tokens.h"
 
 namespace pals {
 namespace {
@@ -240,8 +240,8 @@ TEST(EvaluationLoader, CoversAllRowsOnceAndMapsThemBack) {
       EXPECT_EQ(batch.token_ids[static_cast<size_t>(batch.cu_seqlens[at])],
                 place.source * kTaskIds + place.row);
       EXPECT_EQ(length, sets[static_cast<size_t>(place.source)]->row_length(place.row));
-      EXPECT_EQ(batch.targets[at],
-                sets[static_cast<size_t>(place.source)]->targets[static_cast<size_t>(place.row)]);
+      EXPECT_EQ(batch.targets_of(b).front(),
+                sets[static_cast<size_t>(place.source)]->targets_of(place.row).front());
       EXPECT_LE(length, last_shortest);
       shortest = std::min(shortest, length);
     }

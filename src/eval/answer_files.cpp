@@ -23,13 +23,11 @@ void write_by_question(const std::string& path, const QuestionSet& questions,
 
 }  // namespace
 
-void write_answer_files(const std::string& folder, const std::string& prefix,
-                        const QuestionSet& questions, const std::vector<PredictedAnswer>& answers,
-                        bool unanswerable) {
-  const std::string start = folder + "/" + prefix;
-  write_by_question(start + "predictions.json", questions, answers,
+void write_answer_files(const std::string& prefix, const QuestionSet& questions,
+                        const std::vector<PredictedAnswer>& answers, bool unanswerable) {
+  write_by_question(prefix + "predictions.json", questions, answers,
                     [](const PredictedAnswer& answer) { return answer.text; });
-  write_by_question(start + "nbest_predictions.json", questions, answers,
+  write_by_question(prefix + "nbest_predictions.json", questions, answers,
                     [](const PredictedAnswer& answer) {
                       OrderedJson list = OrderedJson::array();
                       for (const RankedAnswer& ranked : answer.n_best) {
@@ -41,7 +39,7 @@ void write_answer_files(const std::string& folder, const std::string& prefix,
                       return list;
                     });
   if (!unanswerable) return;
-  write_by_question(start + "null_odds.json", questions, answers,
+  write_by_question(prefix + "null_odds.json", questions, answers,
                     [](const PredictedAnswer& answer) { return answer.null_odds; });
 }
 

@@ -8,11 +8,10 @@
 
 namespace pals {
 
-/// Writes <folder>/<prefix>predictions.json (question id: answer), nbest_predictions.json (its n
+/// Writes <prefix>predictions.json (question id: answer), nbest_predictions.json (its n
 /// best with probabilities and logits) and, where questions may be unanswerable, null_odds.json
 /// (id: how much better "no answer" is than the best span). Throws Error if they cannot be written.
-void write_answer_files(const std::string& folder, const std::string& prefix,
-                        const QuestionSet& questions, const std::vector<PredictedAnswer>& answers,
-                        bool unanswerable);
+void write_answer_files(const std::string& prefix, const QuestionSet& questions,
+                        const std::vector<PredictedAnswer>& answers, bool unanswerable);
 
 }  // namespace pals

@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "base/text_util.h"
 #include "base/utf8.h"
-#include "data/parallel.h"
+#include "features/parallel.h"
 #include "text/basic_words.h"
 
 namespace pals {
@@ -220,16 +220,15 @@ PredictedAnswer choose_answer(const Tokenizer& tokenizer, const SpanContext& con
   return answer;
 }
 
-std::vector<PredictedAnswer> choose_answers(const QuestionSet& questions,
-                                            const FeatureSet& features,
-                                            std::span<const float> logits,
-                                            const Tokenizer& tokenizer, const SpanOptions& options,
-                                            int max_seq_length, int threads) {
-  const auto count_contexts = static_cast<int64_t>(questions.contexts.size());
-  std::vector<SpanContext> contexts(questions.contexts.size());
-  parallel_for(count_contexts, threads, [&](int64_t c) {
+std::vector<PredictedAnswer> choose_answers(const FeatureSet& features,
+                                            std::span<const float> logits, const SpanRules& rules,
+                                            int threads) {
+  const FeatureTexts& texts = features.texts;
+  const std::vector<Question>& questions = texts.questions.questions;
+  std::vector<SpanContext> contexts(texts.tokens.size());
+  parallel_for(static_cast<int64_t>(contexts.size()), threads, [&](int64_t c) {
     const auto i = static_cast<size_t>(c);
-    contexts[i] = split_context(tokenizer, questions.contexts[i]);
+    contexts[i] = {texts.tokens[i], split_words(texts.questions.contexts[i])};
   });
   // The rows of the questions follow one another.
   struct Place {
@@ -238,31 +237,30 @@ std::vector<PredictedAnswer> choose_answers(const QuestionSet& questions,
   };
   std::vector<Place> places;
   int64_t next_row = 0;
-  for (const Question& question : questions.questions) {
+  for (const Question& question : questions) {
     if (next_row >= features.num_rows()) break;
     const SpanContext& context = contexts[static_cast<size_t>(question.context)];
     places.push_back({next_row, span_rows(features.first_lengths[static_cast<size_t>(next_row)],
-                                          static_cast<int64_t>(context.token_ids.size()), options,
-                                          max_seq_length)});
+                                          static_cast<int64_t>(context.token_ids.size()),
+                                          rules.options, rules.max_seq_length)});
     for (size_t w = 0; w < places.back().rows.windows.size(); ++w, ++next_row) {
       if (next_row >= features.num_rows() ||
           features.row_length(next_row) != places.back().rows.row_length(w)) {
-        fail("the features are not those of these questions; does their file change?");
+        fail("the features are not those of these questions");
       }
     }
   }
-  if (places.size() != questions.questions.size() || next_row != features.num_rows() ||
+  if (places.size() != questions.size() || next_row != features.num_rows() ||
       logits.size() != 2 * features.token_ids.size()) {
-    fail("the features are not those of these questions; does their file change?");
+    fail("the features are not those of these questions");
   }
   std::vector<PredictedAnswer> answers(places.size());
   parallel_for(static_cast<int64_t>(places.size()), threads, [&](int64_t q) {
     const auto i = static_cast<size_t>(q);
     const auto first_token =
         static_cast<size_t>(features.row_offsets[static_cast<size_t>(places[i].first_row)]);
-    answers[i] =
-        choose_answer(tokenizer, contexts[static_cast<size_t>(questions.questions[i].context)],
-                      places[i].rows, logits.subspan(2 * first_token), options);
+    answers[i] = choose_answer(rules.tokenizer, contexts[static_cast<size_t>(questions[i].context)],
+                               places[i].rows, logits.subspan(2 * first_token), rules.options);
   });
   return answers;
 }

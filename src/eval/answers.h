@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "data/span_features.h"
+#include "features/span_features.h"
 #include "tasks/squad.h"
 #include "text/tokenizer.h"
 
@@ -36,14 +36,12 @@ PredictedAnswer choose_answer(const Tokenizer& tokenizer, const SpanContext& con
                               const SpanRows& rows, std::span<const float> logits,
                               const SpanOptions& options);
 
-/// The answers to all questions of a set, whose features are make_span_features' (not those for
-/// training), on `threads` threads (0: all cores). `logits`: of all rows, end to end. Throws Error
-/// if the features are not of these questions.
-std::vector<PredictedAnswer> choose_answers(const QuestionSet& questions,
-                                            const FeatureSet& features,
-                                            std::span<const float> logits,
-                                            const Tokenizer& tokenizer, const SpanOptions& options,
-                                            int max_seq_length, int threads = 0);
+/// The answers to all questions whose texts and rows `features` hold (not those for training), on
+/// `threads` threads (0: all cores). `logits`: of all rows, end to end. Throws Error if rows and
+/// texts do not fit each other, or the rules.
+std::vector<PredictedAnswer> choose_answers(const FeatureSet& features,
+                                            std::span<const float> logits, const SpanRules& rules,
+                                            int threads = 0);
 
 /// The piece of `original` that `predicted` stands for, which was put together from the tokens of
 /// it: "Smith's" of the tokens "smith ' s". `original` itself where that is not to be found out.

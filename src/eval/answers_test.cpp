@@ -27,12 +27,11 @@ TEST(ProjectAnswer, FindsThePieceOfTheOriginal) {
 class ChooseAnswer : public testing::Test {
  protected:
   ChooseAnswer() {
-    const PackedBatch batch = [&] {
-      PackedBatch made;
-      rows_ = append_question(words_, "who", context_, options_, kLength, 0, 0, made);
-      return made;
-    }();
-    logits_.assign(2 * batch.token_ids.size(), -5.0F);
+    FeatureSet features;
+    append_question("who", text_, {words_, options_, kLength}, features);
+    rows_ = span_rows(features.first_lengths.front(),
+                      static_cast<int64_t>(context_.token_ids.size()), options_, kLength);
+    logits_.assign(2 * features.token_ids.size(), -5.0F);
   }
 
   /// The logits of a token of the context in a window.
@@ -133,10 +132,11 @@ TEST_F(ChooseAnswer, KeepsNBestDifferentTexts) {
 TEST_F(ChooseAnswer, WholeSetsAreAnsweredAsSingleQuestions) {
   QuestionSet set{{text_, "town"}, {}};
   for (int q = 0; q < 3; ++q) set.questions.push_back({std::to_string(q), "who", q / 2, {}});
-  const FeatureSet features = make_span_features(set, options_, false, words_, kLength);
+  const SpanRules rules{words_, options_, kLength};
+  FeatureSet features = make_span_features(set, rules, false);
   std::vector<float> logits(2 * features.token_ids.size());
   for (size_t i = 0; i < logits.size(); ++i) logits[i] = static_cast<float>((i * 37) % 23);
-  const auto answers = choose_answers(set, features, logits, words_, options_, kLength, 3);
+  const auto answers = choose_answers(features, logits, rules, 3);
   ASSERT_EQ(answers.size(), 3U);
   for (size_t q = 0; q < 2; ++q) {
     const auto first = static_cast<size_t>(2 * features.row_offsets[2 * q]);
@@ -146,8 +146,8 @@ TEST_F(ChooseAnswer, WholeSetsAreAnsweredAsSingleQuestions) {
     EXPECT_EQ(answers[q].n_best.size(), alone.n_best.size());
   }
   EXPECT_EQ(answers[2].text, "town");
-  set.questions.pop_back();
-  EXPECT_THROW(choose_answers(set, features, logits, words_, options_, kLength), Error);
+  features.texts.questions.questions.pop_back();
+  EXPECT_THROW(choose_answers(features, logits, rules), Error);
 }
 
 }  // namespace

@@ -2,45 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <stdexcept>
 
 #include "base/error.h"
 #include "base/table.h"
 #include "base/text_util.h"
-#include "eval/metrics.h"
 
 namespace pals {
 namespace {
-
-double mean_of(const std::vector<AnswerScore>& answers, double AnswerScore::*score) {
-  double sum = 0.0;
-  for (const AnswerScore& answer : answers) sum += answer.*score;
-  return sum / static_cast<double>(answers.size());
-}
-
-/// How many examples were predicted.
-size_t count_of(const SplitPredictions& split) {
-  return split.labels.size() + split.label_values.size() + split.answers.size();
-}
-
-double compute(TaskKind kind, Metric metric, const SplitPredictions& split) {
-  switch (metric) {
-    case Metric::kAccuracy:
-      return accuracy(split.labels, split.predictions);
-    case Metric::kF1:
-      return kind == TaskKind::kSpan ? mean_of(split.answers, &AnswerScore::f1)
-                                     : f1_score(split.labels, split.predictions);
-    case Metric::kMatthews:
-      return matthews_correlation(split.labels, split.predictions);
-    case Metric::kPearson:
-      return pearson_correlation(split.label_values, split.predicted_values);
-    case Metric::kSpearman:
-      return spearman_correlation(split.label_values, split.predicted_values);
-    case Metric::kExactMatch:
-      return mean_of(split.answers, &AnswerScore::exact_match);
-  }
-  throw std::logic_error("unknown metric");
-}
 
 std::string reported_name(Metric metric, const std::string& split) {
   const size_t underscore = split.find('_');
@@ -51,28 +19,20 @@ std::string reported_name(Metric metric, const std::string& split) {
 
 }  // namespace
 
-void check_metrics(const Task& task) {
+TaskScores score_task(const Task& task, std::span<const SplitScores> splits) {
   if (task.metrics.empty()) fail("task ", task.name, ": it has no metric to be evaluated by");
-  for (const Metric metric : task.metrics) {
-    const std::string problem = metric_problem(metric, task);
-    if (!problem.empty()) fail("task ", task.name, ": ", problem);
-  }
-}
-
-TaskScores score_task(const Task& task, std::span<const SplitPredictions> splits) {
-  check_metrics(task);
   TaskScores scores;
   scores.task = task.name;
   double loss_sum = 0.0;
-  for (const SplitPredictions& split : splits) {
-    const size_t examples = count_of(split);
-    if (examples == 0) fail("task ", task.name, ": ", split.split, " has no examples to evaluate");
-    for (const Metric metric : task.metrics) {
-      scores.metrics.emplace_back(reported_name(metric, split.split),
-                                  compute(task.kind, metric, split));
+  for (const SplitScores& split : splits) {
+    if (split.examples == 0) {
+      fail("task ", task.name, ": ", split.split, " has no examples to evaluate");
     }
-    loss_sum += split.loss * static_cast<double>(examples);
-    scores.examples += static_cast<int64_t>(examples);
+    for (size_t i = 0; i < task.metrics.size(); ++i) {
+      scores.metrics.emplace_back(reported_name(task.metrics[i], split.split), split.metrics.at(i));
+    }
+    loss_sum += split.loss * static_cast<double>(split.examples);
+    scores.examples += split.examples;
   }
   if (splits.empty()) fail("task ", task.name, ": it has no file to evaluate");
   scores.loss = loss_sum / static_cast<double>(scores.examples);
@@ -80,8 +40,6 @@ TaskScores score_task(const Task& task, std::span<const SplitPredictions> splits
   scores.score /= static_cast<double>(scores.metrics.size());
   return scores;
 }
-
-double reported_value(const Task& task, double value) { return value * task.label_scale; }
 
 double average_score(std::span<const TaskScores> scores) {
   if (scores.empty()) return 0.0;

@@ -1,12 +1,15 @@
 #include "heads/head.h"
 
+#include "kinds/kind.h"
+
 namespace pals {
 
 Head::Head(ParameterTable& table, const std::string& prefix, int64_t hidden_size,
            const HeadSpec& spec, int owner)
-    : kind_(spec.kind),
-      dense_(table, prefix, {spec.kind == TaskKind::kSpan ? "qa_outputs" : "classifier"},
-             hidden_size, spec.num_outputs, {owner}) {}
+    : kind_(kind_of(spec.kind)),
+      dense_(table, prefix, {kind_.head().name}, hidden_size, spec.num_outputs, {owner}) {}
+
+bool Head::reads_tokens() const { return kind_.head().reads_tokens; }
 
 Dropout Head::dropout(const Pass& pass) const {
   return reads_tokens() ? Dropout{} : pass.hidden_dropout(0, kHead);
@@ -38,17 +41,7 @@ at::Tensor Head::backward(const Pass& pass, const at::Tensor& d_logits,
 
 LossTargets Head::loss_targets(const PackedBatch& batch, const Segment& segment,
                                Upload& upload) const {
-  switch (kind_) {
-    case TaskKind::kRegression:
-      return value_targets(batch, segment, upload);
-    case TaskKind::kSpan:
-      return span_targets(batch, segment, upload);
-    case TaskKind::kMultipleChoice:
-      return choice_targets(batch, segment, upload);
-    case TaskKind::kClassification:
-      break;
-  }
-  return class_targets(batch, segment, num_outputs(), upload);
+  return upload_layout(kind_.loss_layout(batch, segment, num_outputs()), upload);
 }
 
 }  // namespace pals

@@ -5,30 +5,30 @@
 
 #include "heads/losses.h"
 #include "nn/linear.h"
-#include "tasks/task.h"
+#include "tasks/task_kind.h"
 
 namespace pals {
 
+class Kind;
+
 /// What the head of a task is.
 struct HeadSpec {
-  TaskKind kind = TaskKind::kClassification;
+  TaskKind kind = {};
   int64_t num_outputs = 2;
 };
 
-/// A task's outputs (reference-system, section 1 "Heads"). Classification, regression and multiple
-/// choice: dropout, then dense [C, H] on the pooled output of each row. Span: dense [2, H] on every
-/// token.
+/// A task's outputs (reference-system, section 1 "Heads"): dropout, then dense [C, H] on the pooled
+/// output of each row, or dense [C, H] on every token without dropout, as the task's kind says.
 class Head {
  public:
-  /// Registers `<prefix>classifier`, or for a span `<prefix>qa_outputs`.
+  /// Registers `<prefix>` and the name that the kind gives its head.
   Head(ParameterTable& table, const std::string& prefix, int64_t hidden_size, const HeadSpec& spec,
        int owner);
 
-  TaskKind kind() const { return kind_; }
   int64_t num_outputs() const { return dense_.out_features(); }
 
   /// Whether the head reads the tokens' last hidden states instead of the rows' pooled outputs.
-  bool reads_tokens() const { return kind_ == TaskKind::kSpan; }
+  bool reads_tokens() const;
 
   /// x [M, H] act, M rows or tokens -> logits [M, C] fp32. first_keys [rows]: dropout keys of the
   /// rows' first tokens.
@@ -43,7 +43,7 @@ class Head {
  private:
   Dropout dropout(const Pass& pass) const;
 
-  TaskKind kind_;
+  const Kind& kind_;
   Linear dense_;
 };
 

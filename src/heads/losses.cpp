@@ -2,25 +2,34 @@
 
 #include <algorithm>
 #include <limits>
+#include <vector>
 
 namespace pals {
 namespace {
 
-/// Logits that share one softmax: `size` of them from the first-th on, `stride` apart.
-struct Group {
-  int64_t first, size, stride;
-  int64_t chosen;
-  double weight;
-};
-
-LossTargets group_targets(const std::vector<Group>& groups, int64_t num_logits, Upload& upload) {
+/// Rows of numbers [offsets[r], offsets[r + 1]) as a matrix, filled up with `none`.
+at::Tensor upload_ranges(const std::vector<int64_t>& offsets, int64_t none, Upload& upload) {
   int64_t widest = 1;
-  for (const Group& group : groups) widest = std::max(widest, group.size);
+  for (size_t r = 0; r + 1 < offsets.size(); ++r) {
+    widest = std::max(widest, offsets[r + 1] - offsets[r]);
+  }
+  std::vector<int64_t> numbers;
+  for (size_t r = 0; r + 1 < offsets.size(); ++r) {
+    for (int64_t i = 0; i < widest; ++i) {
+      numbers.push_back(offsets[r] + i < offsets[r + 1] ? offsets[r] + i : none);
+    }
+  }
+  return upload.add(numbers).view({-1, widest});
+}
+
+LossTargets upload_groups(const LossLayout& layout, Upload& upload) {
+  int64_t widest = 1;
+  for (const LogitGroup& group : layout.groups) widest = std::max(widest, group.size);
   std::vector<int64_t> members, chosen;
   std::vector<double> weights;
-  for (const Group& group : groups) {
+  for (const LogitGroup& group : layout.groups) {
     for (int64_t i = 0; i < widest; ++i) {
-      members.push_back(i < group.size ? group.first + i * group.stride : num_logits);
+      members.push_back(i < group.size ? group.first + i * group.stride : layout.num_logits);
     }
     chosen.push_back(group.chosen);
     weights.push_back(group.weight);
@@ -29,21 +38,10 @@ LossTargets group_targets(const std::vector<Group>& groups, int64_t num_logits, 
   targets.members = upload.add(members).view({-1, widest});
   targets.chosen = upload.add(chosen).unsqueeze(1);
   targets.weights = upload.add(weights).unsqueeze(1);
+  targets.groups =
+      upload_ranges(layout.example_groups, static_cast<int64_t>(layout.groups.size()), upload);
   return targets;
 }
-
-/// The examples of a segment, each with its target and its rows, counted from the segment's first.
-template <typename Function>
-void for_each_example(const PackedBatch& batch, const Segment& segment, const Function& function) {
-  for (int64_t g = segment.first_example; g < segment.last_example; ++g) {
-    const auto i = static_cast<size_t>(g);
-    const int64_t first = batch.group_offsets[i] - segment.first_row;
-    const int64_t last = batch.group_offsets[i + 1] - segment.first_row;
-    function(batch.targets[i], first, last);
-  }
-}
-
-int64_t num_rows(const Segment& segment) { return segment.last_row - segment.first_row; }
 
 Loss squared_errors(const at::Tensor& logits, const at::Tensor& values, double scale) {
   const at::Tensor difference = logits.flatten().to(at::kDouble) - values;
@@ -51,58 +49,7 @@ Loss squared_errors(const at::Tensor& logits, const at::Tensor& values, double s
           (difference * (2.0 * scale)).to(at::kFloat).view(logits.sizes())};
 }
 
-}  // namespace
-
-LossTargets class_targets(const PackedBatch& batch, const Segment& segment, int64_t classes,
-                          Upload& upload) {
-  std::vector<Group> groups;
-  for_each_example(batch, segment, [&](const Target& target, int64_t row, int64_t) {
-    TORCH_CHECK(target.label >= 0 && target.label < classes, "label ", target.label, " of ",
-                classes, " classes");
-    groups.push_back({row * classes, classes, 1, target.label, 1.0});
-  });
-  return group_targets(groups, num_rows(segment) * classes, upload);
-}
-
-LossTargets value_targets(const PackedBatch& batch, const Segment& segment, Upload& upload) {
-  std::vector<double> values;
-  for_each_example(batch, segment, [&](const Target& target, int64_t, int64_t) {
-    values.push_back(static_cast<double>(target.value));
-  });
-  LossTargets targets;
-  targets.values = upload.add(values);
-  return targets;
-}
-
-LossTargets choice_targets(const PackedBatch& batch, const Segment& segment, Upload& upload) {
-  std::vector<Group> groups;
-  for_each_example(batch, segment, [&](const Target& target, int64_t first, int64_t last) {
-    TORCH_CHECK(target.label >= 0 && target.label < last - first, "label ", target.label, " of ",
-                last - first, " choices");
-    groups.push_back({first, last - first, 1, target.label, 1.0});
-  });
-  return group_targets(groups, num_rows(segment), upload);
-}
-
-LossTargets span_targets(const PackedBatch& batch, const Segment& segment, Upload& upload) {
-  std::vector<Group> groups;
-  for_each_example(batch, segment, [&](const Target& target, int64_t row, int64_t) {
-    const auto r = static_cast<size_t>(segment.first_row + row);
-    const int64_t first = batch.cu_seqlens[r] - segment.first_token;
-    const int64_t length = batch.cu_seqlens[r + 1] - batch.cu_seqlens[r];
-    for (const auto& [column, position] : {std::pair(0, target.start), std::pair(1, target.end)}) {
-      const bool in_row = position >= 0 && position < length;
-      groups.push_back({2 * first + column, length, 2, in_row ? position : 0, in_row ? 0.5 : 0.0});
-    }
-  });
-  LossTargets targets =
-      group_targets(groups, 2 * (segment.last_token - segment.first_token), upload);
-  targets.groups_per_example = 2;
-  return targets;
-}
-
-Loss compute_loss(const at::Tensor& logits, const LossTargets& targets, double scale) {
-  if (targets.values.defined()) return squared_errors(logits, targets.values, scale);
+Loss cross_entropies(const at::Tensor& logits, const LossTargets& targets, double scale) {
   const int64_t numel = logits.numel();
   // One more logit, of probability 0, for groups that are smaller than the widest.
   const at::Tensor flat = at::constant_pad_nd(logits.flatten().to(at::kDouble), {0, 1},
@@ -118,8 +65,36 @@ Loss compute_loss(const at::Tensor& logits, const LossTargets& targets, double s
   // Each logit is in one group; what falls to the one more is 0.
   at::Tensor d_flat = at::zeros_like(flat);
   d_flat.index_copy_(0, members, gradient.flatten());
-  return {losses.view({-1, targets.groups_per_example}).sum(1),
+  // One more group, of loss 0, for examples that have fewer than others.
+  const at::Tensor padded = at::constant_pad_nd(losses.flatten(), {0, 1}, 0.0);
+  return {padded.index_select(0, targets.groups.flatten()).view(targets.groups.sizes()).sum(1),
           d_flat.narrow(0, 0, numel).to(at::kFloat).view(logits.sizes())};
+}
+
+}  // namespace
+
+LossTargets upload_layout(const LossLayout& layout, Upload& upload) {
+  LossTargets targets;
+  switch (layout.function) {
+    case LossFunction::kCrossEntropy:
+      targets = upload_groups(layout, upload);
+      break;
+    case LossFunction::kSquaredError:
+      targets.values = upload.add(layout.values);
+      break;
+  }
+  targets.function = layout.function;
+  return targets;
+}
+
+Loss compute_loss(const at::Tensor& logits, const LossTargets& targets, double scale) {
+  switch (targets.function) {
+    case LossFunction::kSquaredError:
+      return squared_errors(logits, targets.values, scale);
+    case LossFunction::kCrossEntropy:
+      break;
+  }
+  return cross_entropies(logits, targets, scale);
 }
 
 }  // namespace pals

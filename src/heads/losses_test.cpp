@@ -3,27 +3,28 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <stdexcept>
+
+#include "kinds/kind.h"
 
 namespace pals {
 namespace {
 
-using LossFunction = Loss (*)(const at::Tensor&, const PackedBatch&, const Segment&, double);
+using LossOf = Loss (*)(const at::Tensor&, const PackedBatch&, const Segment&, double);
 
-Loss class_loss(const at::Tensor& logits, const PackedBatch& batch, const Segment& segment,
-                double scale) {
-  Upload upload(at::kCPU, 0);
-  return compute_loss(logits, class_targets(batch, segment, logits.size(1), upload), scale);
-}
-
-template <LossTargets (*kTargets)(const PackedBatch&, const Segment&, Upload&)>
+/// The losses of a kind of task.
+template <TaskKind kKind>
 Loss loss_of(const at::Tensor& logits, const PackedBatch& batch, const Segment& segment,
              double scale) {
   Upload upload(at::kCPU, 0);
-  return compute_loss(logits, kTargets(batch, segment, upload), scale);
+  const LossLayout layout = kind_of(kKind).loss_layout(batch, segment, logits.size(1));
+  return compute_loss(logits, upload_layout(layout, upload), scale);
 }
 
-constexpr LossFunction value_loss = loss_of<value_targets>, choice_loss = loss_of<choice_targets>,
-                       span_loss = loss_of<span_targets>;
+constexpr LossOf class_loss = loss_of<TaskKind::kClassification>,
+                 value_loss = loss_of<TaskKind::kRegression>,
+                 choice_loss = loss_of<TaskKind::kMultipleChoice>,
+                 span_loss = loss_of<TaskKind::kSpan>;
 
 at::Tensor matrix(int64_t rows, int64_t columns) {
   return at::sin(at::arange(rows * columns, at::kFloat) * 0.7).mul_(2.0).view({rows, columns});
@@ -31,7 +32,7 @@ at::Tensor matrix(int64_t rows, int64_t columns) {
 
 /// Examples of rows of these lengths, behind two rows of another task.
 PackedBatch batch_of(const std::vector<std::vector<int64_t>>& examples,
-                     const std::vector<Target>& targets) {
+                     const std::vector<std::vector<float>>& targets) {
   PackedBatch batch;
   const std::vector<int32_t> ids(16);
   for (int row = 0; row < 2; ++row) batch.append(0, row, ids.data(), ids.data(), 3);
@@ -45,7 +46,7 @@ PackedBatch batch_of(const std::vector<std::vector<int64_t>>& examples,
 }
 
 /// Gradient of the summed losses by central differences, against d_logits / scale.
-void expect_gradient(LossFunction loss, const at::Tensor& logits, const PackedBatch& batch) {
+void expect_gradient(LossOf loss, const at::Tensor& logits, const PackedBatch& batch) {
   const Segment& segment = batch.segments.back();
   const auto sum = [&](const at::Tensor& x) {
     return loss(x, batch, segment, 1.0).examples.sum().item<double>();
@@ -66,7 +67,7 @@ void expect_gradient(LossFunction loss, const at::Tensor& logits, const PackedBa
 }
 
 TEST(ClassLoss, IsMinusLogSoftmax) {
-  const PackedBatch batch = batch_of({{2}, {5}}, {{.label = 2}, {.label = 0}});
+  const PackedBatch batch = batch_of({{2}, {5}}, {{2}, {0}});
   const at::Tensor logits = at::tensor({1.0F, 2.0F, 4.0F, 0.0F, 0.0F, 0.0F}).view({2, 3});
   const Loss loss = class_loss(logits, batch, batch.segments.back(), 1.0);
   ASSERT_EQ(loss.examples.numel(), 2);
@@ -77,7 +78,7 @@ TEST(ClassLoss, IsMinusLogSoftmax) {
 }
 
 TEST(ClassLoss, LargeLogitsStayFinite) {
-  const PackedBatch batch = batch_of({{1}}, {{.label = 1}});
+  const PackedBatch batch = batch_of({{1}}, {{1}});
   const Loss loss =
       class_loss(at::tensor({1e4F, -1e4F}).view({1, 2}), batch, batch.segments.back(), 1.0);
   EXPECT_NEAR(loss.examples[0].item<double>(), 2e4, 1.0);
@@ -85,14 +86,15 @@ TEST(ClassLoss, LargeLogitsStayFinite) {
 }
 
 TEST(ClassLoss, LabelsOutsideTheClassesAreRefused) {
-  for (const int32_t label : {-1, 3}) {
-    const PackedBatch batch = batch_of({{1}}, {{.label = label}});
-    EXPECT_THROW(class_loss(matrix(1, 3), batch, batch.segments.back(), 1.0), c10::Error) << label;
+  for (const float label : {-1.0F, 3.0F}) {
+    const PackedBatch batch = batch_of({{1}}, {{label}});
+    EXPECT_THROW(class_loss(matrix(1, 3), batch, batch.segments.back(), 1.0), std::logic_error)
+        << label;
   }
 }
 
 TEST(ValueLoss, IsTheSquaredError) {
-  const PackedBatch batch = batch_of({{1}, {2}, {1}}, {{.value = 0.2F}, {.value = 1.0F}, {}});
+  const PackedBatch batch = batch_of({{1}, {2}, {1}}, {{0.2F}, {1.0F}, {}});
   const at::Tensor logits = matrix(3, 1);
   const Loss loss = value_loss(logits, batch, batch.segments.back(), 1.0);
   ASSERT_EQ(loss.examples.numel(), 3);
@@ -102,19 +104,19 @@ TEST(ValueLoss, IsTheSquaredError) {
 }
 
 TEST(ChoiceLoss, IsASoftmaxOverAQuestionsChoices) {
-  const PackedBatch batch = batch_of({{1, 2}, {3, 1, 1}}, {{.label = 0}, {.label = 2}});
+  const PackedBatch batch = batch_of({{1, 2}, {3, 1, 1}}, {{0}, {2}});
   const at::Tensor logits = at::tensor({0.0F, 1.0F, 5.0F, 5.0F, 5.0F}).view({5, 1});
   const Loss loss = choice_loss(logits, batch, batch.segments.back(), 1.0);
   ASSERT_EQ(loss.examples.numel(), 2);
   EXPECT_NEAR(loss.examples[0].item<double>(), std::log(1.0 + std::exp(1.0)), 1e-6);
   EXPECT_NEAR(loss.examples[1].item<double>(), std::log(3.0), 1e-6);
   expect_gradient(choice_loss, matrix(5, 1), batch);
-  const PackedBatch wrong = batch_of({{1, 2}}, {{.label = 2}});
-  EXPECT_THROW(choice_loss(matrix(2, 1), wrong, wrong.segments.back(), 1.0), c10::Error);
+  const PackedBatch wrong = batch_of({{1, 2}}, {{2}});
+  EXPECT_THROW(choice_loss(matrix(2, 1), wrong, wrong.segments.back(), 1.0), std::logic_error);
 }
 
 TEST(SpanLoss, IsTheMeanOfTwoSoftmaxesOverARowsTokens) {
-  const PackedBatch batch = batch_of({{2}, {3}}, {{.start = 0, .end = 1}, {.start = 2, .end = 2}});
+  const PackedBatch batch = batch_of({{2}, {3}}, {{0, 1}, {2, 2}});
   const at::Tensor logits =
       at::tensor({0.0F, 0.0F, 1.0F, 0.0F, 7.0F, 0.0F, 7.0F, 0.0F, 7.0F, 2.0F}).view({5, 2});
   const Loss loss = span_loss(logits, batch, batch.segments.back(), 1.0);
@@ -127,7 +129,7 @@ TEST(SpanLoss, IsTheMeanOfTwoSoftmaxesOverARowsTokens) {
 }
 
 TEST(SpanLoss, TargetsOutsideOfTheRowAddNothing) {
-  const PackedBatch batch = batch_of({{2}, {2}}, {{.start = 2, .end = 1}, {}});
+  const PackedBatch batch = batch_of({{2}, {2}}, {{2, 1}, {}});
   const at::Tensor logits = matrix(4, 2);
   const Loss loss = span_loss(logits, batch, batch.segments.back(), 1.0);
   EXPECT_GT(loss.examples[0].item<double>(), 0.0);
@@ -135,6 +137,20 @@ TEST(SpanLoss, TargetsOutsideOfTheRowAddNothing) {
   EXPECT_EQ(loss.d_logits.select(1, 0).abs().max().item<double>(), 0.0);
   EXPECT_GT(loss.d_logits.select(1, 1).abs().max().item<double>(), 0.0);
   expect_gradient(span_loss, logits, batch);
+}
+
+TEST(CrossEntropy, ExamplesMayHaveSeveralGroups) {
+  LossLayout layout{.num_logits = 6};
+  layout.groups = {{0, 2, 1, 0, 1.0}, {2, 2, 1, 1, 2.0}, {4, 2, 1, 0, 1.0}};
+  layout.example_groups = {0, 2, 2, 3};
+  Upload upload(at::kCPU, 0);
+  const at::Tensor logits = at::tensor({1.0F, 0.0F, 0.0F, 2.0F, 0.0F, 0.0F}).view({3, 2});
+  const Loss loss = compute_loss(logits, upload_layout(layout, upload), 1.0);
+  ASSERT_EQ(loss.examples.numel(), 3);
+  EXPECT_NEAR(loss.examples[0].item<double>(),
+              std::log(1.0 + std::exp(-1.0)) + 2.0 * std::log(1.0 + std::exp(-2.0)), 1e-6);
+  EXPECT_EQ(loss.examples[1].item<double>(), 0.0);
+  EXPECT_NEAR(loss.examples[2].item<double>(), std::log(2.0), 1e-6);
 }
 
 }  // namespace

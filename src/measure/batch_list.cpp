@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/random.h"
 #include "data/sampler.h"
+#include "kinds/kind.h"
 #include "model/tokenizer_files.h"
 #include "tasks/glue.h"
 
@@ -158,7 +159,7 @@ BatchList make_batch_list(const BatchListOptions& options) {
       options.threads);
   for (const Task& task : tasks) {
     list.task_names.push_back(task.name);
-    list.task_outputs.push_back(task.num_outputs());
+    list.task_outputs.push_back(num_outputs(task));
   }
 
   const std::vector<int64_t> draws = schedule_draws();

@@ -7,8 +7,8 @@
 
 #include "base/error.h"
 #include "base/random.h"
-#include "data/task_features.h"
-#include "tasks/reader.h"
+#include "catalog/reader.h"
+#include "kinds/kind.h"
 
 namespace pals {
 namespace {
@@ -29,7 +29,6 @@ constexpr std::array<std::pair<const char*, double>, 8> kMeanLengths = {{{"cola"
 constexpr double kOtherMeanLength = 34.0;
 /// Lengths are log-normal: of their logarithm, the standard deviation.
 constexpr double kLengthSpread = 0.45;
-constexpr int64_t kChoices = 4;
 
 double usual_length(const std::string& task) {
   for (const auto& [name, length] : kMeanLengths) {
@@ -52,28 +51,6 @@ void append_row(int64_t length, int64_t vocab_size, Random& random, FeatureSet& 
   features.end_row(static_cast<int32_t>((length + 1) / 2));
 }
 
-Target random_target(const Task& task, int64_t last_row_length, Random& random) {
-  const auto below = [&](int64_t count) {
-    return static_cast<int32_t>(random.below(static_cast<uint64_t>(std::max<int64_t>(1, count))));
-  };
-  Target target;
-  switch (task.kind) {
-    case TaskKind::kRegression:
-      target.value = static_cast<float>(random.uniform());
-      break;
-    case TaskKind::kSpan:
-      target.start = target.end = below(last_row_length);
-      break;
-    case TaskKind::kMultipleChoice:
-      target.label = below(kChoices);
-      break;
-    case TaskKind::kClassification:
-      target.label = below(task.num_outputs());
-      break;
-  }
-  return target;
-}
-
 FeatureSet read_features(const Task& task, size_t index, const std::string& data_dir,
                          const Tokenizer& tokenizer, const RowLimits& limits, int threads) {
   const auto files = files_of(task, "train");
@@ -84,7 +61,8 @@ FeatureSet read_features(const Task& task, size_t index, const std::string& data
   if (static_cast<int64_t>(set.examples.size()) > limits.rows_per_task) {
     set.examples.resize(static_cast<size_t>(limits.rows_per_task));
   }
-  return make_task_features(task, *files.front(), set, tokenizer, limits.max_seq_length, threads);
+  return kind_of(task).make_features(task, set, true, {tokenizer, limits.max_seq_length},
+                                     {.threads = threads});
 }
 
 }  // namespace
@@ -110,16 +88,16 @@ std::vector<TaskRows> generate_task_rows(const std::vector<Task>& tasks, int64_t
   for (size_t index = 0; index < tasks.size(); ++index) {
     TaskRows rows{tasks[index], {}};
     Random random(kSeed, kGeneratedStream + index);
-    const int64_t rows_of_one = rows.task.kind == TaskKind::kMultipleChoice ? kChoices : int64_t{1};
+    const Kind& kind = kind_of(rows.task);
     for (int64_t example = 0; example < limits.rows_per_task; ++example) {
-      for (int64_t row = 0; row < rows_of_one; ++row) {
+      for (int64_t row = 0; row < kind.random_rows(); ++row) {
         const int64_t length = limits.row_length > 0 ? limits.row_length
                                                      : draw_length(usual_length(rows.task.name),
                                                                    limits.max_seq_length, random);
         append_row(length, vocab_size, random, rows.features);
       }
-      rows.features.end_example(
-          random_target(rows.task, rows.features.row_length(rows.features.num_rows() - 1), random));
+      rows.features.end_example(kind.random_targets(
+          rows.task, rows.features.row_length(rows.features.num_rows() - 1), random));
     }
     all.push_back(std::move(rows));
   }

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "data/features.h"
+#include "features/features.h"
 #include "tasks/task.h"
 #include "text/tokenizer.h"
 

@@ -11,8 +11,8 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/json.h"
+#include "catalog/task_json.h"
 #include "checkpoint/safetensors.h"
-#include "tasks/task_json.h"
 
 namespace pals {
 namespace {

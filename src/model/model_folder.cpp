@@ -4,8 +4,8 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/text_util.h"
-#include "data/features.h"
-#include "tasks/task_json.h"
+#include "catalog/task_json.h"
+#include "features/features.h"
 
 namespace pals {
 namespace {

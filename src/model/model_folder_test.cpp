@@ -32,7 +32,7 @@ std::vector<Task> tiny_tasks() {
           {.name = "squad",
            .kind = TaskKind::kSpan,
            .metrics = {Metric::kF1},
-           .span = {.doc_stride = 3, .unanswerable = true, .null_threshold = -1.5}},
+           .settings = SpanOptions{.doc_stride = 3, .unanswerable = true, .null_threshold = -1.5}},
           {.name = "swag", .kind = TaskKind::kMultipleChoice, .metrics = {Metric::kAccuracy}}};
 }
 

@@ -5,7 +5,7 @@
 #include <memory>
 
 #include "base/json.h"
-#include "data/test_tokens.h"
+#include "features/test_tokens.h"
 #include "model/test_models.h"
 #include "predict/test_runner.h"
 #include "predict/token_features.h"

@@ -82,7 +82,7 @@ struct Row {
   std::vector<int32_t> tokens, types;
   std::vector<std::vector<int32_t>>
       choices;  ///< tokens of the further rows, with ids from id + 1 on
-  Target target;
+  std::vector<float> targets;
 };
 
 inline std::vector<int32_t> tiny_tokens(Random& random) {
@@ -105,15 +105,15 @@ inline std::vector<Row> tiny_rows(int per_task, uint64_t seed = 3) {
       row.types.assign(length, 1);
       std::fill_n(row.types.begin(), second, 0);
       if (task == 1) {
-        row.target.value = static_cast<float>(random.uniform());
+        row.targets = {static_cast<float>(random.uniform())};
       } else if (task == kTinySpan) {
-        row.target.end = static_cast<int32_t>(random.below(length));
-        row.target.start = static_cast<int32_t>(random.below(length));
+        const auto end = static_cast<float>(random.below(length));
+        row.targets = {static_cast<float>(random.below(length)), end};
       } else if (task == kTinyChoice) {
         for (int more = 0; more < 1 + i % 3; ++more) row.choices.push_back(tiny_tokens(random));
-        row.target.label = static_cast<int32_t>(random.below(1 + row.choices.size()));
+        row.targets = {static_cast<float>(random.below(1 + row.choices.size()))};
       } else {
-        row.target.label = static_cast<int32_t>(random.below(task == 0 ? 2 : 3));
+        row.targets = {static_cast<float>(random.below(task == 0 ? 2 : 3))};
       }
       rows.push_back(row);
     }
@@ -125,7 +125,7 @@ inline PackedBatch pack(const std::vector<Row>& rows) {
   PackedBatch batch;
   for (const Row& row : rows) {
     batch.append(row.task, row.id, row.tokens.data(), row.types.data(),
-                 static_cast<int64_t>(row.tokens.size()), row.target);
+                 static_cast<int64_t>(row.tokens.size()), row.targets);
     int64_t id = row.id;
     for (const std::vector<int32_t>& choice : row.choices) {
       const std::vector<int32_t> types(choice.size(), 0);

@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "checkpoint/safetensors.h"
-#include "data/test_tokens.h"
+#include "features/test_tokens.h"
 #include "predict/run.h"
 #include "predict/token_features.h"
 #include "predict/vector_writer.h"

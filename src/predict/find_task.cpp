@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/text_util.h"
+#include "kinds/kind.h"
 
 namespace pals {
 namespace {
@@ -13,6 +14,9 @@ std::vector<std::string> names_of(const std::vector<Task>& tasks) {
   for (const Task& task : tasks) names.push_back(task.name);
   return names;
 }
+
+/// Whether a text or pair is all that the kind needs.
+bool takes_texts(const Kind& kind) { return !kind.input().context && !kind.input().choices; }
 
 }  // namespace
 
@@ -46,9 +50,13 @@ std::vector<int> find_text_tasks(const std::vector<Task>& tasks, const std::stri
   std::vector<int> found = find_tasks(tasks, names, flag);
   for (const int index : found) {
     const Task& task = tasks[static_cast<size_t>(index)];
-    if (task.kind == TaskKind::kClassification || task.kind == TaskKind::kRegression) continue;
+    if (takes_texts(kind_of(task))) continue;
+    std::vector<std::string> kinds;
+    for (const std::string& name : kind_names()) {
+      if (takes_texts(kind_of(*kind_from_name(name)))) kinds.push_back(name);
+    }
     fail_usage(flag, ": task ", quote(task.name), " is of the kind ", kind_name(task.kind),
-               ", expected classification or regression");
+               ", expected ", join(kinds, " or "));
   }
   return found;
 }

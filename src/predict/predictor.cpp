@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "predict/run.h"
-
 namespace pals {
 
 Predictor::Predictor(const PredictingModel& model, std::vector<int> tasks, PredictorOptions options)
@@ -14,12 +12,12 @@ Predictor::Predictor(const PredictingModel& model, std::vector<int> tasks, Predi
 
 std::vector<RowForm> Predictor::forms() const {
   std::vector<RowForm> forms;
-  for (const Task* task : asked_) forms.push_back(row_form(*task));
+  for (const Task* task : asked_) forms.push_back(kind_of(*task).row_form(*task));
   return forms;
 }
 
 EncodedRows Predictor::encode(const std::vector<Example>& texts) const {
-  TextEncoder encoder(model_.rules.tokenizer, model_.rules.max_seq_length, forms());
+  TextEncoder encoder(model_.rules, forms());
   for (const Example& text : texts) encoder.add({.id = "", .texts = text});
   return encoder.finish();
 }
@@ -55,7 +53,8 @@ std::vector<Prediction> Predictor::predict(const EncodedRows& rows) const {
   for (size_t i = 0; i < tasks_.size(); ++i) {
     Prediction* to = predictions.data() + i;
     for (Prediction& prediction :
-         decode(*asked_[i], rows, i, logits[i], model_.rules, options_.threads)) {
+         kind_of(*asked_[i])
+             .decode(*asked_[i], *rows.features[i], logits[i], model_.rules, options_.threads)) {
       *to = std::move(prediction);
       to += tasks_.size();
     }

@@ -6,8 +6,9 @@
 #include <stop_token>
 #include <vector>
 
-#include "predict/decode.h"
+#include "kinds/kind.h"
 #include "predict/encode.h"
+#include "predict/run.h"
 #include "predict/runner.h"
 #include "tasks/task.h"
 

@@ -3,12 +3,11 @@
 
 #include <gtest/gtest.h>
 
-#include <cmath>
 #include <set>
 #include <thread>
 
 #include "base/error.h"
-#include "data/test_tokens.h"
+#include "features/test_tokens.h"
 #include "predict/find_task.h"
 #include "predict/render.h"
 #include "predict/run.h"
@@ -18,56 +17,6 @@ namespace pals {
 namespace {
 
 constexpr int kLength = 14;
-
-TEST(Decode, SoftmaxOfLogits) {
-  const std::vector<float> logits = {0.0F, std::log(6.0F), std::log(3.0F)};
-  const Prediction prediction = make_prediction(testing::asked_tasks()[2], logits);
-  EXPECT_EQ(prediction.label, 1);
-  ASSERT_EQ(prediction.probabilities.size(), 3U);
-  EXPECT_NEAR(prediction.probabilities[0], 0.1, 1e-6);
-  EXPECT_NEAR(prediction.probabilities[1], 0.6, 1e-6);
-  EXPECT_NEAR(prediction.probabilities[2], 0.3, 1e-6);
-}
-
-TEST(Decode, LargeLogitsStayFinite) {
-  const Prediction prediction =
-      make_prediction(testing::asked_tasks()[0], std::vector<float>{-3e38F, 3e38F});
-  EXPECT_EQ(prediction.label, 1);
-  EXPECT_EQ(prediction.probabilities, (std::vector<double>{0.0, 1.0}));
-}
-
-TEST(Render, WrittenForms) {
-  const std::vector<Task> tasks = testing::asked_tasks();
-  const Prediction three = make_prediction(tasks[2], std::vector<float>{0.0F, 0.0F, -80.0F});
-  EXPECT_EQ(prediction_to_tsv(tasks[2], three), "a\t0.5000");
-  EXPECT_EQ(prediction_to_json(tasks[2], three)["label"], "a");
-  EXPECT_EQ(prediction_to_json(tasks[2], three)["probabilities"]["b\tc"], 0.5);
-  const Prediction tab = make_prediction(tasks[2], std::vector<float>{0.0F, 90.0F, 0.0F});
-  EXPECT_EQ(prediction_to_tsv(tasks[2], tab), "b c\t1.0000");  // still two columns
-  const Prediction value = make_prediction(tasks[1], std::vector<float>{0.5F});
-  EXPECT_EQ(prediction_to_tsv(tasks[1], value), "2.5000");  // in the units of the data
-  EXPECT_EQ(json_text(prediction_to_json(tasks[1], value), -1), "{\"value\":2.5}");
-  EXPECT_EQ(tsv_columns(tasks[0]), "two.label\ttwo.probability");
-  EXPECT_EQ(tsv_columns(tasks[1]), "value.value");
-}
-
-TEST(Render, WrittenFormsOfAnswersAndChoices) {
-  std::vector<Task> tasks = testing::asked_tasks();
-  Prediction span;
-  span.answer = {
-      .text = "a\nb", .probability = 0.25, .score = -1.5, .n_best = {}, .null_odds = 2.0};
-  EXPECT_EQ(prediction_to_tsv(tasks[3], span), "a b\t0.2500\t-1.5000");
-  EXPECT_EQ(json_text(prediction_to_json(tasks[3], span), -1),
-            R"({"answer":"a\nb","probability":0.25,"score":-1.5})");
-  tasks[3].span.unanswerable = true;
-  EXPECT_EQ(prediction_to_json(tasks[3], span)["null_odds"], 2.0);
-  EXPECT_EQ(tsv_columns(tasks[3]), "span.answer\tspan.probability\tspan.score");
-  const Prediction choice = make_prediction(tasks[4], std::vector<float>{0.0F, 90.0F, 0.0F});
-  EXPECT_EQ(prediction_to_tsv(tasks[4], choice), "1\t1.0000");
-  EXPECT_EQ(prediction_to_json(tasks[4], choice)["choice"], 1);
-  EXPECT_EQ(prediction_to_json(tasks[4], choice)["probabilities"].size(), 3U);
-  EXPECT_EQ(tsv_columns(tasks[4]), "choice.choice\tchoice.probability");
-}
 
 TEST(FindTask, ChoosesTasks) {
   const std::vector<Task> tasks = testing::asked_tasks();
@@ -84,8 +33,9 @@ TEST(FindTask, ChoosesTasks) {
 
 TEST(Render, LinesOfOneTaskAndOfSeveral) {
   const std::vector<Task> tasks = testing::asked_tasks();
-  const std::vector<Prediction> both = {make_prediction(tasks[1], std::vector<float>{0.5F}),
-                                        make_prediction(tasks[0], std::vector<float>{0.0F, 90.0F})};
+  const std::vector<Prediction> both = {
+      kind_of(tasks[1]).decode_example(tasks[1], std::vector<float>{0.5F}),
+      kind_of(tasks[0]).decode_example(tasks[0], std::vector<float>{0.0F, 90.0F})};
   const AnswerLines tsv({&tasks[1], &tasks[0]}, true, false);
   EXPECT_EQ(tsv.header(), "id\tvalue.value\ttwo.label\ttwo.probability\n");
   EXPECT_EQ(tsv.line("a\tb", both.data()), "a b\t2.5000\tyes\t1.0000\n");
@@ -99,8 +49,9 @@ TEST(Render, LinesOfOneTaskAndOfSeveral) {
 TEST(Encode, TasksThatAgreeShareTheirRows) {
   const std::vector<Task> tasks = testing::asked_tasks();
   const Tokenizer tokenizer = letter_tokenizer();
-  TextEncoder encoder(tokenizer, kLength,
-                      {row_form(tasks[0]), row_form(tasks[3]), row_form(tasks[1])});
+  TextEncoder encoder({tokenizer, kLength},
+                      {kind_of(tasks[0]).row_form(tasks[0]), kind_of(tasks[3]).row_form(tasks[3]),
+                       kind_of(tasks[1]).row_form(tasks[1])});
   encoder.add({.id = "7", .texts = {.text_a = "a b", .text_b = "c"}});
   encoder.add({.id = "8", .texts = {.text_a = "d", .text_b = "c"}});
   EXPECT_EQ(encoder.num_texts(), 2);
@@ -109,12 +60,12 @@ TEST(Encode, TasksThatAgreeShareTheirRows) {
   EXPECT_EQ(rows.features[0], rows.features[2]);
   EXPECT_NE(rows.features[0], rows.features[1]);
   EXPECT_EQ(rows.ids, (std::vector<std::string>{"7", "8"}));
-  EXPECT_EQ(rows.questions.contexts, std::vector<std::string>{"c"});
+  EXPECT_EQ(rows.features[1]->texts.questions.contexts, std::vector<std::string>{"c"});
 }
 
 TEST(Encode, ChoicesMustBeThere) {
   const Tokenizer tokenizer = letter_tokenizer();
-  TextEncoder encoder(tokenizer, kLength, {{TaskKind::kMultipleChoice, {}}});
+  TextEncoder encoder({tokenizer, kLength}, {{TaskKind::kMultipleChoice, {}}});
   EXPECT_THROW(encoder.add({.id = "", .texts = {.text_a = "a"}}), UsageError);
 }
 
@@ -169,8 +120,8 @@ TEST_F(Parts, MixedTasksAnswerAsEachAlone) {
     const Predictor one(model_, {static_cast<int>(&task - tasks_.data())}, {.batch_size = 100});
     const std::vector<Prediction> alone = one.predict(one.encode(texts));
     for (size_t text = 0; text < texts.size(); ++text) {
-      const std::string expected = json_text(prediction_to_json(task, alone[text]), -1);
-      EXPECT_EQ(json_text(prediction_to_json(task, together[text * 5 + place]), -1), expected);
+      const std::string expected = json_text(kind_of(task).to_json(task, alone[text]), -1);
+      EXPECT_EQ(json_text(kind_of(task).to_json(task, together[text * 5 + place]), -1), expected);
       different.insert(expected);
     }
   }
@@ -255,12 +206,14 @@ TEST_F(Parts, RowsOfSeveralRequestsShareABatch) {
       threads.emplace_back([&, i] {
         for (size_t t = 0; t < asked[i].size(); ++t) {
           const Task& task = *predictors[i].tasks()[t];
-          const auto together = decode(task, requests[i], t, logits[i][t], model_.rules);
+          const Kind& kind = kind_of(task);
+          const auto together =
+              kind.decode(task, *requests[i].features[t], logits[i][t], model_.rules, 1);
           const Predictor alone(model_, {asked[i][t]}, {});
           const auto expected = alone.predict(alone.encode(texts));
           bool same = together.size() == expected.size();
           for (size_t e = 0; same && e < expected.size(); ++e) {
-            same = prediction_to_tsv(task, together[e]) == prediction_to_tsv(task, expected[e]);
+            same = kind.fields(task, together[e]) == kind.fields(task, expected[e]);
           }
           right[i] += same ? 1 : 0;
         }

@@ -3,70 +3,30 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/json.h"
 #include "base/text_util.h"
+#include "kinds/kind.h"
+#include "kinds/tsv_text.h"
 
 namespace pals {
 namespace {
 
 constexpr const char* kId = "id";
 
-OrderedJson answer_to_json(const Task& task, const PredictedAnswer& answer) {
-  OrderedJson json = {
-      {"answer", answer.text}, {"probability", answer.probability}, {"score", answer.score}};
-  if (task.span.unanswerable) json["null_odds"] = answer.null_odds;
-  return json;
+std::string prediction_to_tsv(const Task& task, const Prediction& prediction) {
+  return join(kind_of(task).fields(task, prediction), "\t");
+}
+
+/// The columns of prediction_to_tsv under the task's name: "sst.label<tab>sst.probability".
+std::string tsv_columns(const Task& task) {
+  std::vector<std::string> columns;
+  for (const std::string& name : kind_of(task).field_names()) {
+    columns.push_back(concat(task.name, ".", name));
+  }
+  return join(columns, "\t");
 }
 
 }  // namespace
-
-std::string tsv_text(std::string text) {
-  for (char& c : text) {
-    if (c == '\t' || c == '\n' || c == '\r') c = ' ';
-  }
-  return text;
-}
-
-OrderedJson prediction_to_json(const Task& task, const Prediction& prediction) {
-  if (task.kind == TaskKind::kRegression) return {{"value", prediction.value}};
-  if (task.kind == TaskKind::kSpan) return answer_to_json(task, prediction.answer);
-  if (task.kind == TaskKind::kMultipleChoice) {
-    return {{"choice", prediction.label}, {"probabilities", prediction.probabilities}};
-  }
-  OrderedJson probabilities;
-  for (size_t i = 0; i < task.labels.size(); ++i) {
-    probabilities[task.labels[i]] = prediction.probabilities[i];
-  }
-  return {{"label", task.labels[static_cast<size_t>(prediction.label)]},
-          {"probabilities", std::move(probabilities)}};
-}
-
-std::string prediction_to_tsv(const Task& task, const Prediction& prediction) {
-  if (task.kind == TaskKind::kRegression) return format_double(prediction.value, 4);
-  if (task.kind == TaskKind::kSpan) {
-    const PredictedAnswer& answer = prediction.answer;
-    return concat(tsv_text(answer.text), "\t", format_double(answer.probability, 4), "\t",
-                  format_double(answer.score, 4));
-  }
-  const auto label = static_cast<size_t>(prediction.label);
-  const bool choice = task.kind == TaskKind::kMultipleChoice;
-  return concat(choice ? std::to_string(label) : tsv_text(task.labels[label]), "\t",
-                format_double(prediction.probabilities[label], 4));
-}
-
-std::string tsv_columns(const Task& task) {
-  const std::string& name = task.name;
-  switch (task.kind) {
-    case TaskKind::kRegression:
-      return name + ".value";
-    case TaskKind::kSpan:
-      return concat(name, ".answer\t", name, ".probability\t", name, ".score");
-    case TaskKind::kMultipleChoice:
-      return concat(name, ".choice\t", name, ".probability");
-    case TaskKind::kClassification:
-      break;
-  }
-  return concat(name, ".label\t", name, ".probability");
-}
 
 AnswerLines::AnswerLines(std::vector<const Task*> tasks, bool ids, bool json)
     : tasks_(std::move(tasks)), ids_(ids), json_(json) {
@@ -98,7 +58,7 @@ std::string AnswerLines::line(const std::string& id, const Prediction* predictio
   OrderedJson object;
   if (ids_) object[kId] = id;
   for (size_t i = 0; i < tasks_.size(); ++i) {
-    OrderedJson answer = prediction_to_json(*tasks_[i], predictions[i]);
+    OrderedJson answer = kind_of(*tasks_[i]).to_json(*tasks_[i], predictions[i]);
     if (tasks_.size() > 1) {
       object[tasks_[i]->name] = std::move(answer);
     } else {

@@ -1,29 +1,13 @@
-// Predictions as JSON and TSV: the last part of a prediction. Any thread.
+// Predictions as lines of JSON and TSV: the last part of a prediction. Any thread.
 #pragma once
 
 #include <string>
 #include <vector>
 
-#include "base/json.h"
-#include "predict/prediction.h"
+#include "kinds/prediction.h"
 #include "tasks/task.h"
 
 namespace pals {
-
-/// {"label": ..., "probabilities": {...}}, {"value": ...}, {"choice": ..., "probabilities": [...]}
-/// or {"answer": ..., "probability": ..., "score": ...}, for unanswerable questions with
-/// "null_odds".
-OrderedJson prediction_to_json(const Task& task, const Prediction& prediction);
-
-/// "label<tab>probability", "value", "choice<tab>probability" or
-/// "answer<tab>probability<tab>score", numbers with 4 decimals.
-std::string prediction_to_tsv(const Task& task, const Prediction& prediction);
-
-/// The columns of prediction_to_tsv under the task's name: "sst.label<tab>sst.probability".
-std::string tsv_columns(const Task& task);
-
-/// A text in a TSV field: tabs and line ends become blanks.
-std::string tsv_text(std::string text);
 
 /// Lines of answers, one for each text: TSV, or a JSON object. Answers for several tasks stand each
 /// under its task's name.

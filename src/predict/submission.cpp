@@ -10,17 +10,17 @@
 #include "base/log.h"
 #include "base/progress.h"
 #include "base/text_util.h"
+#include "catalog/reader.h"
 #include "checkpoint/zip.h"
+#include "kinds/kind.h"
 #include "predict/predictor.h"
 #include "predict/windows.h"
 #include "tasks/glue.h"
-#include "tasks/reader.h"
 
 namespace pals {
 namespace {
 
 constexpr int64_t kWindowBatches = 64;
-constexpr double kLowestScore = 0.0, kHighestScore = 5.0;  // of STS-B
 
 const Task& glue_task(const std::string& name) {
   const auto found = std::ranges::find(glue_tasks(), name, &Task::name);
@@ -63,13 +63,6 @@ class SubmissionText {
   int64_t rows_ = 0;
 };
 
-std::string predicted_text(const Task& task, const Prediction& prediction) {
-  if (task.kind == TaskKind::kRegression) {
-    return format_double(std::clamp(prediction.value, kLowestScore, kHighestScore), 3);
-  }
-  return task.labels[static_cast<size_t>(prediction.label)];
-}
-
 void predict_file(const PredictingModel& model, int task, const std::string& path,
                   const SubmissionFile& file, const PredictorOptions& options,
                   SubmissionText& text) {
@@ -81,7 +74,8 @@ void predict_file(const PredictingModel& model, int task, const std::string& pat
       {.label = file.name, .unit = "rows", .total = static_cast<uint64_t>(file.rows)});
   while (const std::optional<EncodedRows> window = reader.next()) {
     for (const Prediction& prediction : predictor.predict(*window)) {
-      text.add(predicted_text(*predictor.tasks().front(), prediction));
+      const Task& asked = *predictor.tasks().front();
+      text.add(kind_of(asked).submitted(asked, prediction));
     }
     progress.update(static_cast<uint64_t>(text.rows()));
   }

@@ -6,7 +6,8 @@
 #include <vector>
 
 #include "base/random.h"
-#include "data/test_tokens.h"
+#include "features/test_tokens.h"
+#include "kinds/kind.h"
 #include "predict/runner.h"
 #include "predict/text_input.h"
 #include "tasks/task.h"
@@ -18,7 +19,7 @@ inline std::vector<Task> asked_tasks() {
   Task two{.name = "two", .labels = {"no", "yes"}};
   Task value{.name = "value", .kind = TaskKind::kRegression, .label_scale = 5.0};
   Task three{.name = "three", .labels = {"a", "b\tc", "d"}};
-  Task span{.name = "span", .kind = TaskKind::kSpan, .span = {.doc_stride = 3}};
+  Task span{.name = "span", .kind = TaskKind::kSpan, .settings = SpanOptions{.doc_stride = 3}};
   Task choice{.name = "choice", .kind = TaskKind::kMultipleChoice};
   return {two, value, three, span, choice};
 }
@@ -71,7 +72,7 @@ class StandInRunner : public Runner {
   }
   HeadShape head_shape(int task) const override {
     const Task& asked = tasks_[static_cast<size_t>(task)];
-    return {asked.num_outputs(), asked.kind == TaskKind::kSpan};
+    return {num_outputs(asked), kind_of(asked).head().reads_tokens};
   }
   int64_t hidden_size() const override { return 1; }
 

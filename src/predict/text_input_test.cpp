@@ -4,7 +4,7 @@
 
 #include <fstream>
 
-#include "data/test_tokens.h"
+#include "features/test_tokens.h"
 
 namespace pals {
 namespace {

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "batch/packed_batch.h"
-#include "data/features.h"
+#include "features/features.h"
 #include "predict/runner.h"
 #include "text/vocabulary.h"
 

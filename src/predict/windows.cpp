@@ -69,7 +69,7 @@ void WindowReader::run(const std::stop_token& stop) {
     }
   };
   while (more && !stop.stop_requested()) {
-    TextEncoder encoder(tokenizer_, max_seq_length_, forms_);
+    TextEncoder encoder({tokenizer_, max_seq_length_}, forms_);
     EncodedRows window;
     guard([&] { more = fill(encoder, stop); });
     guard([&] { window = encoder.finish(); });

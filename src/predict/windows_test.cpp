@@ -6,8 +6,8 @@
 #include <chrono>
 
 #include "base/error.h"
-#include "data/span_features.h"
-#include "data/test_tokens.h"
+#include "features/test_tokens.h"
+#include "tasks/squad.h"
 
 namespace pals {
 namespace {
@@ -125,20 +125,20 @@ class RowInput : public TextInput {
 
 TEST(WindowReader, MakesRowsOfEachForm) {
   const Tokenizer tokenizer = letter_tokenizer();
-  const RowForm text, span{TaskKind::kSpan, {.doc_stride = 2}};
-  const RowForm other{TaskKind::kSpan, {.doc_stride = 3}}, choice{TaskKind::kMultipleChoice, {}};
+  const RowForm text, span{TaskKind::kSpan, SpanOptions{.doc_stride = 2}};
+  const RowForm other{TaskKind::kSpan, SpanOptions{.doc_stride = 3}},
+      choice{TaskKind::kMultipleChoice, {}};
   WindowReader reader(std::make_unique<RowInput>(4, "a b d e f g "), tokenizer, 8, 100,
                       {span, text, choice, span, other});
   const EncodedRows window = *reader.next();
   EXPECT_EQ(window.num_texts, 4);
   EXPECT_EQ(window.ids, (std::vector<std::string>{"0", "1", "2", "3"}));
-  EXPECT_EQ(window.questions.contexts.size(), 2U);
-  ASSERT_EQ(window.questions.questions.size(), 4U);
-  EXPECT_EQ(window.questions.questions[3].context, 1);
   ASSERT_EQ(window.features.size(), 5U);
   EXPECT_EQ(window.features[0], window.features[3]);
-  EXPECT_EQ(*window.features[0],
-            make_span_features(window.questions, span.span, false, tokenizer, 8));
+  const FeatureTexts& texts = window.features[0]->texts;
+  EXPECT_EQ(texts.questions.contexts.size(), 2U);
+  ASSERT_EQ(texts.questions.questions.size(), 4U);
+  EXPECT_EQ(texts.questions.questions[3].context, 1);
   EXPECT_GT(window.features[0]->num_rows(), window.features[4]->num_rows());
   EXPECT_EQ(window.features[1]->num_rows(), 4);
   EXPECT_EQ(window.features[2]->num_examples(), 4);
@@ -150,7 +150,7 @@ TEST(WindowReader, LongContextsAndManyChoicesMakeSmallWindows) {
   const Tokenizer tokenizer = letter_tokenizer();
   WindowReader spans(std::make_unique<RowInput>(6, std::string(3 << 20, ' ')), tokenizer, 8, 100,
                      {{TaskKind::kSpan, {}}});
-  EXPECT_EQ(spans.next()->num_texts, 2);
+  EXPECT_EQ(spans.next()->num_texts, 3) << "the first two share their context";
   WindowReader choices(std::make_unique<RowInput>(6, ""), tokenizer, 8, 5,
                        {{TaskKind::kMultipleChoice, {}}});
   EXPECT_EQ(choices.next()->num_texts, 2);

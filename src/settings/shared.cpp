@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "data/features.h"
+#include "features/features.h"
 
 namespace pals {
 namespace {

@@ -25,6 +25,8 @@ struct SpanOptions {
 struct Answer {
   std::string text;
   int64_t start = 0;  ///< the code point of the context at which it begins
+
+  bool operator==(const Answer&) const = default;
 };
 
 /// One question. `answers` are empty where it has none (v2.0) or the file tells none (test files).
@@ -32,12 +34,16 @@ struct Question {
   std::string id, text;
   int32_t context = 0;  ///< index into QuestionSet::contexts
   std::vector<Answer> answers;
+
+  bool operator==(const Question&) const = default;
 };
 
 /// The questions of a file, and the texts that they are about.
 struct QuestionSet {
   std::vector<std::string> contexts;
   std::vector<Question> questions;
+
+  bool operator==(const QuestionSet&) const = default;
 };
 
 /// What a file must hold beside contexts and questions.

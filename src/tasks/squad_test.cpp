@@ -3,8 +3,6 @@
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 
-#include "tasks/reader.h"
-#include "tasks/single_task.h"
 #include "tasks/test_files.h"
 
 namespace pals {
@@ -81,54 +79,6 @@ TEST(Squad, AFileOfNoEndIsNotRead) {
   expect_contains(message_of([&] { parse_squad(bytes, "f.json", {}); }),
                   "f.json: 1073741825 bytes, at most 1073741824 are read");
   munmap(nothing, size);
-}
-
-TEST(SingleTask, HasTheUsualLayouts) {
-  const TemporaryFolder folder;
-  const std::string csv = folder.write(
-      "swag.csv",
-      ",video-id,sent1,sent2,ending0,ending1,ending2,ending3,label\n"
-      "0,v,\"A man, outside\",He,runs.,sits.,,,1\n1,v,A dog barks.,It,sleeps.,eats.,sees.,is.,3\n");
-  const Task swag = make_single_task("multiple_choice", "", csv, "", {});
-  EXPECT_EQ(swag.name, "swag");
-  const ExampleSet set = read_examples(swag, swag.files[0], "");
-  ASSERT_EQ(set.examples.size(), 2U);
-  EXPECT_EQ(set.examples[0].text_a, "A man, outside");
-  EXPECT_EQ(set.examples[0].text_b, "He");
-  EXPECT_EQ(set.examples[0].choices, (std::vector<std::string>{"runs.", "sits."}));
-  EXPECT_EQ(set.examples[0].label, 1);
-  EXPECT_EQ(set.examples[1].choices.size(), 4U);
-
-  const std::string lines = folder.write(
-      "own.jsonl", "{\"context\": \"c\", \"choices\": [\"x\", \"y\", \"z\"], \"label\": 2}\n");
-  const Task own = make_single_task("multiple_choice", "own", "", lines, {});
-  EXPECT_EQ(read_examples(own, own.files[0], "").examples[0].choices.size(), 3U);
-  EXPECT_EQ(own.files[0].split, "dev");
-
-  const Task squad = make_single_task("span", "", "train.json", "", {.doc_stride = 7});
-  EXPECT_EQ(squad.name, "squad");
-  EXPECT_EQ(squad.span.doc_stride, 7);
-  EXPECT_EQ(squad.metrics, (std::vector<Metric>{Metric::kExactMatch, Metric::kF1}));
-  expect_contains(message_of<UsageError>([] { make_single_task("spam", "", "a", "", {}); }),
-                  "did you mean \"span\"?");
-  expect_contains(message_of<UsageError>([] { make_single_task("span", "", "", "", {}); }),
-                  "needs --train_file");
-}
-
-TEST(MultipleChoice, RefusesWhatIsNoQuestion) {
-  const TemporaryFolder folder;
-  const auto error = [&](const std::string& line) {
-    const std::string path = folder.write("x.jsonl", line + "\n");
-    const Task task = make_single_task("multiple_choice", "x", path, "", {});
-    return message_of([&] { read_examples(task, task.files[0], ""); });
-  };
-  expect_contains(error(R"({"context": "c", "choices": ["x"], "label": 0})"), "1 choice, want 2");
-  expect_contains(error(R"({"context": "c", "choices": ["x", " "], "label": 0})"),
-                  "choice 2 is empty");
-  expect_contains(error(R"({"context": "c", "choices": ["x", "y"], "label": 2})"),
-                  "want the number of the right choice, 0 to 1");
-  expect_contains(error(R"({"context": "c", "choices": "x", "label": 0})"), "want a list");
-  expect_contains(error(R"({"context": "c", "choices": ["x", 3], "label": 0})"), "want strings");
 }
 
 }  // namespace

@@ -1,9 +1,5 @@
 #include "tasks/task.h"
 
-#include <algorithm>
-
-#include "base/error.h"
-
 namespace pals {
 namespace {
 
@@ -33,8 +29,9 @@ std::optional<Metric> metric_from_name(std::string_view name) {
 }
 
 const std::vector<std::string>& kind_names() {
-  static const std::vector<std::string> names = {"classification", "regression", "span",
-                                                 "multiple_choice"};
+#define PALS_KIND_NAME(value, name) #name,
+  static const std::vector<std::string> names = {PALS_TASK_KINDS(PALS_KIND_NAME)};
+#undef PALS_KIND_NAME
   return names;
 }
 
@@ -42,20 +39,6 @@ const char* kind_name(TaskKind kind) { return kind_names()[static_cast<size_t>(k
 
 std::optional<TaskKind> kind_from_name(std::string_view name) {
   return value_named<TaskKind>(name, kind_names());
-}
-
-const std::vector<Metric>& possible_metrics(TaskKind kind) {
-  using enum Metric;
-  static const std::vector<std::vector<Metric>> metrics = {
-      {kAccuracy, kF1, kMatthews}, {kPearson, kSpearman}, {kExactMatch, kF1}, {kAccuracy}};
-  return metrics[static_cast<size_t>(kind)];
-}
-
-const std::vector<Metric>& usual_metrics(TaskKind kind) {
-  using enum Metric;
-  static const std::vector<std::vector<Metric>> metrics = {
-      {kAccuracy}, {kPearson, kSpearman}, {kExactMatch, kF1}, {kAccuracy}};
-  return metrics[static_cast<size_t>(kind)];
 }
 
 const char* format_name(FileFormat format) {
@@ -70,21 +53,6 @@ const char* format_name(FileFormat format) {
       break;
   }
   return "tsv";
-}
-
-std::string metric_problem(Metric metric, const Task& task) {
-  const std::vector<Metric>& possible = possible_metrics(task.kind);
-  if (std::find(possible.begin(), possible.end(), metric) == possible.end()) {
-    std::string message = concat("the metric \"", metric_name(metric), "\" is not for the kind ",
-                                 kind_name(task.kind), "; use");
-    for (const Metric other : possible) message += concat(" ", metric_name(other));
-    return message;
-  }
-  if (metric == Metric::kF1 && task.kind == TaskKind::kClassification && task.labels.size() != 2) {
-    return concat("the metric \"f1\" needs exactly 2 labels (the second is the positive one), the ",
-                  "task has ", task.labels.size(), "; use accuracy or matthews");
-  }
-  return "";
 }
 
 std::vector<const DataFile*> files_of(const Task& task, std::string_view kind) {

@@ -7,12 +7,13 @@
 #include <string_view>
 #include <vector>
 
+#include "tasks/kind_settings.h"
 #include "tasks/squad.h"
+#include "tasks/task_kind.h"
 
 namespace pals {
 
-enum class TaskKind { kClassification, kRegression, kSpan, kMultipleChoice };
-
+/// What tasks are measured by.
 enum class Metric { kAccuracy, kF1, kMatthews, kPearson, kSpearman, kExactMatch };
 
 /// The name of a metric as it stands in reports: accuracy, f1, matthews, pearson, spearman,
@@ -24,21 +25,6 @@ std::optional<Metric> metric_from_name(std::string_view name);
 
 /// All metric names, in the order of Metric.
 const std::vector<std::string>& metric_names();
-
-/// What tasks of that kind can be measured by.
-const std::vector<Metric>& possible_metrics(TaskKind kind);
-
-/// What they are measured by unless they say otherwise.
-const std::vector<Metric>& usual_metrics(TaskKind kind);
-
-/// "classification", "regression", "span" or "multiple_choice".
-const char* kind_name(TaskKind kind);
-
-/// The kind of that name, or nothing.
-std::optional<TaskKind> kind_from_name(std::string_view name);
-
-/// All names of kinds, in the order of TaskKind.
-const std::vector<std::string>& kind_names();
 
 enum class FileFormat { kTsv, kCsv, kJsonl, kSquad };
 
@@ -79,22 +65,12 @@ struct Task {
   TaskKind kind = TaskKind::kClassification;
   std::vector<std::string> labels = {};
   std::vector<Metric> metrics = {};
-  double label_scale = 1.0;  ///< regression targets are value / label_scale (STS-B: 5)
-  SpanOptions span = {};
+  double label_scale = 1.0;    ///< regression targets are value / label_scale (STS-B: 5)
+  KindSettings settings = {};  ///< what the kind alone knows (span: SpanOptions)
   std::vector<DataFile> files = {};
 
   bool operator==(const Task&) const = default;
-
-  /// Outputs of the head: one for each class; for a span 2 for each token, its start and its end;
-  /// else 1, for a regression's value or the score of a choice.
-  int64_t num_outputs() const {
-    if (kind == TaskKind::kClassification) return static_cast<int64_t>(labels.size());
-    return kind == TaskKind::kSpan ? 2 : 1;
-  }
 };
-
-/// Why the task cannot be measured by the metric, with what to do; empty if it can.
-std::string metric_problem(Metric metric, const Task& task);
 
 /// The files of `kind` ("train", "dev" or "test") and its variants ("dev_matched"), in task order.
 std::vector<const DataFile*> files_of(const Task& task, std::string_view kind);
@@ -102,14 +78,13 @@ std::vector<const DataFile*> files_of(const Task& task, std::string_view kind);
 /// The file of exactly that split, or nullptr.
 const DataFile* find_file(const Task& task, std::string_view split);
 
-/// One row of text. `label` is a class index, or in multiple choice the number of the right choice;
-/// `value` a regression target, already divided by the task's label_scale.
+/// One row of text, and what a head is to learn of it: numbers that the kind of the task gives
+/// their meaning (the class, the value, the right choice).
 struct Example {
   std::string text_a;
   std::string text_b;                     ///< empty: a single text
   std::vector<std::string> choices = {};  ///< multiple choice: each goes on from text_b
-  int32_t label = -1;
-  float value = 0.0F;
+  std::vector<float> targets = {};
 };
 
 /// The examples of one file, and how many of its rows were skipped.

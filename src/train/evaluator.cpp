@@ -6,77 +6,33 @@
 
 #include "base/error.h"
 #include "base/progress.h"
-#include "eval/answer_files.h"
+#include "kinds/kind.h"
 #include "model/model_runner.h"
 #include "predict/run.h"
-#include "tasks/reader.h"
 
 namespace pals {
 namespace {
 
-int32_t argmax(std::span<const float> values) {
-  return static_cast<int32_t>(std::max_element(values.begin(), values.end()) - values.begin());
-}
-
-/// The softmax of an example's logits, to six places: what files keep.
-std::vector<double> probabilities_of(std::span<const float> logits) {
+/// Probabilities to six places: what files keep.
+std::vector<double> rounded(std::vector<double> probabilities) {
   constexpr double kPlaces = 1e6;
-  const double largest = *std::max_element(logits.begin(), logits.end());
-  std::vector<double> values;
-  double sum = 0.0;
-  for (const float logit : logits) sum += values.emplace_back(std::exp(logit - largest));
-  for (double& value : values) value = std::round(value / sum * kPlaces) / kPlaces;
-  return values;
+  for (double& value : probabilities) value = std::round(value * kPlaces) / kPlaces;
+  return probabilities;
 }
 
-/// A label and the head's choice for each example: of its classes, or of the rows of a question.
-void compare_labels(const Task& task, const FeatureSet& features, std::span<const float> logits,
-                    SplitPredictions& split, std::vector<PredictionRecord>& rows) {
-  const auto name = [&](int32_t label) {
-    const auto index = static_cast<size_t>(label);
-    return index < task.labels.size() ? Json(task.labels[index]) : Json(label);
-  };
-  const size_t width =
-      logits.size() / static_cast<size_t>(std::max<int64_t>(1, features.num_rows()));
-  for (int64_t e = 0; e < features.num_examples(); ++e) {
-    const auto first = static_cast<size_t>(features.first_row(e)) * width;
-    const auto last = static_cast<size_t>(features.first_row(e + 1)) * width;
-    const std::span<const float> own = logits.subspan(first, last - first);
-    split.labels.push_back(features.targets[static_cast<size_t>(e)].label);
-    split.predictions.push_back(argmax(own));
-    rows.push_back({.split = split.split,
-                    .row = e,
-                    .gold = name(split.labels.back()),
-                    .prediction = name(split.predictions.back()),
-                    .probabilities = probabilities_of(own)});
-  }
-}
-
-void compare_values(const Task& task, const FeatureSet& features, std::span<const float> logits,
-                    SplitPredictions& split, std::vector<PredictionRecord>& rows) {
-  for (size_t e = 0; e < logits.size(); ++e) {
-    split.label_values.push_back(features.targets[e].value);
-    split.predicted_values.push_back(logits[e]);
-    rows.push_back({.split = split.split,
-                    .row = static_cast<int64_t>(e),
-                    .gold = reported_value(task, split.label_values.back()),
-                    .prediction = reported_value(task, split.predicted_values.back())});
-  }
-}
-
-void compare_answers(const Task& task, const SetAnswers& set, SplitPredictions& split,
-                     std::vector<PredictionRecord>& rows) {
-  for (size_t q = 0; q < set.answers.size(); ++q) {
-    const Question& question = set.questions->questions[q];
-    std::vector<std::string> right;
-    for (const Answer& answer : question.answers) right.push_back(answer.text);
-    split.answers.push_back(score_answer(set.answers[q].text, right, task.span.unanswerable));
-    rows.push_back({.split = split.split,
-                    .row = static_cast<int64_t>(q),
-                    .id = question.id,
-                    .gold = right,
-                    .prediction = set.answers[q].text,
-                    .probability = set.answers[q].probability});
+/// What a file keeps of a set's first `examples` examples.
+void append_records(const Task& task, const SetPredictions& set, int64_t examples,
+                    std::vector<PredictionRecord>& records) {
+  for (int64_t e = 0; e < examples; ++e) {
+    DevRow row = kind_of(task).dev_row(task, set.decoded(), e);
+    records.push_back(
+        {.split = set.rows.split,
+         .row = e,
+         .id = std::move(row.id),
+         .gold = std::move(row.gold),
+         .prediction = std::move(row.prediction),
+         .probabilities = rounded(set.predictions[static_cast<size_t>(e)].probabilities),
+         .probability = row.probability});
   }
 }
 
@@ -132,46 +88,27 @@ SetOutputs run_sets(const MultiTaskModel& model, const std::vector<EvaluationSet
 
 }  // namespace
 
-EvaluationSet make_evaluation_set(const std::vector<Task>& tasks, int task, const DataFile& file,
-                                  const std::string& data_dir, FeaturesPtr features) {
-  EvaluationSet set{task, file.split, std::move(features)};
-  const Task& evaluated = tasks[static_cast<size_t>(task)];
-  if (evaluated.kind == TaskKind::kSpan) {
-    set.questions =
-        std::make_shared<const QuestionSet>(read_examples(evaluated, file, data_dir).questions);
-  }
-  return set;
-}
-
 Evaluation evaluate(const MultiTaskModel& model, const ModelDescription& description,
                     const Tokenizer& tokenizer, const std::vector<EvaluationSet>& sets,
                     int64_t batch_size, const World& world) {
   const SetOutputs outputs = run_sets(model, sets, batch_size, world);
+  const TextRules rules{tokenizer, description.max_seq_length};
   Evaluation evaluation;
   for (size_t number = 0; number < description.tasks.size(); ++number) {
     const Task& task = description.tasks[number];
-    std::vector<SplitPredictions> splits;
+    std::vector<SplitScores> splits;
     TaskPredictions predictions{
         .head = {.task = task.name, .kind = kind_name(task.kind), .labels = task.labels},
         .rows = {}};
     for (size_t s = 0; s < sets.size(); ++s) {
       if (sets[s].task != static_cast<int>(number)) continue;
-      const FeatureSet& features = *sets[s].features;
-      SplitPredictions split;
-      split.split = sets[s].split;
-      split.loss = outputs.losses[s];
-      if (task.kind == TaskKind::kRegression) {
-        compare_values(task, features, outputs.logits[s], split, predictions.rows);
-      } else if (task.kind == TaskKind::kSpan) {
-        evaluation.answers.push_back(
-            {sets[s].task, sets[s].split, sets[s].questions,
-             choose_answers(*sets[s].questions, features, outputs.logits[s], tokenizer, task.span,
-                            description.max_seq_length)});
-        compare_answers(task, evaluation.answers.back(), split, predictions.rows);
-      } else {
-        compare_labels(task, features, outputs.logits[s], split, predictions.rows);
-      }
-      splits.push_back(std::move(split));
+      SetPredictions set{sets[s], outputs.logits[s], {}};
+      set.predictions = kind_of(task).decode(task, *set.rows.features, set.logits, rules, 0);
+      Measures measures = kind_of(task).measure(task, set.decoded());
+      splits.push_back(
+          {set.rows.split, std::move(measures.values), outputs.losses[s], measures.examples});
+      append_records(task, set, measures.examples, predictions.rows);
+      if (kind_of(task).writes_files()) evaluation.answers.push_back(std::move(set));
     }
     if (splits.empty()) continue;
     evaluation.scores.push_back(score_task(task, splits));
@@ -181,11 +118,11 @@ Evaluation evaluate(const MultiTaskModel& model, const ModelDescription& descrip
 }
 
 void write_answers(const std::string& folder, const std::vector<Task>& tasks,
-                   const std::vector<SetAnswers>& sets) {
-  for (const SetAnswers& set : sets) {
-    const Task& task = tasks[static_cast<size_t>(set.task)];
-    const std::string prefix = sets.size() == 1 ? "" : concat(task.name, "_", set.split, "_");
-    write_answer_files(folder, prefix, *set.questions, set.answers, task.span.unanswerable);
+                   const std::vector<SetPredictions>& sets) {
+  for (const SetPredictions& set : sets) {
+    const Task& task = tasks[static_cast<size_t>(set.rows.task)];
+    const std::string prefix = sets.size() == 1 ? "" : concat(task.name, "_", set.rows.split, "_");
+    kind_of(task).write_files(task, set.decoded(), concat(folder, "/", prefix));
   }
 }
 

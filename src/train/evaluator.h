@@ -7,8 +7,8 @@
 
 #include "data/feature_store.h"
 #include "dist/world.h"
-#include "eval/answers.h"
 #include "eval/scores.h"
+#include "kinds/kind.h"
 #include "model/model_folder.h"
 #include "runlog/predictions.h"
 
@@ -19,25 +19,21 @@ struct EvaluationSet {
   int task = 0;       ///< index into the model's tasks
   std::string split;  ///< "dev", "dev_matched", ...
   FeaturesPtr features;
-  std::shared_ptr<const QuestionSet> questions = {};  ///< of a span task
 };
 
-/// The set of a file whose features are at hand; reads the questions of a span task's file.
-EvaluationSet make_evaluation_set(const std::vector<Task>& tasks, int task, const DataFile& file,
-                                  const std::string& data_dir, FeaturesPtr features);
+/// What a model says of one evaluated set.
+struct SetPredictions {
+  EvaluationSet rows;
+  std::vector<float> logits;
+  std::vector<Prediction> predictions;
 
-/// The answers to the questions of one evaluated set.
-struct SetAnswers {
-  int task = 0;
-  std::string split;
-  std::shared_ptr<const QuestionSet> questions;
-  std::vector<PredictedAnswer> answers;
+  DecodedFile decoded() const { return {*rows.features, logits, predictions}; }
 };
 
 /// What an evaluation finds.
 struct Evaluation {
   std::vector<TaskScores> scores;            ///< of every task that has sets, in task order
-  std::vector<SetAnswers> answers;           ///< of the sets of span tasks
+  std::vector<SetPredictions> answers;       ///< of the sets whose kinds write files
   std::vector<TaskPredictions> predictions;  ///< of every task that has sets, in task order
 };
 
@@ -46,9 +42,9 @@ Evaluation evaluate(const MultiTaskModel& model, const ModelDescription& descrip
                     const Tokenizer& tokenizer, const std::vector<EvaluationSet>& sets,
                     int64_t batch_size, const World& world = {});
 
-/// Writes the answers' files (eval/answer_files.h) into a folder. Their names begin with the task's
-/// and the split's if there are several sets.
+/// Writes the files of these sets into a folder, as their kinds do (answers to questions:
+/// eval/answer_files.h). Names begin with the task's and the split's if there are several sets.
 void write_answers(const std::string& folder, const std::vector<Task>& tasks,
-                   const std::vector<SetAnswers>& sets);
+                   const std::vector<SetPredictions>& sets);
 
 }  // namespace pals

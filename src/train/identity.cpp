@@ -8,8 +8,8 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/text_util.h"
+#include "catalog/task_json.h"
 #include "model/folder_writer.h"
-#include "tasks/task_json.h"
 #include "train/check_options.h"
 #include "train/run_folder.h"
 

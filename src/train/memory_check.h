@@ -5,7 +5,7 @@
 
 #include <vector>
 
-#include "data/features.h"
+#include "features/features.h"
 #include "model/multi_task_model.h"
 
 namespace pals {

@@ -8,16 +8,16 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/text_util.h"
+#include "catalog/single_task.h"
+#include "catalog/task_file.h"
 #include "checkpoint/load_tensor_file.h"
 #include "checkpoint/name_map.h"
-#include "eval/scores.h"
+#include "kinds/kind.h"
 #include "model/open.h"
 #include "model/weights.h"
 #include "nn/blocks.h"
 #include "nn/device.h"
 #include "nn/precision_choice.h"
-#include "tasks/single_task.h"
-#include "tasks/task_file.h"
 #include "tasks/task_selection.h"
 
 namespace pals {
@@ -72,9 +72,7 @@ void check_token_types(const ModelDescription& description, const std::string& c
   if (description.bert.type_vocab_size >= 2) return;
   for (const Task& task : description.tasks) {
     for (const DataFile& file : task.files) {
-      const bool single_texts =
-          task.kind == TaskKind::kClassification || task.kind == TaskKind::kRegression;
-      if (single_texts && !file.text_b) continue;
+      if (!kind_of(task).has_pairs(file)) continue;
       fail(config, ": type_vocab_size is ", description.bert.type_vocab_size, ", but task ",
            task.name, " has pairs of texts, which need 2");
     }

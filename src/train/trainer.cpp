@@ -150,11 +150,8 @@ class Trainer {
 
   Evaluation evaluate_model() {
     if (dev_sets_.empty()) {
-      const std::vector<Task>& tasks = setup_.description.tasks;
       for (const DevJob& job : files_.dev) {
-        const DataFile& file = *find_file(tasks[static_cast<size_t>(job.task)], job.split);
-        dev_sets_.push_back(make_evaluation_set(tasks, job.task, file, options_.data_dir,
-                                                store_.features(job.number).get()));
+        dev_sets_.push_back({job.task, job.split, store_.features(job.number).get()});
       }
     }
     model_.pack_weights();  // as they are now: the scores are those that `pals eval` will find

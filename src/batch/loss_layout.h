@@ -1,0 +1,33 @@
+// How the logits of some examples and their targets make losses, laid out on the host.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace pals {
+
+enum class LossFunction {
+  kCrossEntropy,  ///< over groups of logits that share one softmax
+  kSquaredError   ///< of each logit
+};
+
+/// Logits that share one softmax: `size` of them from the first-th on, `stride` apart.
+struct LogitGroup {
+  int64_t first, size, stride;
+  int64_t chosen;  ///< the member that is right
+  double weight;   ///< what the group's loss counts in its example's
+};
+
+/// The losses of E examples, of N logits (flat). Each logit is in at most one group.
+struct LossLayout {
+  LossFunction function = LossFunction::kCrossEntropy;
+  int64_t num_logits = 0;
+  std::vector<LogitGroup> groups;             ///< example by example
+  std::vector<int64_t> example_groups = {0};  ///< [E+1], example e has groups [e] to [e + 1]
+  std::vector<double> values;                 ///< [E], for squared errors
+
+  /// The groups since the last example are those of the next.
+  void end_example() { example_groups.push_back(static_cast<int64_t>(groups.size())); }
+};
+
+}  // namespace pals

@@ -1,0 +1,142 @@
+#include "catalog/task_json.h"
+
+#include <algorithm>
+#include <string_view>
+
+#include "base/error.h"
+#include "base/text_util.h"
+#include "catalog/data_file_json.h"
+#include "kinds/kind.h"
+#include "tasks/json_values.h"
+#include "tasks/text_rows.h"
+
+namespace pals {
+namespace {
+
+/// The keys of a task alone, beside its splits and file_keys().
+std::vector<std::string> task_keys(TaskKind kind) {
+  std::vector<std::string> keys = {"name", "kind", "metrics"};
+  const std::vector<std::string>& own = kind_of(kind).keys();
+  keys.insert(keys.end(), own.begin(), own.end());
+  return keys;
+}
+
+bool is_one_of(const std::string& key, const std::vector<std::string>& keys) {
+  return std::find(keys.begin(), keys.end(), key) != keys.end();
+}
+
+std::vector<Metric> metrics_of(const Json& value, const std::string& where) {
+  if (!value.is_array()) fail_type(where, "metrics", value, "a list such as [\"accuracy\"]");
+  std::vector<Metric> metrics;
+  for (const Json& item : value) {
+    const std::string& name = string_of(item, "metrics", where);
+    const std::optional<Metric> metric = metric_from_name(name);
+    if (!metric) {
+      fail_usage(where, ": unknown metric ", quote(name), did_you_mean(name, metric_names()),
+                 " (metrics: ", quote_list(metric_names()), ")");
+    }
+    if (std::find(metrics.begin(), metrics.end(), *metric) != metrics.end()) {
+      fail_usage(where, ": metric ", quote(name), " is listed twice");
+    }
+    metrics.push_back(*metric);
+  }
+  if (metrics.empty()) fail_usage(where, ": no metrics; leave the key out for the usual ones");
+  return metrics;
+}
+
+TaskKind kind_from_json(const Json& value, const std::string& where) {
+  const std::string& name = string_of(value, "kind", where);
+  const std::optional<TaskKind> kind = kind_from_name(name);
+  if (kind) return *kind;
+  fail_usage(where, ": unknown kind ", quote(name), did_you_mean(name, kind_names()),
+             " (kinds: ", quote_list(kind_names()), ")");
+}
+
+void check_name(const std::string& name, const std::string& where) {
+  const bool plain = std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '-';
+  });
+  if (!plain || name.empty() || name.size() > 64) {
+    fail_usage(where, ": task name ", quote(name),
+               ", want 1 to 64 letters, digits, underscores and hyphens");
+  }
+}
+
+const Json& required(const Json& object, const char* key, const std::string& where) {
+  const auto found = object.find(key);
+  if (found == object.end()) fail_usage(where, ": the key ", quote(key), " is missing");
+  return *found;
+}
+
+/// The splits of a task object: train first, then dev and test files by name.
+std::vector<std::string> splits_of(const Json& object) {
+  std::vector<std::string> splits;
+  for (const std::string_view kind : {"train", "dev", "test"}) {
+    for (const auto& [key, value] : object.items()) {
+      if (is_split(key) && key.starts_with(kind)) splits.push_back(key);
+    }
+  }
+  return splits;
+}
+
+}  // namespace
+
+Task parse_task(const Json& object, const std::string& where) {
+  if (!object.is_object()) {
+    fail_usage(where, ": a task is ", object.type_name(), ", want an object {\"name\": ...}");
+  }
+  Task task;
+  task.name = string_of(required(object, "name", where), "name", where);
+  check_name(task.name, where);
+  const std::string here = concat(where, ": task ", quote(task.name, 64));
+  task.kind = kind_from_json(required(object, "kind", here), here);
+  const Kind& kind = kind_of(task);
+  FileSettings settings;
+  const std::vector<std::string> of_files = file_keys(task.kind), of_task = task_keys(task.kind);
+  for (const auto& [key, value] : object.items()) {
+    if (is_one_of(key, of_files)) {
+      set_file_key(settings, key, value, task.kind, here);
+    } else if (!is_split(key) && !is_one_of(key, of_task)) {
+      std::vector<std::string> valid = of_task;
+      valid.insert(valid.end(), of_files.begin(), of_files.end());
+      valid.insert(valid.end(), {"train", "dev", "test"});
+      fail_unknown_key(key, valid, here);
+    }
+  }
+  kind.read_keys(object, here, task);
+  task.metrics =
+      object.contains("metrics") ? metrics_of(object["metrics"], here) : kind.usual_metrics();
+  for (const std::string& split : splits_of(object)) {
+    task.files.push_back(data_file_from_json(split, object[split], task.kind, settings,
+                                             concat(here, ", file ", quote(split))));
+  }
+  return task;
+}
+
+void check_task(const Task& task, const std::string& where) {
+  const std::string here = concat(where, ": task ", quote(task.name, 64));
+  if (kind_of(task).has_labels() && task.labels.size() < 2) {
+    fail_usage(here, ": ", task.labels.size(), " labels, want at least 2");
+  }
+  for (const Metric metric : task.metrics) {
+    const std::string problem = metric_problem(metric, task);
+    if (!problem.empty()) fail_usage(here, ": ", problem);
+  }
+}
+
+Task task_from_json(const Json& object, const std::string& where) {
+  Task task = parse_task(object, where);
+  check_task(task, where);
+  return task;
+}
+
+Json task_to_json(const Task& task) {
+  Json json = {{"name", task.name}, {"kind", kind_name(task.kind)}, {"metrics", Json::array()}};
+  for (const Metric metric : task.metrics) json["metrics"].push_back(metric_name(metric));
+  kind_of(task).write_keys(task, json);
+  for (const DataFile& file : task.files) json[file.split] = data_file_to_json(file, task.kind);
+  return json;
+}
+
+}  // namespace pals

@@ -1,0 +1,107 @@
+#include "kinds/kind.h"
+
+#include <algorithm>
+#include <array>
+#include <stdexcept>
+
+#include "base/error.h"
+
+namespace pals {
+
+// Each kind's file defines its row.
+#define PALS_DECLARE_KIND(value, name) const Kind& name##_kind();
+PALS_TASK_KINDS(PALS_DECLARE_KIND)
+#undef PALS_DECLARE_KIND
+
+const Kind& kind_of(TaskKind kind) {
+#define PALS_KIND_ROW(value, name) &name##_kind(),
+  static const std::array rows = {PALS_TASK_KINDS(PALS_KIND_ROW)};
+#undef PALS_KIND_ROW
+  return *rows.at(static_cast<size_t>(kind));
+}
+
+std::string Kind::metric_problem(Metric /*metric*/, const Task& /*task*/) const { return ""; }
+
+std::vector<std::string> Kind::find_labels(const Task& /*task*/, const DataFile& /*file*/,
+                                           std::string_view /*bytes*/,
+                                           const std::string& /*where*/) const {
+  throw std::logic_error("find_labels: the kind has no labels");
+}
+
+Json Kind::usual_columns(const std::string& /*path*/) const {
+  throw std::logic_error("usual_columns: the kind has no usual task");
+}
+
+std::optional<int64_t> Kind::count_examples(const ExampleSet& set) const {
+  return static_cast<int64_t>(set.examples.size());
+}
+
+FeatureSet Kind::make_features(const Task& /*task*/, const ExampleSet& set, bool /*training*/,
+                               const TextRules& rules, const Workers& workers) const {
+  FeatureSet features = pals::make_features(set.examples, rules.tokenizer, rules.max_seq_length,
+                                            workers.threads, workers.stop);
+  features.skipped += set.skipped;
+  return features;
+}
+
+Json Kind::encoding_keys(const Task& task) const {
+  Json keys = Json::object();
+  write_keys(task, keys);
+  return keys;
+}
+
+std::optional<DataFile> Kind::input_columns(const Task& /*task*/) const { return std::nullopt; }
+
+RowForm Kind::row_form(const Task& /*task*/) const { return {}; }
+
+void Kind::encode(const RowForm& /*form*/, const Example& text, const TextRules& rules,
+                  FeatureSet& features) const {
+  features.end_row(encode_pair(rules.tokenizer, text.text_a, text.text_b, rules.max_seq_length,
+                               features.token_ids));
+  features.end_example({});
+}
+
+std::vector<Prediction> Kind::decode(const Task& task, const FeatureSet& features,
+                                     std::span<const float> logits, const TextRules& /*rules*/,
+                                     int /*threads*/) const {
+  const auto width = static_cast<size_t>(num_outputs(task));
+  std::vector<Prediction> predictions;
+  for (int64_t e = 0; e < features.num_examples(); ++e) {
+    const auto first = static_cast<size_t>(features.first_row(e)) * width;
+    const auto last = static_cast<size_t>(features.first_row(e + 1)) * width;
+    predictions.push_back(decode_example(task, logits.subspan(first, last - first)));
+  }
+  return predictions;
+}
+
+Prediction Kind::decode_example(const Task& /*task*/, std::span<const float> /*logits*/) const {
+  throw std::logic_error("decode_example: the kind decodes whole files");
+}
+
+void Kind::write_files(const Task& /*task*/, const DecodedFile& /*file*/,
+                       const std::string& /*prefix*/) const {}
+
+std::string Kind::submitted(const Task& task, const Prediction& /*prediction*/) const {
+  throw std::logic_error("submitted: GLUE has no test set for " + task.name);
+}
+
+std::string metric_problem(Metric metric, const Task& task) {
+  const std::vector<Metric>& possible = kind_of(task).metrics();
+  if (std::find(possible.begin(), possible.end(), metric) != possible.end()) {
+    return kind_of(task).metric_problem(metric, task);
+  }
+  std::string message = concat("the metric \"", metric_name(metric), "\" is not for the kind ",
+                               kind_name(task.kind), "; use");
+  for (const Metric other : possible) message += concat(" ", metric_name(other));
+  return message;
+}
+
+void check_metrics(const Task& task) {
+  if (task.metrics.empty()) fail("task ", task.name, ": it has no metric to be evaluated by");
+  for (const Metric metric : task.metrics) {
+    const std::string problem = metric_problem(metric, task);
+    if (!problem.empty()) fail("task ", task.name, ": ", problem);
+  }
+}
+
+}  // namespace pals

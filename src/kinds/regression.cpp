@@ -1,0 +1,140 @@
+// Regression: a text or pair, and a value.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "base/error.h"
+#include "base/text_util.h"
+#include "eval/metrics.h"
+#include "kinds/choosing.h"
+#include "kinds/kind.h"
+#include "kinds/row_reading.h"
+
+namespace pals {
+namespace {
+
+constexpr double kLowestScore = 0.0, kHighestScore = 5.0;  // of STS-B
+
+double scale_of(const Json& value, const std::string& where) {
+  const double scale = value.is_number() ? value.get<double>() : 0.0;
+  if (!std::isfinite(scale) || scale < 1e-6 || scale > 1e6) {
+    fail_usage(where, ": \"label_scale\" is ", quote(json_text(value, -1)),
+               ", want a number from 0.000001 to 1000000; values are divided by it");
+  }
+  return scale;
+}
+
+float value_of(const Task& task, std::string_view label, const RowPlace& place) {
+  std::string_view digits = label;
+  if (digits.starts_with('+') && !digits.starts_with("+-")) digits.remove_prefix(1);
+  const std::optional<double> number = parse_double(digits);
+  if (!number) {
+    fail(place.position(), ": got ", quote(label), " as the value for task ", quote(task.name),
+         ", want a number", place.header_hint());
+  }
+  const double value = *number / task.label_scale;
+  if (!std::isfinite(value) || std::abs(value) > std::numeric_limits<float>::max()) {
+    fail(place.position(), ": the value ", quote(label), " for task ", quote(task.name),
+         " is not finite or too large");
+  }
+  return static_cast<float>(value);
+}
+
+class Regression : public Kind {
+ public:
+  const std::vector<Metric>& metrics() const override {
+    static const std::vector<Metric> all = {Metric::kPearson, Metric::kSpearman};
+    return all;
+  }
+  const std::vector<std::string>& keys() const override {
+    static const std::vector<std::string> own = {"labels", "label_scale"};
+    return own;
+  }
+  void read_keys(const Json& object, const std::string& where, Task& task) const override {
+    if (object.contains("labels")) {
+      fail_usage(where, ": a regression has values, not labels; remove \"labels\"");
+    }
+    if (object.contains("label_scale")) task.label_scale = scale_of(object["label_scale"], where);
+  }
+  void write_keys(const Task& task, Json& object) const override {
+    object["label_scale"] = task.label_scale;
+  }
+
+  ExampleSet read(const Task& task, const DataFile& file, std::string_view bytes,
+                  const std::string& where) const override {
+    return read_rows(file, bytes, where, [&](const TextRow& row, const RowPlace& place) {
+      return std::vector<float>{value_of(task, row.label, place)};
+    });
+  }
+  void check_features(const FeatureSet& features, int64_t /*num_outputs*/) const override {
+    check_single_rows(features);
+    for (int64_t e = 0; e < features.num_examples(); ++e) {
+      const std::span<const float> targets = features.targets_of(e);
+      if (targets.empty()) continue;
+      if (targets.size() > 1 || !std::isfinite(targets.front())) {
+        fail("example ", e, " has no finite value");
+      }
+    }
+  }
+
+  LossLayout loss_layout(const PackedBatch& batch, const Segment& segment,
+                         int64_t /*num_outputs*/) const override {
+    LossLayout layout{.function = LossFunction::kSquaredError};
+    layout.num_logits = segment.last_row - segment.first_row;
+    for_each_example(batch, segment, [&](std::span<const float> targets, int64_t, int64_t) {
+      layout.values.push_back(targets.empty() ? 0.0 : static_cast<double>(targets.front()));
+    });
+    return layout;
+  }
+  std::vector<float> random_targets(const Task& /*task*/, int64_t /*row_length*/,
+                                    Random& random) const override {
+    return {static_cast<float>(random.uniform())};
+  }
+
+  Prediction decode_example(const Task& task, std::span<const float> logits) const override {
+    Prediction prediction;
+    prediction.value = static_cast<double>(logits.front()) * task.label_scale;
+    return prediction;
+  }
+  // In the head's own units, so that the scale's rounding does not show in the metrics.
+  Measures measure(const Task& task, const DecodedFile& file) const override {
+    std::vector<double> values;
+    for (int64_t e = 0; e < file.features.num_examples(); ++e) {
+      const std::span<const float> targets = file.features.targets_of(e);
+      values.push_back(targets.empty() ? 0.0 : static_cast<double>(targets.front()));
+    }
+    const std::vector<double> predicted(file.logits.begin(), file.logits.end());
+    Measures measures{{}, static_cast<int64_t>(values.size())};
+    for (const Metric metric : task.metrics) {
+      measures.values.push_back(metric == Metric::kSpearman
+                                    ? spearman_correlation(values, predicted)
+                                    : pearson_correlation(values, predicted));
+    }
+    return measures;
+  }
+  DevRow dev_row(const Task& task, const DecodedFile& file, int64_t number) const override {
+    const auto target = static_cast<double>(file.features.targets_of(number).front());
+    return {.gold = target * task.label_scale,
+            .prediction = file.predictions[static_cast<size_t>(number)].value};
+  }
+  OrderedJson to_json(const Task& /*task*/, const Prediction& prediction) const override {
+    return {{"value", prediction.value}};
+  }
+  std::vector<std::string> field_names() const override { return {"value"}; }
+  std::vector<std::string> fields(const Task& /*task*/,
+                                  const Prediction& prediction) const override {
+    return {format_double(prediction.value, 4)};
+  }
+  std::string submitted(const Task& /*task*/, const Prediction& prediction) const override {
+    return format_double(std::clamp(prediction.value, kLowestScore, kHighestScore), 3);
+  }
+};
+
+}  // namespace
+
+const Kind& regression_kind() {
+  static const Regression kind;
+  return kind;
+}
+
+}  // namespace pals

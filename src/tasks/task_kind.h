@@ -1,0 +1,32 @@
+// The kinds of tasks that there are: one row a kind. What a kind is stands in src/kinds.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace pals {
+
+/// A row: `name` is what task files call the kind; src/kinds/`name`.cpp defines it.
+/// New rows stand at the end.
+#define PALS_TASK_KINDS(ROW)           \
+  ROW(kClassification, classification) \
+  ROW(kRegression, regression)         \
+  ROW(kSpan, span)                     \
+  ROW(kMultipleChoice, multiple_choice)
+
+#define PALS_KIND_VALUE(value, name) value,
+enum class TaskKind { PALS_TASK_KINDS(PALS_KIND_VALUE) };
+#undef PALS_KIND_VALUE
+
+/// "classification", "regression", "span" or "multiple_choice".
+const char* kind_name(TaskKind kind);
+
+/// The kind of that name, or nothing.
+std::optional<TaskKind> kind_from_name(std::string_view name);
+
+/// All names of kinds, in the order of TaskKind.
+const std::vector<std::string>& kind_names();
+
+}  // namespace pals
