@@ -79,10 +79,19 @@ std::vector<TensorEntry> named_tensors(const ConvertSource& source, Names names)
   return tensors;
 }
 
+// Which output is which label, as transformers says it.
+void add_labels(const Task& task, Json& config) {
+  for (size_t i = 0; i < task.labels.size(); ++i) {
+    config["id2label"][std::to_string(i)] = task.labels[i];
+    config["label2id"][task.labels[i]] = i;
+  }
+}
+
 Json config_of(const ConvertSource& source, Names names) {
   const ModelDescription& description = source.description;
   Json config = bert_config_to_json(description.bert);
   if (source.num_tasks == 0) return config;
+  if (description.tasks.size() == 1) add_labels(description.tasks[0], config);
   if (names == Names::kOwn) {
     config["pals"] = adapter_to_json(description.adapter);
   } else {
