@@ -209,6 +209,7 @@ ConvertSource read_convert_source(const ConvertOptions& options) {
                                          .bert_config_file = options.bert_config_file,
                                          .vocab_file = options.vocab_file,
                                          .do_lower_case = options.do_lower_case,
+                                         .special_tokens_in_text = options.special_tokens_in_text,
                                          .flag = "FROM"});
   const CheckpointSources& sources = opened.files;
   ConvertSource source;
@@ -236,7 +237,7 @@ ConvertSource read_convert_source(const ConvertOptions& options) {
   }
   source.num_tasks = static_cast<int>(heads.size());
   if (heads.empty()) source.description.adapter = {};
-  if (!sources.vocabulary.empty()) source.tokenizer = open_tokenizer(opened);
+  if (sources.tokenizer.has_vocabulary()) source.tokenizer = open_tokenizer(opened);
 
   source.model = std::make_unique<MultiTaskModel>(source.description.bert,
                                                   source.description.adapter, heads, at::kFloat);

@@ -14,6 +14,7 @@
 #include "checkpoint/pytorch_file.h"
 #include "checkpoint/safetensors.h"
 #include "model/open.h"
+#include "text/tokenizer_files.h"
 
 namespace pals {
 namespace {
@@ -141,7 +142,12 @@ std::vector<std::string> write_file(const ConvertOptions& options, const Convert
   };
   const bool has_config = file_exists((folder / "config.json").string());
   accompany(has_config ? "config.json" : kReferenceConfig, json_text(config));
-  if (source.tokenizer) accompany("vocab.txt", source.tokenizer->vocabulary().to_text());
+  if (source.tokenizer) {
+    const Tokenizer& tokenizer = *source.tokenizer;
+    accompany("vocab.txt", tokenizer.vocabulary().to_text());
+    const Json added = added_tokens_json(tokenizer.settings(), tokenizer.vocabulary());
+    if (!added.empty()) accompany("added_tokens.json", json_text(added));
+  }
   return written;
 }
 

@@ -57,7 +57,7 @@ CheckpointSources find_checkpoint_sources(const std::string& path, const std::st
                                           bool needs_weights) {
   CheckpointSources sources;
   sources.config = config;
-  sources.vocabulary = vocabulary;
+  sources.tokenizer.vocabulary = vocabulary;
   if (path.empty()) return sources;
   std::string place = path;
   if (directory_exists(path)) {
@@ -81,18 +81,8 @@ CheckpointSources find_checkpoint_sources(const std::string& path, const std::st
       sources.config = first_existing(place, {"config.json", "bert_config.json"});
     }
   }
-  const CheckpointSources beside = find_tokenizer_files(place);
-  if (vocabulary.empty()) sources.vocabulary = beside.vocabulary;
-  sources.tokenizer_config = beside.tokenizer_config;
-  sources.tokenizer_json = beside.tokenizer_json;
-  return sources;
-}
-
-CheckpointSources find_tokenizer_files(const std::string& folder) {
-  CheckpointSources sources;
-  sources.vocabulary = first_existing(folder, {"vocab.txt"});
-  sources.tokenizer_config = first_existing(folder, {"tokenizer_config.json"});
-  sources.tokenizer_json = first_existing(folder, {"tokenizer.json"});
+  sources.tokenizer = find_tokenizer_files(place);
+  if (!vocabulary.empty()) sources.tokenizer.vocabulary = vocabulary;
   return sources;
 }
 
