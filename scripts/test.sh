@@ -94,6 +94,8 @@ step_ctest() { run_ctest build ${quick:+--label-exclude slow}; }
 step_transformers() {
   "$cache/venv-transformers/bin/python" tests/transformers_check.py --pals build/pals --model "$minilm"
   "$cache/venv-transformers/bin/python" tests/convert_check.py --pals build/pals
+  "$cache/venv-transformers/bin/python" tests/tokenizer_lines.py build/tokenizer_lines.jsonl --lines 20000 --seed 2
+  PALS_TOKENIZER_LINES=build/tokenizer_lines.jsonl build/text_test --gtest_filter='TransformersLines.*'
 }
 
 # The rooms that read outside data need no torch, which itself would not pass.

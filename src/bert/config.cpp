@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/text_util.h"
 
 namespace pals {
@@ -26,7 +27,6 @@ const std::vector<std::string>& metadata_keys() {
       "_name_or_path",
       "_attn_implementation_autoset",
       "_num_labels",
-      "add_cross_attention",
       "architectures",
       "attn_implementation",
       "auto_map",
@@ -41,10 +41,8 @@ const std::vector<std::string>& metadata_keys() {
       "finetuning_task",
       "gradient_checkpointing",
       "id2label",
-      "is_encoder_decoder",
       "label2id",
       "language",
-      "model_type",
       "name",
       "num_labels",
       "output_attentions",
@@ -58,7 +56,6 @@ const std::vector<std::string>& metadata_keys() {
       "pooler_type",
       "prefix",
       "problem_type",
-      "pruned_heads",
       "return_dict",
       "sep_token_id",
       "task_specific_params",
@@ -72,6 +69,35 @@ const std::vector<std::string>& metadata_keys() {
       "use_cache",
   };
   return keys;
+}
+
+// What other networks have: anything but none, false, 0 or empty says that this is one of them.
+constexpr std::array kSwitches = {"is_decoder",
+                                  "is_encoder_decoder",
+                                  "add_cross_attention",
+                                  "pruned_heads",
+                                  "quantization_config",
+                                  "relative_attention",
+                                  "rotary_value",
+                                  "rope_theta",
+                                  "rope_scaling",
+                                  "num_experts",
+                                  "num_hidden_groups",
+                                  "alibi_starting_size",
+                                  "use_rms_norm",
+                                  "use_bottleneck",
+                                  "add_adapter",
+                                  "normalize_before",
+                                  "pre_norm",
+                                  "attention_window"};
+
+constexpr size_t kKeysShown = 6;
+constexpr size_t kKeyShown = 30;
+constexpr size_t kValueShown = 60;
+
+bool says_nothing(const Json& value) {
+  return value.is_null() || value == false || value == 0 || value == "" ||
+         (value.is_structured() && value.empty());
 }
 
 class Reader {
@@ -120,13 +146,35 @@ class Reader {
     if (it != json_.end() && *it != "absolute") fail_value(key, "\"absolute\"");
   }
 
-  void no_decoder(const char* key) {
-    known_.emplace_back(key);
-    const auto it = json_.find(key);
-    if (it != json_.end() && *it != false) fail_value(key, "false: this is an encoder");
+  /// Another network than BERT's is refused, by whatever key says so.
+  void same_network(const BertConfig& config) {
+    known_.emplace_back("model_type");
+    const auto type = json_.find("model_type");
+    if (type != json_.end() && !type->is_null() && *type != "bert") {
+      fail_value("model_type", "\"bert\"");
+    }
+    for (const char* key : kSwitches) {
+      known_.emplace_back(key);
+      const auto it = json_.find(key);
+      if (it != json_.end() && !says_nothing(*it)) fail_value(key, "none: BERT has no such part");
+    }
+    const std::pair<const char*, int64_t> sizes[] = {
+        {"emb_size", config.hidden_size},
+        {"embedding_size", config.hidden_size},
+        {"num_key_value_heads", config.num_attention_heads},
+        {"attention_head_size", config.head_size()},
+        {"head_dim", config.head_size()}};
+    for (const auto& [key, expected] : sizes) {
+      known_.emplace_back(key);
+      const auto it = json_.find(key);
+      if (it != json_.end() && !says_nothing(*it) && *it != expected) {
+        fail_value(key, std::to_string(expected));
+      }
+    }
   }
 
-  void refuse_unknown(const std::vector<std::string>& other_keys) {
+  /// Keys of other tools are passed over, with a line on stderr.
+  void pass_over(const std::vector<std::string>& other_keys) {
     known_.insert(known_.end(), other_keys.begin(), other_keys.end());
     std::vector<std::string> unknown;
     for (const auto& item : json_.items()) {
@@ -136,13 +184,25 @@ class Reader {
       if (!is_key(known_) && !is_key(metadata_keys())) unknown.push_back(item.key());
     }
     if (unknown.empty()) return;
-    fail(where_, ": unknown key", unknown.size() > 1 ? "s " : " ", join(unknown, ", "),
-         did_you_mean(unknown.front(), known_));
+    // A slip of the pen in a key of ours would change the network.
+    for (const std::string& key : unknown) {
+      const std::string meant = did_you_mean(key, known_);
+      if (!meant.empty()) fail(where_, ": unknown key ", quote(key), meant);
+    }
+    std::vector<std::string> shown;
+    for (const std::string& key : unknown) {
+      if (shown.size() < kKeysShown) shown.push_back(quote(key, kKeyShown));
+    }
+    const size_t more = unknown.size() - shown.size();
+    log_info(where_, ": not used: ", join(shown, ", "),
+             more > 0 ? concat(" and ", more, " more") : "");
   }
 
  private:
   [[noreturn]] void fail_value(const char* key, const std::string& expected) {
-    fail(where_, ": \"", key, "\" is ", json_.at(key).dump(), ", expected ", expected);
+    std::string found = json_.at(key).dump(-1, ' ', true);
+    if (found.size() > kValueShown) found = found.substr(0, kValueShown) + "...";
+    fail(where_, ": \"", key, "\" is ", found, ", expected ", expected);
   }
 
   const Json& json_;
@@ -170,12 +230,12 @@ BertConfig parse_bert_config(const Json& json, const std::string& where,
   reader.number("initializer_range", config.initializer_range, 0.0, 10.0);
   reader.number("layer_norm_eps", config.layer_norm_eps, 0.0, 0.1);
   reader.absolute_positions("position_embedding_type");
-  reader.no_decoder("is_decoder");
-  reader.refuse_unknown(other_keys);
   if (config.hidden_size % config.num_attention_heads != 0) {
     fail(where, ": hidden_size ", config.hidden_size, " is not a multiple of num_attention_heads ",
          config.num_attention_heads);
   }
+  reader.same_network(config);
+  reader.pass_over(other_keys);
   return config;
 }
 

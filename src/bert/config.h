@@ -29,8 +29,10 @@ struct BertConfig {
 };
 
 /// Reads BERT's keys of a configuration object. `other_keys` names further keys that the caller
-/// reads itself (adapters). Metadata keys of transformers' and Google's files are ignored; any
-/// other key, a missing size or a value out of range is an Error that begins with `where`.
+/// reads itself (adapters). Metadata keys of transformers' and Google's files are ignored, those of
+/// other tools named in one line on stderr. An Error that begins with `where` are keys that speak
+/// of another network than BERT's, keys that are nearly one of BERT's, a missing size, and a value
+/// out of range.
 BertConfig parse_bert_config(const Json& json, const std::string& where,
                              const std::vector<std::string>& other_keys);
 

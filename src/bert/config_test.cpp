@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <functional>
 
@@ -78,8 +79,40 @@ TEST(BertConfig, UnknownKeysAreNamedWithTheNearest) {
   Json json = tiny();
   json["hiden_act"] = "gelu";
   expect_error(json, {"hiden_act", "did you mean \"hidden_act\""});
-  json["zzzzzzzzz"] = 1;
-  expect_error(json, {"hiden_act", "zzzzzzzzz"});
+}
+
+TEST(BertConfig, KeysOfOtherToolsArePassedOver) {
+  Json json = tiny();
+  for (const char* key : {"cell", "structure", "pre_trained", "training", "do_sample", "max_length",
+                          "num_beams", "temperature", "top_k", "top_p", "repetition_penalty",
+                          "length_penalty", "num_return_sequences", "eos_token_ids",
+                          "sentence_transformers", "zzzzzzzzz", "decoder_stuff\x1b"}) {
+    json[key] = 1;
+  }
+  json["emb_size"] = 24;
+  ::testing::internal::CaptureStderr();
+  EXPECT_EQ(error_of(json), "");
+  const std::string said = ::testing::internal::GetCapturedStderr();
+  EXPECT_EQ(said.find("config.json: not used: \"cell\", "), 0u) << said;
+  EXPECT_NE(said.find(" and 11 more\n"), std::string::npos) << said;
+  EXPECT_LE(said.size(), 300u);
+  EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), 1);
+}
+
+TEST(BertConfig, OtherNetworksAreRefused) {
+  const std::vector<std::pair<const char*, Json>> others = {
+      {"model_type", "roberta"},      {"is_decoder", true},
+      {"is_encoder_decoder", true},   {"add_cross_attention", true},
+      {"pruned_heads", {{"0", {1}}}}, {"quantization_config", {{"bits", 8}}},
+      {"embedding_size", 12},         {"emb_size", 12},
+      {"num_key_value_heads", 2},     {"rope_theta", 10000.0},
+      {"relative_attention", true},
+  };
+  for (const auto& [key, value] : others) {
+    Json json = tiny();
+    json[key] = value;
+    expect_error(json, {key, "expected"});
+  }
 }
 
 TEST(BertConfig, MetadataOfOtherToolsIsIgnored) {

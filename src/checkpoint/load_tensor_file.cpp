@@ -7,6 +7,7 @@
 #include "base/text_util.h"
 #include "checkpoint/pytorch_file.h"
 #include "checkpoint/safetensors.h"
+#include "checkpoint/shard_index.h"
 #include "checkpoint/tensorflow_checkpoint.h"
 
 namespace pals {
@@ -49,6 +50,7 @@ TensorFormat tensor_format(std::string_view bytes) {
   if (looks_like_safetensors(bytes)) return TensorFormat::kSafetensors;
   if (looks_like_pytorch_zip(bytes)) return TensorFormat::kPytorch;
   if (looks_like_pytorch_legacy(bytes)) return TensorFormat::kPytorchLegacy;
+  if (looks_like_shard_index(bytes)) return TensorFormat::kShards;
   return TensorFormat::kUnknown;
 }
 
@@ -62,6 +64,8 @@ const char* format_name(TensorFormat format) {
       return "PyTorch before 1.6";
     case TensorFormat::kTensorflow:
       return "TensorFlow";
+    case TensorFormat::kShards:
+      return "shards";
     case TensorFormat::kUnknown:
       break;
   }
@@ -77,6 +81,8 @@ TensorFile parse_tensor_file(std::string_view bytes, const std::string& where) {
       return parse_pytorch_file(bytes, where);
     case TensorFormat::kTensorflow:
       fail(where, ": the index of a TensorFlow checkpoint without its data files");
+    case TensorFormat::kShards:
+      fail(where, ": the index of several files, expected one of the files");
     case TensorFormat::kUnknown:
       break;
   }
@@ -91,12 +97,23 @@ std::string find_tensor_file(const std::string& path) {
   return file_exists(index) ? index : "";
 }
 
+std::string whole_of_part(const std::string& path) {
+  const size_t data = path.rfind(".data-");  // bert_model.ckpt.data-00000-of-00001
+  if (data != std::string::npos && path.find("-of-", data) != std::string::npos) {
+    const std::string prefix = path.substr(0, data);
+    return file_exists(prefix + ".index") ? prefix : "";
+  }
+  return index_of_shard(path);
+}
+
 TensorFile load_tensor_file(const std::string& path) {
   const std::string found = find_tensor_file(path);
   MappedFile mapping(found.empty() ? path : found);
-  if (tensor_format(mapping.bytes()) == TensorFormat::kTensorflow) {
-    return read_tensorflow_checkpoint(mapping.path());
-  }
+  const TensorFormat format = tensor_format(mapping.bytes());
+  if (format == TensorFormat::kTensorflow) return read_tensorflow_checkpoint(mapping.path());
+  if (format == TensorFormat::kShards) return read_sharded_file(mapping.path());
+  const std::string whole = whole_of_part(mapping.path());
+  if (!whole.empty()) fail(path, ": a part of several; give the whole of them: ", whole);
   TensorFile file = parse_tensor_file(mapping.bytes(), mapping.path());
   file.keep(std::move(mapping));
   return file;

@@ -1,5 +1,6 @@
 #include "checkpoint/name_map.h"
 
+#include <algorithm>
 #include <array>
 #include <optional>
 
@@ -42,6 +43,10 @@ constexpr std::array kRows = {
     Row{"bert.encoder.layer.{l}.*", "encoder.layer.{l}.*"},
     Row{"bert.pooler.*", "pooler.*"},
 };
+
+// Parts of names that wrapping a model adds, wherever it was wrapped.
+constexpr std::array<std::string_view, 4> kWrappers = {
+    "module.", "_orig_mod.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_module."};
 
 struct Numbers {
   std::string layer, task, block, rest;
@@ -105,14 +110,28 @@ bool starts_with_any(std::string_view name, std::initializer_list<std::string_vi
 
 }  // namespace
 
+std::string without_wrappers(std::string_view file_name) {
+  std::string name;
+  for (std::string_view rest = file_name; !rest.empty();) {
+    const size_t dot = rest.find('.');
+    const size_t size = dot == std::string_view::npos ? rest.size() : dot + 1;
+    const std::string_view part = rest.substr(0, size);
+    const bool wrapper = std::ranges::find(kWrappers, part) != kWrappers.end();
+    const bool front = (name.empty() && part == "model.") || (name == "bert." && part == "bert.");
+    if (!wrapper && !front) name += part;
+    rest.remove_prefix(size);
+  }
+  return name;
+}
+
 bool is_left_out(std::string_view file_name) {
-  return starts_with_any(file_name, {"cls.", "bert.cls."}) || file_name.ends_with("position_ids");
+  const std::string name = without_wrappers(file_name);
+  return starts_with_any(name, {"cls.", "bert.cls."}) || name.ends_with("position_ids") ||
+         name.ends_with("token_type_ids");
 }
 
 std::string canonical_name(std::string_view file_name) {
-  constexpr std::string_view kWrapped = "module.";  // of DataParallel
-  if (file_name.starts_with(kWrapped)) file_name.remove_prefix(kWrapped.size());
-  std::string name(file_name);
+  std::string name = without_wrappers(file_name);
   replace_ending(name, "LayerNorm.gamma", "LayerNorm.weight");
   replace_ending(name, "LayerNorm.beta", "LayerNorm.bias");
   if (name.starts_with("tasks.")) return name;

@@ -10,12 +10,16 @@ namespace pals {
 
 /// Our name for a tensor of a PyTorch or safetensors file: the reference's
 /// (`bert.encoder.layer.0.multi_layers.1...`, `gamma`, `beta`), transformers' (with or without the
-/// `bert.` prefix) or our own. Empty: the tensor has no counterpart (position_ids, pre-training
-/// heads).
+/// `bert.` prefix) or our own, after without_wrappers. Empty: the tensor has no counterpart
+/// (buffers, pre-training heads).
 std::string canonical_name(std::string_view file_name);
 
-/// Whether a tensor is left out of every model on purpose: position_ids, and the heads of
-/// pre-training (`cls.*`). For these, canonical_name is empty.
+/// A name without what wraps models in PyTorch add to it: the parts `module` (DataParallel),
+/// `_orig_mod` (torch.compile) and those of FSDP, and in front `model` and a doubled `bert`.
+std::string without_wrappers(std::string_view file_name);
+
+/// Whether a tensor is left out of every model on purpose: the buffers position_ids and
+/// token_type_ids, and the heads of pre-training (`cls.*`). For these, canonical_name is empty.
 bool is_left_out(std::string_view file_name);
 
 /// The reference writes a task's tied D and U of projected attention under each layer's name, where

@@ -51,11 +51,30 @@ TEST(CanonicalName, KeepsOurOwnNames) {
   }
 }
 
+TEST(CanonicalName, LooksThroughWrappers) {
+  for (const char* prefix :
+       {"module.", "_orig_mod.", "model.", "module.module.", "_orig_mod.module.", "model.model.",
+        "module._orig_mod.model.", "bert.", "_fsdp_wrapped_module."}) {
+    EXPECT_EQ(canonical_name(std::string(prefix) + "bert.pooler.dense.bias"), "pooler.dense.bias")
+        << prefix;
+  }
+  EXPECT_EQ(canonical_name("model.encoder.layer.0.output.dense.bias"),
+            "encoder.layer.0.output.dense.bias");
+  EXPECT_EQ(canonical_name("bert.encoder.layer.1._orig_mod.output.dense.bias"),
+            "encoder.layer.1.output.dense.bias");
+  EXPECT_EQ(canonical_name("module.classifier.weight"), "tasks.0.classifier.weight");
+  EXPECT_EQ(without_wrappers("module.model.x.model.y"), "x.model.y");
+  EXPECT_TRUE(is_left_out("module.bert.embeddings.position_ids"));
+  EXPECT_FALSE(is_left_out("module.classifier.bias"));
+}
+
 TEST(CanonicalName, LeavesOutWhatHasNoPlace) {
   for (const char* name :
        {"", "bert", "bert.", "cls.predictions.bias", "bert.cls.seq_relationship.weight",
-        "embeddings.position_ids", "bert.embeddings.position_ids", "roberta.pooler.dense.weight",
-        "bert.encoder.layer.", "bert.encoder.layer.x.output.dense.weight", "classifier.",
+        "embeddings.position_ids", "bert.embeddings.position_ids",
+        "module.bert.embeddings.token_type_ids", "module.cls.predictions.bias",
+        "roberta.pooler.dense.weight", "bert.encoder.layer.",
+        "bert.encoder.layer.x.output.dense.weight", "classifier.",
         "bert.encoder.layer.99999999.output.dense.weight", "bert.pooler.", "optimizer"}) {
     EXPECT_EQ(canonical_name(name), "") << name;
   }

@@ -13,6 +13,7 @@ namespace pals {
 namespace {
 
 constexpr size_t kMaxGlobalName = 200;
+constexpr size_t kMaxNameShown = 80;
 
 /// Opcodes of Python's pickle protocol that plain data and torch's files consist of.
 enum Opcode : uint8_t {
@@ -56,7 +57,13 @@ enum Opcode : uint8_t {
   kGlobal = 'c',
   kStackGlobal = 0x93,
   kReduce = 'R',
+  kNewObj = 0x81,
+  kNewObjEx = 0x92,
   kBuild = 'b',
+  kEmptySet = 0x8f,
+  kAddItems = 0x90,
+  kFrozenSet = 0x91,
+  kByteArray8 = 0x96,
   kBinPersId = 'Q',
 };
 
@@ -216,6 +223,7 @@ class Machine {
         push(builder_.make_text(PickleKind::kBytes, take(take_number<uint8_t>())));
         break;
       case kBinBytes8:
+      case kByteArray8:
         push(builder_.make_text(PickleKind::kBytes, take(take_number<uint64_t>())));
         break;
       case kBinPut:
@@ -246,12 +254,14 @@ class Machine {
         push(builder_.make(PickleKind::kTuple));
         return;
       case kEmptyList:
+      case kEmptySet:  // its members' order is theirs, and nobody asks for more
         push(builder_.make(PickleKind::kList));
         return;
       case kEmptyDict:
         push(builder_.make(PickleKind::kDict));
         return;
-      case kTuple: {
+      case kTuple:
+      case kFrozenSet: {
         const PickleRef tuple = builder_.make_tuple(above_mark());
         drop_to_mark();
         push(tuple);
@@ -271,7 +281,8 @@ class Machine {
         builder_.append(top(1)[0], std::span(&item, 1));
         return;
       }
-      case kAppends: {
+      case kAppends:
+      case kAddItems: {
         const std::span<const PickleRef> items = above_mark();
         builder_.append(below_mark(), items);
         drop_to_mark();
@@ -300,6 +311,10 @@ class Machine {
         push(builder_.find_global(builder_.text_of(module), builder_.text_of(name)));
         return;
       }
+      case kNewObjEx:
+        pop();  // arguments by name
+        [[fallthrough]];
+      case kNewObj:
       case kReduce: {
         const PickleRef arguments = pop();
         const PickleRef callable = pop();
@@ -348,6 +363,14 @@ const PickleValue* PickleDocument::lookup(const PickleValue& dict, std::string_v
     }
   }
   return found;
+}
+
+std::string PickleDocument::object_name(const PickleValue& object) const {
+  const std::string_view module = value(object.items[0]).text, name = value(object.items[1]).text;
+  std::string full = concat(module.substr(0, kMaxNameShown), ".", name.substr(0, kMaxNameShown));
+  std::ranges::replace_if(
+      full, [](unsigned char c) { return c < 0x20 || c > 0x7e; }, '?');
+  return full;
 }
 
 PickleDocument read_pickle(std::string_view bytes, const std::string& where) {

@@ -33,6 +33,7 @@ enum class PickleKind : uint8_t {
   kGlobal,   ///< a known class or function
   kStorage,  ///< integer: index into PickleDocument::storages
   kTensor,   ///< integer: index into PickleDocument::tensors
+  kObject,   ///< a class, function or object that is not understood; items: its module and name
 };
 
 /// Index into PickleDocument::values.
@@ -79,13 +80,17 @@ struct PickleDocument {
 
   /// The value of a string key in a dict, the last if there are several; null if there is none.
   const PickleValue* lookup(const PickleValue& dict, std::string_view key) const;
+
+  /// "argparse.Namespace": the global that a kObject was made with, cut and escaped for messages.
+  std::string object_name(const PickleValue& object) const;
 };
 
 /// Reads the pickle (protocol 2 to 5) at the start of `bytes`, which must outlive the result.
-/// Understood: None, booleans, numbers, texts, bytes, tuples, lists, dicts, OrderedDict,
+/// Understood: None, booleans, numbers, texts, bytes, tuples, lists, sets, dicts, OrderedDict,
 /// torch.Size, torch.device, torch dtypes, storages by persistent id, and tensors and parameters
-/// over them. Everything else, first of all any other global, is an Error that names it and starts
-/// with `where`.
+/// over them. Any other global, and whatever is made with it, is a kObject without content: nothing
+/// is looked up, called or imported. An Error that starts with `where` says what is not well
+/// formed, and names the global if the whole pickle is a kObject.
 PickleDocument read_pickle(std::string_view bytes, const std::string& where);
 
 }  // namespace pals

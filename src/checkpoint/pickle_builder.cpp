@@ -11,7 +11,6 @@ namespace pals {
 namespace {
 
 constexpr size_t kMaxRank = 16;
-constexpr size_t kMaxNameShown = 200;
 constexpr size_t kMaxBigInt = 256;
 
 /// The globals that are understood. Storages are offset by their element type.
@@ -160,6 +159,7 @@ PickleRef PickleBuilder::make_tuple(std::span<const PickleRef> items) {
 
 void PickleBuilder::append(PickleRef list, std::span<const PickleRef> items) {
   PickleValue& target = value(list);
+  if (target.kind == PickleKind::kObject) return;
   if (target.kind != PickleKind::kList) refuse("an append to something that is not a list");
   charge_items(items.size());
   target.items.insert(target.items.end(), items.begin(), items.end());
@@ -167,6 +167,7 @@ void PickleBuilder::append(PickleRef list, std::span<const PickleRef> items) {
 
 void PickleBuilder::set_items(PickleRef dict, std::span<const PickleRef> keys_and_values) {
   PickleValue& target = value(dict);
+  if (target.kind == PickleKind::kObject) return;
   if (target.kind != PickleKind::kDict) refuse("an entry for something that is not a dict");
   if (keys_and_values.size() % 2 != 0) refuse("a key without a value");
   charge_items(keys_and_values.size());
@@ -180,18 +181,29 @@ void PickleBuilder::set_items(PickleRef dict, std::span<const PickleRef> keys_an
 }
 
 PickleRef PickleBuilder::find_global(std::string_view module, std::string_view name) {
-  std::string full = concat(module.substr(0, kMaxNameShown), ".", name.substr(0, kMaxNameShown));
   for (const NamedGlobal& known : kGlobals) {
-    if (known.name == full) return make_integer(PickleKind::kGlobal, known.global);
+    if (known.name.size() == module.size() + 1 + name.size() && known.name.starts_with(module) &&
+        known.name[module.size()] == '.' && known.name.ends_with(name)) {
+      return make_integer(PickleKind::kGlobal, known.global);
+    }
   }
-  std::ranges::replace_if(
-      full, [](unsigned char c) { return c < 0x20 || c > 0x7e; }, '?');
-  fail(where_, ": refused: ", full, " (byte ", position_,
-       " of the pickle); objects other than tensors are not read: save the weights alone, ",
-       "torch.save(model.state_dict(), path)");
+  const std::array parts = {make_text(PickleKind::kString, module),
+                            make_text(PickleKind::kString, name)};
+  return make_object(parts);
+}
+
+PickleRef PickleBuilder::make_object(std::span<const PickleRef> module_and_name) {
+  charge_items(module_and_name.size());
+  const PickleRef ref = make_integer(PickleKind::kObject, static_cast<int64_t>(position_));
+  value(ref).items.assign(module_and_name.begin(), module_and_name.end());
+  return ref;
 }
 
 PickleRef PickleBuilder::call(PickleRef callable, PickleRef arguments) {
+  if (value(callable).kind == PickleKind::kObject) {
+    const std::vector<PickleRef> parts = value(callable).items;  // values may move below
+    return make_object(parts);
+  }
   if (value(callable).kind != PickleKind::kGlobal) refuse("a call of something that is no global");
   if (items_of(arguments, PickleKind::kTuple, "a tuple of arguments").size() > 8) {
     refuse("a call with too many arguments");
@@ -223,6 +235,7 @@ PickleRef PickleBuilder::call(PickleRef callable, PickleRef arguments) {
 }
 
 void PickleBuilder::set_attributes(PickleRef object) const {
+  if (value(object).kind == PickleKind::kObject) return;
   items_of(object, PickleKind::kDict, "a dict, yet has attributes");
 }
 
@@ -265,6 +278,11 @@ PickleRef PickleBuilder::make_storage(PickleRef id) {
 PickleDocument PickleBuilder::finish(PickleRef root, size_t size) {
   document_.root = root;
   document_.size = size;
+  if (value(root).kind == PickleKind::kObject) {
+    fail(where_, ": refused: ", document_.object_name(value(root)), " (byte ", value(root).integer,
+         " of the pickle); objects other than tensors are not read: save the weights alone, ",
+         "torch.save(model.state_dict(), path)");
+  }
   check_graph();
   return std::move(document_);
 }

@@ -11,8 +11,9 @@
 
 namespace pals {
 
-/// Makes values for the pickle machine and refuses whatever is not plain data or a tensor. Each
-/// function throws Error with `where` and the position in the pickle.
+/// Makes values for the pickle machine. What is neither plain data nor a tensor becomes a kObject,
+/// into which whatever it is given vanishes. Each function throws Error with `where` and the
+/// position in the pickle for what is not well formed.
 class PickleBuilder {
  public:
   explicit PickleBuilder(const std::string& where) : where_(where) {}
@@ -37,20 +38,21 @@ class PickleBuilder {
   void append(PickleRef list, std::span<const PickleRef> items);
   void set_items(PickleRef dict, std::span<const PickleRef> keys_and_values);
 
-  /// A class or function by name; an Error that names it unless it is one of the few known.
+  /// A class or function by name: one of the few known, or a kObject.
   PickleRef find_global(std::string_view module, std::string_view name);
 
-  /// What calling a known global gives: an OrderedDict, a tensor, ...
+  /// What calling a known global gives: an OrderedDict, a tensor, ...; another kObject for one.
   PickleRef call(PickleRef callable, PickleRef arguments);
 
-  /// Attributes for an object: an OrderedDict's are taken and ignored, others refused.
+  /// Attributes for an object: an OrderedDict's and a kObject's are taken and ignored, others
+  /// refused.
   void set_attributes(PickleRef object) const;
 
   /// The storage of a persistent id: ("storage", type, key, location, numel) and, in files before
   /// PyTorch 1.6, None or (view key, offset, numel).
   PickleRef make_storage(PickleRef id);
 
-  /// Checks the graph below the root and hands everything over.
+  /// Checks the graph below the root, which must not be a kObject, and hands everything over.
   PickleDocument finish(PickleRef root, size_t size);
 
  private:
@@ -61,6 +63,7 @@ class PickleBuilder {
   int64_t count_of(PickleRef ref, const char* expected) const;
   std::vector<int64_t> counts_of(PickleRef ref, const char* expected) const;
   void charge_items(size_t count);
+  PickleRef make_object(std::span<const PickleRef> module_and_name);
   PickleRef make_ordered_dict(const std::vector<PickleRef>& arguments);
   PickleRef make_tensor(const std::vector<PickleRef>& arguments);
   void check_graph() const;

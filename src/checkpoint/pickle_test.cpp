@@ -56,7 +56,7 @@ TEST(Pickle, ReadsPlainValues) {
 
 TEST(Pickle, NamesWhatItRefuses) {
   EXPECT_NE(pickle_error("\x80\x02"
-                         "cos\nsystem\n(X\x04\0\0\0true\x85R."s)
+                         "cos\nsystem\nX\x04\0\0\0true\x85R."s)
                 .find("refused: os.system"),
             std::string::npos);
   EXPECT_NE(pickle_error("\x80\x04\x8c\x08"
@@ -74,6 +74,40 @@ TEST(Pickle, NamesWhatItRefuses) {
             std::string::npos);
   EXPECT_NE(pickle_error("c"s.append(500, 'a').append("\nb\n.")).find("without a readable name"),
             std::string::npos);
+}
+
+/// Nothing that a pickle names is looked up or called: it is passed over with all it is given.
+TEST(Pickle, PassesOverObjects) {
+  const auto holder_of = [](const std::string& object) {
+    const std::string bytes =
+        "\x80\x04}(\x8c\x01"
+        "a"s +
+        object +
+        "\x8c\x01"
+        "bK\x07u.";
+    const PickleDocument document = read_pickle(bytes, "w");
+    const PickleValue* found = document.lookup(document.root_value(), "a");
+    EXPECT_NE(found, nullptr);
+    EXPECT_EQ(found->kind, PickleKind::kObject);
+    EXPECT_EQ(document.lookup(document.root_value(), "b")->integer, 7);
+    return document.object_name(*found);
+  };
+  const std::string name = "cargparse\nNamespace\n";
+  EXPECT_EQ(holder_of(name), "argparse.Namespace");
+  EXPECT_EQ(holder_of(name + ")\x81}\x8c\x02lrK\x05sb"), "argparse.Namespace");
+  EXPECT_EQ(holder_of(name + ")}\x92"), "argparse.Namespace");
+  EXPECT_EQ(holder_of(name + ")R]K\x01"
+                             "a\x85R"),
+            "argparse.Namespace");
+  EXPECT_EQ(holder_of(name + ")RK\x01"
+                             "a"),
+            "argparse.Namespace")
+      << "a list's subclass";
+  EXPECT_EQ(holder_of(name + ")R(K\x01K\x02u"), "argparse.Namespace") << "a dict's";
+  EXPECT_EQ(holder_of("cos\nsystem\n\x8c\x04true\x85R"), "os.system");
+  EXPECT_EQ(holder_of("c__main__\na\x1b[2J\n"), "__main__.a?[2J");
+  EXPECT_EQ(read_pickle("\x80\x04\x8f(K\x01K\x02\x90."s, "w").root_value().items.size(), 2u);
+  EXPECT_EQ(read_pickle("\x80\x04(K\x01K\x02\x91."s, "w").root_value().items.size(), 2u);
 }
 
 TEST(Pickle, RefusesWhatIsNotWellFormed) {

@@ -14,7 +14,10 @@
 namespace pals {
 namespace {
 
-constexpr std::array<std::string_view, 3> kNestedKeys = {"state_dict", "model", "model_state_dict"};
+/// Where training programs keep the weights, the likeliest first.
+constexpr std::array<std::string_view, 8> kNestedKeys = {
+    "state_dict", "model", "model_state_dict", "state", "module", "weights", "network", "net"};
+constexpr int kMaxNesting = 3;
 
 /// 0x1950a86a20f9469cfc6c as pickled: what torch.save began with before 1.6.
 constexpr std::string_view kLegacyMagic{"\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19", 10};
@@ -31,17 +34,54 @@ bool holds_tensor(const PickleDocument& document, const PickleValue& dict) {
   return false;
 }
 
+/// The state dict under one of the known keys, or under several of them; null if there is none.
+const PickleValue* find_nested(const PickleDocument& document, const PickleValue& dict, int depth) {
+  for (const std::string_view key : kNestedKeys) {
+    const PickleValue* nested = document.lookup(dict, key);
+    if (nested == nullptr) continue;
+    if (depth > 1) {
+      if (const PickleValue* deeper = find_nested(document, *nested, depth - 1)) return deeper;
+    }
+    if (holds_tensor(document, *nested)) return nested;
+  }
+  return nullptr;
+}
+
 const PickleValue& find_state_dict(const PickleDocument& document, const std::string& where) {
   const PickleValue& root = document.root_value();
-  for (const std::string_view key : kNestedKeys) {
-    const PickleValue* nested = document.lookup(root, key);
-    if (nested != nullptr && holds_tensor(document, *nested)) return *nested;
+  if (const PickleValue* nested = find_nested(document, root, kMaxNesting)) return *nested;
+  if (holds_tensor(document, root)) return root;
+  std::vector<std::string> keys;
+  const PickleValue* only = nullptr;
+  for (size_t place = 0; root.kind == PickleKind::kDict && place < root.items.size(); place += 2) {
+    const PickleValue& key = document.value(root.items[place]);
+    const PickleValue& item = document.value(root.items[place + 1]);
+    if (key.kind != PickleKind::kString || !holds_tensor(document, item)) continue;
+    if (keys.size() < 3) keys.push_back(quote(key.text, 40));
+    only = keys.size() == 1 ? &item : nullptr;
   }
-  if (!holds_tensor(document, root)) {
-    fail(where, ": no tensors in the saved object; expected a state dict, or one under the key ",
-         "state_dict, model or model_state_dict");
+  if (only != nullptr) return *only;
+  if (!keys.empty()) {
+    fail(where, ": tensors under the keys ", join(keys, ", "),
+         "; which are the weights? Save them ", "alone: torch.save(checkpoint[KEY], path)");
   }
-  return root;
+  const auto object = std::ranges::find(document.values, PickleKind::kObject, &PickleValue::kind);
+  fail(where, ": no tensors in the saved object",
+       object == document.values.end()
+           ? ""
+           : concat(" beside objects that are not read (", document.object_name(*object), ")"),
+       "; expected a state dict, or one under a key such as state_dict or model: save it with ",
+       "torch.save(model.state_dict(), path)");
+}
+
+/// A tensor of a kind that is not understood must not vanish; other objects in a state dict may.
+void check_not_a_tensor(const PickleDocument& document, std::string_view key,
+                        const PickleValue& item, const std::string& where) {
+  if (item.kind != PickleKind::kObject) return;
+  const std::string name = document.object_name(item);
+  if (!name.starts_with("torch.")) return;
+  fail(where, ": refused: ", quote(key), " is made with ", name, ", which is not read; save it as ",
+       "a plain dense tensor");
 }
 
 bool is_contiguous(const PickleTensor& tensor) {
@@ -81,7 +121,9 @@ TensorFile make_tensor_file(const PickleDocument& document, const StorageBytes& 
   for (size_t place = 0; place < dict.items.size(); place += 2) {
     const PickleValue& key = document.value(dict.items[place]);
     const PickleValue& item = document.value(dict.items[place + 1]);
-    if (key.kind != PickleKind::kString || item.kind != PickleKind::kTensor) continue;
+    if (key.kind != PickleKind::kString) continue;
+    check_not_a_tensor(document, key.text, item, where);
+    if (item.kind != PickleKind::kTensor) continue;
     if (file.tensors().size() == kMaxPickleTensors) {
       fail(where, ": more than ", kMaxPickleTensors, " tensors");
     }

@@ -10,10 +10,11 @@
 namespace pals {
 
 /// Maps a file that torch.save wrote and returns the tensors of its state dict in order: the saved
-/// dict itself, or the one under its key "state_dict", "model" or "model_state_dict". Entries that
-/// are no tensors are left out. Contiguous tensors point into the mapping, others are copied;
-/// tensors that share a storage share bytes. Nothing in the file is executed.
-/// Throws Error for damaged files, and for anything but plain data and tensors.
+/// dict itself, the one under a key that training programs use ("state_dict", "model",
+/// "model_state_dict", "state", ...), or the only one below the top. Entries that are no tensors
+/// are left out, other objects beside them passed over. Contiguous tensors point into the mapping,
+/// others are copied; tensors that share a storage share bytes. Nothing in the file is executed.
+/// Throws Error for damaged files, without tensors, and for tensors of an unknown kind.
 TensorFile read_pytorch_file(const std::string& path);
 
 /// The same for bytes in memory, which must outlive the result. `where` names them in errors.

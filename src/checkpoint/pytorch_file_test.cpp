@@ -94,6 +94,9 @@ TEST(PytorchFile, RefusesWhatIsNoStateDict) {
                 "cos\nsystem\n."),
        "refused: os.system"},
       {zip_file("\x80\x02}."), "no tensors"},
+      {zip_file("\x80\x02}X\x01\0\0\0"
+                "acargparse\nNamespace\n)Rs."s),
+       "no tensors in the saved object beside objects that are not read (argparse.Namespace)"},
       {zip_file("\x80\x02]."), "no tensors"},
       {zip_file("\x80\x02}.."), "bytes after the end of data.pkl"},
       {zip_file(good), "storage \"0\" is missing"},
@@ -110,6 +113,33 @@ TEST(PytorchFile, RefusesWhatIsNoStateDict) {
     EXPECT_NE(file_error(bytes).find(expected), std::string::npos)
         << file_error(bytes) << ", expected " << expected;
   }
+}
+
+/// {"before": object, KEY: {"w": tensor}, "after": object}.
+std::string training_checkpoint(const std::string& key) {
+  const std::string object = "cargparse\nNamespace\n)\x81}X\x02\0\0\0lrK\x05sb"s;
+  const std::string dict = one_tensor(2, "K\x02\x85", "K\x01\x85");
+  return "\x80\x02}(X\x06\0\0\0before"s + object + "X" + static_cast<char>(key.size()) + "\0\0\0"s +
+         key + dict.substr(2, dict.size() - 3) + "X\x05\0\0\0after"s + object + "u.";
+}
+
+TEST(PytorchFile, TrainingCheckpointsHoldTheWeightsUnderAKey) {
+  for (const char* key : {"state_dict", "model_state_dict", "model", "state", "weights", "other"}) {
+    const std::string bytes = zip_file(training_checkpoint(key), {{"r/data/0", "abcdefgh"}});
+    const TensorFile file = parse_pytorch_file(bytes, "w");
+    ASSERT_EQ(file.tensors().size(), 1u) << key;
+    EXPECT_EQ(file.tensors()[0].name, "w");
+    EXPECT_EQ(std::memcmp(file.tensors()[0].bytes.data(), "abcdefgh", 8), 0);
+  }
+}
+
+TEST(PytorchFile, TensorsOfUnknownKindsDoNotVanish) {
+  const std::string one = one_tensor(2, "K\x02\x85", "K\x01\x85");
+  const std::string with_quantized =
+      one.substr(0, one.size() - 1) + "X\x01\0\0\0qctorch._utils\n_rebuild_qtensor\n)Rs."s;
+  EXPECT_NE(file_error(zip_file(with_quantized, {{"r/data/0", "abcdefgh"}}))
+                .find("refused: \"q\" is made with torch._utils._rebuild_qtensor"),
+            std::string::npos);
 }
 
 TEST(PytorchFile, ExpandedTensorsAreCopied) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <iterator>
 #include <limits>
 #include <utility>
 
@@ -131,6 +132,13 @@ void TensorFile::add(TensorEntry entry, std::string_view where) {
     fail(where, ": two tensors are named ", quote(entry.name), "; the file is damaged");
   }
   tensors_.push_back(std::move(entry));
+}
+
+void TensorFile::take(TensorFile part, std::string_view where) {
+  for (TensorEntry& entry : part.tensors_) add(std::move(entry), where);
+  std::ranges::move(part.mappings_, std::back_inserter(mappings_));
+  std::ranges::move(part.buffers_, std::back_inserter(buffers_));
+  left_out_ += part.left_out_;
 }
 
 std::span<std::byte> TensorFile::allocate(size_t size) {

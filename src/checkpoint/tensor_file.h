@@ -70,6 +70,13 @@ class TensorFile {
   /// allocate(). Throws Error for a name that is already there. `where` names the file.
   void add(TensorEntry entry, std::string_view where);
 
+  /// How many variables of the file its reader left out, such as an optimizer's slots.
+  size_t left_out() const { return left_out_; }
+  void leave_out() { ++left_out_; }
+
+  /// Takes over the tensors of another file, with their memory. Throws Error as add() does.
+  void take(TensorFile part, std::string_view where);
+
   /// Keeps a mapping alive as long as this object.
   void keep(MappedFile file) { mappings_.push_back(std::move(file)); }
 
@@ -87,6 +94,7 @@ class TensorFile {
   std::map<std::string, std::string> metadata_;
   std::vector<MappedFile> mappings_;
   std::vector<std::unique_ptr<std::byte[]>> buffers_;
+  size_t left_out_ = 0;
 };
 
 /// Writes the tensor's values to out[0 .. numel) as floats: F32 bit for bit, F16 and BF16 exactly,

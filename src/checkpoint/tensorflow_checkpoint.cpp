@@ -136,6 +136,19 @@ void add_tensor(TensorFile& file, const TensorFlowEntry& entry, TensorFlowTarget
   file.add(std::move(tensor), where);
 }
 
+/// Whether a variable stands beside another one whose name it continues, as an optimizer's slots
+/// and averages do, or is a scalar, of which BERT has none.
+bool is_beside(const TensorFlowIndex& index, const TensorFlowEntry& entry) {
+  if (entry.shape.empty() && dtype_of(entry.type)) return true;
+  const size_t slash = entry.name.rfind('/');
+  if (slash == std::string::npos) return false;
+  const std::string_view variable = std::string_view(entry.name).substr(0, slash);
+  const auto found = std::ranges::lower_bound(
+      index.entries, variable, {},
+      [](const TensorFlowEntry& other) -> std::string_view { return other.name; });
+  return found != index.entries.end() && found->name == variable;
+}
+
 std::string shard_path(const std::string& prefix, size_t shard, size_t num_shards) {
   char ending[64];
   std::snprintf(ending, sizeof(ending), ".data-%05zu-of-%05zu", shard, num_shards);
@@ -151,7 +164,10 @@ TensorFile make_tensorflow_file(const TensorFlowIndex& index,
   TensorFile file;
   for (const TensorFlowEntry& entry : index.entries) {
     TensorFlowTarget target = tensorflow_target(entry.name);
-    if (target.name.empty()) continue;
+    if (target.name.empty() || is_beside(index, entry)) {
+      file.leave_out();
+      continue;
+    }
     add_tensor(file, entry, std::move(target), shards[entry.shard], where);
   }
   return file;

@@ -12,8 +12,10 @@ namespace pals {
 
 /// Maps an index and its shards, which lie beside it, and returns BERT's variables under PyTorch's
 /// names (tensorflow_target): kernels transposed to [out, in], all others pointing into the
-/// mapping; optimizer slots, counters and pre-training heads left out. Throws Error that names file
-/// and tensor for anything damaged: sizes, offsets, overlaps, checksums, types.
+/// mapping. Left out, and counted in TensorFile::left_out, are pre-training heads, the slots of
+/// any optimizer and averages (`NAME/SLOT` beside a variable NAME), and scalars, which are counters
+/// and scales. Throws Error that names file and tensor for anything damaged: sizes, offsets,
+/// overlaps, checksums, types.
 TensorFile read_tensorflow_checkpoint(const std::string& index_path);
 
 /// The same for bytes in memory, which must outlive the result.

@@ -196,6 +196,25 @@ TEST(TensorflowCheckpoint, FindsItsFiles) {
             std::string::npos);
 }
 
+TEST(TensorflowCheckpoint, LeavesOutSlotsOfAnyOptimizer) {
+  Checkpoint checkpoint;
+  const std::string bytes = float_bytes({1, 2});
+  for (const char* name :
+       {"bert/pooler/dense/bias", "bert/pooler/dense/bias/adafactor_v",
+        "bert/pooler/dense/bias/LAMB", "bert/pooler/dense/bias/ExponentialMovingAverage",
+        "output_bias", "output_bias/slot", "lost/head/bias"}) {
+    checkpoint.add(name, {2}, bytes);
+  }
+  checkpoint.add("loss_scale", {}, float_bytes({32768}));
+  checkpoint.add("good_steps", {}, fixed_bytes(int64_t{7}), 0, kInt64);
+  const TensorFile file = checkpoint.parse();
+  std::vector<std::string> names;
+  for (const TensorEntry& entry : file.tensors()) names.push_back(entry.name);
+  EXPECT_EQ(names, (std::vector<std::string>{"bert.pooler.dense.bias", "lost.head.bias",
+                                             "classifier.bias"}));
+  EXPECT_EQ(file.left_out(), 6u);
+}
+
 TEST(TensorflowCheckpoint, AnEmptyDimensionBesideAHugeOne) {
   constexpr int64_t kHuge = int64_t{1} << 60;
   for (const std::vector<int64_t>& shape : {std::vector<int64_t>{kHuge, 0}, {0, kHuge}}) {

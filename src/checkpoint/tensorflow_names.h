@@ -12,8 +12,9 @@ struct TensorFlowTarget {
   bool transpose = false;  ///< a kernel, stored as [in, out]
 };
 
-/// Optimizer slots, counters and the heads of pre-training (`cls/predictions`,
-/// `cls/seq_relationship`) are left out. Classifiers of Google's fine-tuning programs become
+/// Adam's and LAMB's slots, counters and the heads of pre-training (`cls/predictions`,
+/// `cls/seq_relationship`) are left out; slots of other optimizers show by the variable that they
+/// stand beside (make_tensorflow_file). Classifiers of Google's fine-tuning programs become
 /// `classifier`, that of its SQuAD program `qa_outputs`. Other names are carried over part by part,
 /// so that a variable that nothing here knows is named by whoever misses a place for it.
 TensorFlowTarget tensorflow_target(std::string_view variable);

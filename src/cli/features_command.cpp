@@ -35,6 +35,7 @@ FeatureModelOptions source_of(const FeaturesOptions& o) {
           .vocab_file = o.vocab_file,
           .task = o.task,
           .do_lower_case = o.do_lower_case,
+          .special_tokens_in_text = o.special_tokens_in_text,
           .precision = choose_precision(o.precision, device),
           .device = device};
 }

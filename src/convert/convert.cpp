@@ -22,6 +22,7 @@ ConvertReport convert(const ConvertOptions& options) {
   report.adapter = source.description.adapter.kind;
   report.tasks = source.num_tasks;
   report.left_out = source.left_out;
+  report.slots = source.file.left_out();
   report.missing = source.missing;
   for (const TensorEntry& row : source.rows) {
     if (row.bytes.empty()) continue;
@@ -33,10 +34,11 @@ ConvertReport convert(const ConvertOptions& options) {
 }
 
 OrderedJson report_to_json(const ConvertReport& report) {
-  return {
-      {"from", report.from_format},      {"to", report.to_format},    {"tensors", report.tensors},
-      {"parameters", report.parameters}, {"tasks", report.tasks},     {"adapter", report.adapter},
-      {"left_out", report.left_out},     {"missing", report.missing}, {"written", report.written}};
+  return {{"from", report.from_format},  {"to", report.to_format},
+          {"tensors", report.tensors},   {"parameters", report.parameters},
+          {"tasks", report.tasks},       {"adapter", report.adapter},
+          {"left_out", report.left_out}, {"slots_left_out", report.slots},
+          {"missing", report.missing},   {"written", report.written}};
 }
 
 std::string report_text(const ConvertReport& report) {
@@ -49,6 +51,10 @@ std::string report_text(const ConvertReport& report) {
   }
   text += "\n";
   if (!report.left_out.empty()) text += "left out: " + list_names(report.left_out) + "\n";
+  if (report.slots > 0) {
+    text += concat("left out: ", format_count(report.slots),
+                   " variables of pre-training and of optimizers\n");
+  }
   if (!report.missing.empty())
     text += "not in the checkpoint: " + list_names(report.missing) + "\n";
   return text + "written: " + join(report.written, ", ") + "\n";

@@ -17,6 +17,7 @@ struct ConvertReport {
   int64_t parameters = 0;
   int tasks = 0;
   std::vector<std::string> left_out;  ///< tensors of `from` that were not taken over
+  size_t slots = 0;                   ///< optimizer slots, averages and counters, left out too
   std::vector<std::string> missing;   ///< parameters that it did not have (a pooler)
   std::vector<std::string> written;   ///< paths
 };

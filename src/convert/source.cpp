@@ -12,6 +12,7 @@
 #include "checkpoint/load_tensor_file.h"
 #include "checkpoint/name_map.h"
 #include "checkpoint/safetensors.h"
+#include "convert/label_order.h"
 #include "kinds/kind.h"
 #include "model/open.h"
 #include "model/weights.h"
@@ -21,9 +22,8 @@ namespace pals {
 namespace {
 
 // Whether a name is that of the head of one of the reference's single-task classes.
-bool is_single_head(std::string_view name) {
-  constexpr std::string_view kWrapped = "module.";
-  if (name.starts_with(kWrapped)) name.remove_prefix(kWrapped.size());
+bool is_single_head(std::string_view file_name) {
+  const std::string name = without_wrappers(file_name);
   for (const std::string_view head : {"classifier.", "qa_outputs."}) {
     if (!name.starts_with(head) || name.size() == head.size()) continue;
     const char next = name[head.size()];  // a digit: of the multi-task class
@@ -178,6 +178,21 @@ void sort_unused(const ConvertOptions& options, const std::vector<std::string>& 
        "; give the configuration they belong to, or leave them out with --drop_unexpected");
 }
 
+// Puts the outputs of the only task's classifier into the order of its labels.
+void order_outputs(const std::vector<int64_t>& order, ConvertSource& source) {
+  for (TensorEntry& row : source.rows) {
+    if (order.empty() || !row.name.starts_with("tasks.0.classifier.")) continue;
+    const std::span<std::byte> owned = source.file.allocate(row.bytes.size());
+    const size_t size = row.bytes.size() / order.size();
+    for (size_t label = 0; label < order.size(); ++label) {
+      const auto output = static_cast<size_t>(order[label]);
+      std::ranges::copy(row.bytes.subspan(output * size, size),
+                        owned.begin() + static_cast<std::ptrdiff_t>(label * size));
+    }
+    row.bytes = owned;
+  }
+}
+
 // One fp32 tensor for each row of the table; values of other types are converted.
 void fill_rows(const WeightPlan& plan, ConvertSource& source) {
   const std::vector<Parameter>& rows = source.model->arena().table().rows();
@@ -203,11 +218,13 @@ ConvertSource read_convert_source(const ConvertOptions& options) {
                                          .bert_config_file = options.bert_config_file,
                                          .vocab_file = options.vocab_file,
                                          .do_lower_case = options.do_lower_case,
+                                         .special_tokens_in_text = options.special_tokens_in_text,
                                          .flag = "FROM"});
   const CheckpointSources& sources = opened.files;
   ConvertSource source;
   source.description = opened.description;
   std::vector<HeadSpec> heads;
+  std::vector<int64_t> order;
   if (opened.trained) {
     read_own_weights(options, source);
     heads = head_specs(source.description.tasks);
@@ -219,6 +236,9 @@ ConvertSource read_convert_source(const ConvertOptions& options) {
     heads = heads_in(source.file, sources.weights);
     if (!options.encoder_only) source.description.tasks = named_tasks(options, heads);
     if (!source.description.tasks.empty()) heads = head_specs(source.description.tasks);
+    if (source.description.tasks.size() == 1) {
+      order = output_order(read_json(sources.config), source.description.tasks[0], sources.config);
+    }
   }
   if (options.encoder_only) {
     heads.clear();
@@ -226,7 +246,7 @@ ConvertSource read_convert_source(const ConvertOptions& options) {
   }
   source.num_tasks = static_cast<int>(heads.size());
   if (heads.empty()) source.description.adapter = {};
-  if (!sources.vocabulary.empty()) source.tokenizer = open_tokenizer(opened);
+  if (sources.tokenizer.has_vocabulary()) source.tokenizer = open_tokenizer(opened);
 
   source.model = std::make_unique<MultiTaskModel>(source.description.bert,
                                                   source.description.adapter, heads, at::kFloat);
@@ -236,6 +256,7 @@ ConvertSource read_convert_source(const ConvertOptions& options) {
   sort_unused(options, plan.report.unused, where, source);
   source.missing = plan.report.missing;
   fill_rows(plan, source);
+  order_outputs(order, source);
   if (opened.trained) {
     check_adapters(options.from, source.description.tasks, shared_weights_hash(source.tensors()));
   }

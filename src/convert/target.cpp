@@ -14,6 +14,7 @@
 #include "checkpoint/pytorch_file.h"
 #include "checkpoint/safetensors.h"
 #include "model/open.h"
+#include "text/tokenizer_files.h"
 
 namespace pals {
 namespace {
@@ -79,10 +80,19 @@ std::vector<TensorEntry> named_tensors(const ConvertSource& source, Names names)
   return tensors;
 }
 
+// Which output is which label, as transformers says it.
+void add_labels(const Task& task, Json& config) {
+  for (size_t i = 0; i < task.labels.size(); ++i) {
+    config["id2label"][std::to_string(i)] = task.labels[i];
+    config["label2id"][task.labels[i]] = i;
+  }
+}
+
 Json config_of(const ConvertSource& source, Names names) {
   const ModelDescription& description = source.description;
   Json config = bert_config_to_json(description.bert);
   if (source.num_tasks == 0) return config;
+  if (description.tasks.size() == 1) add_labels(description.tasks[0], config);
   if (names == Names::kOwn) {
     config["pals"] = adapter_to_json(description.adapter);
   } else {
@@ -132,7 +142,12 @@ std::vector<std::string> write_file(const ConvertOptions& options, const Convert
   };
   const bool has_config = file_exists((folder / "config.json").string());
   accompany(has_config ? "config.json" : kReferenceConfig, json_text(config));
-  if (source.tokenizer) accompany("vocab.txt", source.tokenizer->vocabulary().to_text());
+  if (source.tokenizer) {
+    const Tokenizer& tokenizer = *source.tokenizer;
+    accompany("vocab.txt", tokenizer.vocabulary().to_text());
+    const Json added = added_tokens_json(tokenizer.settings(), tokenizer.vocabulary());
+    if (!added.empty()) accompany("added_tokens.json", json_text(added));
+  }
   return written;
 }
 

@@ -14,6 +14,7 @@
 #include "catalog/reader.h"
 #include "data/cache_limit.h"
 #include "kinds/kind.h"
+#include "text/tokenizer_files.h"
 
 namespace pals {
 namespace {
@@ -48,7 +49,7 @@ std::string feature_key(const Task& task, const DataFile& file, const std::strin
   key.add(kFeatureVersion);
   key.add(file_hash);
   key.add(tokenizer.vocabulary().content_hash());
-  key.add(tokenizer.do_lower_case());
+  key.add(json_text(tokenizer_config_keys(tokenizer.settings()), -1));
   key.add(max_seq_length);
   key.add(static_cast<int>(task.kind));
   key.add(json_text(kind_of(task).encoding_keys(task), -1));

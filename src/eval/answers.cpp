@@ -101,7 +101,7 @@ std::string text_of(const Candidate& candidate, const Tokenizer& tokenizer,
       tokenizer.vocabulary(), std::span(context.token_ids).subspan(first, last - first + 1));
   const std::string original =
       join_words(context, context.token_words[first], context.token_words[last]);
-  return project_answer(predicted, original, tokenizer.do_lower_case());
+  return project_answer(predicted, original, tokenizer.rules());
 }
 
 void set_probabilities(std::vector<RankedAnswer>& answers) {
@@ -166,8 +166,8 @@ std::u32string code_points(std::string_view utf8) {
 }  // namespace
 
 std::string project_answer(const std::string& predicted, const std::string& original,
-                           bool do_lower_case) {
-  const std::u32string tokens = code_points(join(basic_words(original, do_lower_case), " "));
+                           const WordRules& rules) {
+  const std::u32string tokens = code_points(join(basic_words(original, rules), " "));
   const std::u32string wanted = code_points(predicted);
   const size_t at = tokens.find(wanted);
   if (wanted.empty() || at == std::u32string::npos) return original;

@@ -46,6 +46,6 @@ std::vector<PredictedAnswer> choose_answers(const FeatureSet& features,
 /// The piece of `original` that `predicted` stands for, which was put together from the tokens of
 /// it: "Smith's" of the tokens "smith ' s". `original` itself where that is not to be found out.
 std::string project_answer(const std::string& predicted, const std::string& original,
-                           bool do_lower_case);
+                           const WordRules& rules);
 
 }  // namespace pals

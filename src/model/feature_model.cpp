@@ -18,8 +18,8 @@ FeatureModel load_with_task(const FeatureModelOptions& options) {
     fail_usage("--task takes configuration and vocabulary from --model: leave out ",
                "--bert_config_file and --vocab_file");
   }
-  LoadedModel loaded =
-      load_model_folder(options.model, options.precision, options.device, options.do_lower_case);
+  LoadedModel loaded = load_model_folder(options.model, options.precision, options.device,
+                                         options.do_lower_case, options.special_tokens_in_text);
   FeatureModel model;
   model.task = find_task(loaded.description.tasks, options.task, "--task");
   model.tokenizer = std::move(loaded.tokenizer);
@@ -35,7 +35,8 @@ OpenedModel open_source(const FeatureModelOptions& options) {
   ModelSource source{.path = options.model,
                      .bert_config_file = options.bert_config_file,
                      .vocab_file = options.vocab_file,
-                     .do_lower_case = options.do_lower_case};
+                     .do_lower_case = options.do_lower_case,
+                     .special_tokens_in_text = options.special_tokens_in_text};
   if (options.model.empty()) {
     source.path = options.init_checkpoint;
     source.flag = "--init_checkpoint";

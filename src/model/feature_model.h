@@ -15,8 +15,8 @@ namespace pals {
 struct FeatureModelOptions {
   std::string model;  ///< a folder, or the three files below
   std::string init_checkpoint, bert_config_file, vocab_file;
-  std::string task;                   ///< a task of a folder that `pals train` wrote, or empty
-  std::optional<bool> do_lower_case;  ///< not given: see read_tokenizer_settings
+  std::string task;  ///< a task of a folder that `pals train` wrote, or empty
+  std::optional<bool> do_lower_case, special_tokens_in_text;  ///< see read_tokenizer_settings
   Precision precision;
   at::Device device = at::kCPU;
 };

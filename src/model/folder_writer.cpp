@@ -13,6 +13,7 @@
 #include "base/json.h"
 #include "catalog/task_json.h"
 #include "checkpoint/safetensors.h"
+#include "text/tokenizer_files.h"
 
 namespace pals {
 namespace {
@@ -84,9 +85,12 @@ void write_shared_files(const std::string& folder, const ModelTensors& tensors,
     link_or_copy(share_with + kWeightsFile, folder + kWeightsFile);
   }
   write_file_atomically(folder + kVocabularyFile, tokenizer.vocabulary().to_text());
-  write_json(folder + kTokenizerFile, Json{{"tokenizer_class", "BertTokenizer"},
-                                           {"do_lower_case", tokenizer.do_lower_case()},
-                                           {"model_max_length", description.max_seq_length}});
+  Json settings = tokenizer_config_keys(tokenizer.settings());
+  settings["tokenizer_class"] = "BertTokenizer";
+  settings["model_max_length"] = description.max_seq_length;
+  write_json(folder + kTokenizerFile, settings);
+  const Json added = added_tokens_json(tokenizer.settings(), tokenizer.vocabulary());
+  if (!added.empty()) write_json(folder + kAddedTokensFile, added);
 }
 
 void write_task_files(const std::string& folder, const ModelTensors& tensors,

@@ -15,6 +15,7 @@ inline constexpr const char* kConfigFile = "/config.json";
 inline constexpr const char* kWeightsFile = "/model.safetensors";
 inline constexpr const char* kVocabularyFile = "/vocab.txt";
 inline constexpr const char* kTokenizerFile = "/tokenizer_config.json";
+inline constexpr const char* kAddedTokensFile = "/added_tokens.json";
 inline constexpr const char* kTasksFile = "/tasks.json";
 inline constexpr const char* kAdapterConfigFile = "/adapter_config.json";
 inline constexpr const char* kAdapterWeightsFile = "/adapter_model.safetensors";

@@ -24,9 +24,10 @@ namespace {
   if (model.trained) fail(source.path, ": no vocab.txt in this folder");
   if (source.path.empty()) {
     fail_usage("--vocab_file is missing: give it, or an ", source.flag,
-               " with a vocab.txt beside it");
+               " with a vocab.txt or tokenizer.json beside it");
   }
-  fail_usage("--vocab_file is missing: there is no vocab.txt beside ", source.path);
+  fail_usage("--vocab_file is missing: there is no vocab.txt or tokenizer.json beside ",
+             source.path);
 }
 
 }  // namespace
@@ -55,11 +56,12 @@ OpenedModel open_model(const ModelSource& source) {
 
 Tokenizer open_tokenizer(const OpenedModel& model) {
   const CheckpointSources& files = model.files;
-  if (files.vocabulary.empty()) fail_missing_vocabulary(model);
-  Tokenizer tokenizer = open_tokenizer(files, model.source.do_lower_case);
+  if (!files.tokenizer.has_vocabulary()) fail_missing_vocabulary(model);
+  Tokenizer tokenizer = open_tokenizer(files.tokenizer, model.source.do_lower_case,
+                                       model.source.special_tokens_in_text);
   const int64_t tokens = tokenizer.vocabulary().size(), known = model.description.bert.vocab_size;
   if (tokens > known) {
-    fail(files.vocabulary, ": ", tokens, " tokens, but ",
+    fail(files.tokenizer.vocabulary_path(), ": ", tokens, " tokens, but ",
          files.config.empty() ? "the model" : files.config, " has a vocab_size of ", known);
   }
   return tokenizer;
@@ -78,9 +80,12 @@ void check_length(int64_t length, const BertConfig& bert, const std::string& fla
 }
 
 LoadedModel load_model_folder(const std::string& path, const Precision& precision,
-                              at::Device device, std::optional<bool> do_lower_case) {
+                              at::Device device, std::optional<bool> do_lower_case,
+                              std::optional<bool> special_tokens_in_text) {
   if (!directory_exists(path)) fail(path, ": no such model folder");
-  const OpenedModel opened = open_model({.path = path, .do_lower_case = do_lower_case});
+  const OpenedModel opened = open_model({.path = path,
+                                         .do_lower_case = do_lower_case,
+                                         .special_tokens_in_text = special_tokens_in_text});
   if (!opened.trained) {
     fail(opened.files.config, ": no \"pals\" object: not a folder that `pals train` wrote");
   }

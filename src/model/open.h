@@ -17,9 +17,10 @@ namespace pals {
 /// What a user names.
 struct ModelSource {
   std::string path;  ///< a folder, a file of weights or a checkpoint's prefix; empty: no weights
-  std::string bert_config_file, vocab_file;  ///< empty: what lies beside `path`
-  std::optional<bool> do_lower_case;         ///< not given: as read_tokenizer_settings decides
-  std::string flag = "--model";              ///< names `path` in messages
+  std::string bert_config_file, vocab_file;    ///< empty: what lies beside `path`
+  std::optional<bool> do_lower_case;           ///< not given: as read_tokenizer_settings decides
+  std::optional<bool> special_tokens_in_text;  ///< the same
+  std::string flag = "--model";                ///< names `path` in messages
   bool folder_config_first = false;  ///< a folder's own configuration comes before bert_config_file
   bool needs_weights = true;
 };
@@ -60,9 +61,10 @@ struct LoadedModel {
 
 /// Reads a model folder that save_model_folder wrote, for prediction. Error if a file is missing or
 /// does not fit, and if an adapter belongs to other shared weights.
-/// `do_lower_case` as in ModelSource.
+/// `do_lower_case` and `special_tokens_in_text` as in ModelSource.
 LoadedModel load_model_folder(const std::string& path, const Precision& precision,
                               at::Device device = at::kCPU,
-                              std::optional<bool> do_lower_case = std::nullopt);
+                              std::optional<bool> do_lower_case = std::nullopt,
+                              std::optional<bool> special_tokens_in_text = std::nullopt);
 
 }  // namespace pals

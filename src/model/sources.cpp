@@ -21,8 +21,9 @@ std::string first_existing(const std::string& folder, std::initializer_list<cons
 
 // The weights of a folder: by the usual names, else its only TensorFlow checkpoint.
 std::string weights_in(const std::string& folder) {
-  const std::string usual =
-      first_existing(folder, {"model.safetensors", "pytorch_model.bin", "bert_model.ckpt.index"});
+  const std::string usual = first_existing(
+      folder, {"model.safetensors", "model.safetensors.index.json", "pytorch_model.bin",
+               "pytorch_model.bin.index.json", "bert_model.ckpt.index"});
   if (!usual.empty()) return usual;
   std::vector<std::string> indices;
   for (const std::string& name : list_directory(folder)) {
@@ -32,10 +33,21 @@ std::string weights_in(const std::string& folder) {
     fail(folder, ": several TensorFlow checkpoints (", join(indices, ", "), "); name one of them");
   }
   if (indices.empty()) {
-    fail(folder, ": no model.safetensors, pytorch_model.bin or TensorFlow checkpoint (*.index) in ",
-         "this folder");
+    fail(folder,
+         ": no model.safetensors, pytorch_model.bin (or *.index.json of its shards) or TensorFlow ",
+         "checkpoint (*.index) in ", "this folder");
   }
   return folder + "/" + indices.front();
+}
+
+// A folder without configuration that holds model folders, as a run's does: which one to give.
+std::string model_below(const std::string& folder) {
+  for (const char* name : {"/best", "/final"}) {
+    if (file_exists(folder + name + "/config.json")) {
+      return concat("; it looks like a run's folder: give ", folder, name);
+    }
+  }
+  return {};
 }
 
 }  // namespace
@@ -45,16 +57,20 @@ CheckpointSources find_checkpoint_sources(const std::string& path, const std::st
                                           bool needs_weights) {
   CheckpointSources sources;
   sources.config = config;
-  sources.vocabulary = vocabulary;
+  sources.tokenizer.vocabulary = vocabulary;
   if (path.empty()) return sources;
   std::string place = path;
   if (directory_exists(path)) {
     sources.folder = path;
     const std::string own = first_existing(path, {"config.json", "bert_config.json"});
     if (!own.empty()) sources.config = own;
-    if (sources.config.empty()) fail(path, ": no config.json or bert_config.json in this folder");
+    if (sources.config.empty()) {
+      fail(path, ": no config.json or bert_config.json in this folder", model_below(path));
+    }
     if (needs_weights) sources.weights = weights_in(path);
   } else {
+    const std::string whole = whole_of_part(path);
+    if (!whole.empty()) fail(flag, ": ", path, " is a part of a checkpoint; give ", whole);
     sources.weights = find_tensor_file(path);
     if (sources.weights.empty())
       fail(flag, ": no file or folder ", path, ", and no ", path,
@@ -65,18 +81,8 @@ CheckpointSources find_checkpoint_sources(const std::string& path, const std::st
       sources.config = first_existing(place, {"config.json", "bert_config.json"});
     }
   }
-  const CheckpointSources beside = find_tokenizer_files(place);
-  if (vocabulary.empty()) sources.vocabulary = beside.vocabulary;
-  sources.tokenizer_config = beside.tokenizer_config;
-  sources.tokenizer_json = beside.tokenizer_json;
-  return sources;
-}
-
-CheckpointSources find_tokenizer_files(const std::string& folder) {
-  CheckpointSources sources;
-  sources.vocabulary = first_existing(folder, {"vocab.txt"});
-  sources.tokenizer_config = first_existing(folder, {"tokenizer_config.json"});
-  sources.tokenizer_json = first_existing(folder, {"tokenizer.json"});
+  sources.tokenizer = find_tokenizer_files(place);
+  if (!vocabulary.empty()) sources.tokenizer.vocabulary = vocabulary;
   return sources;
 }
 

@@ -4,27 +4,28 @@
 #include <optional>
 #include <string>
 
-#include "model/sources.h"
 #include "text/tokenizer.h"
-#include "text/tokenizer_settings.h"
+#include "text/tokenizer_files.h"
 
 namespace pals {
 
-/// What decides whether texts are lower-cased, in this order: `do_lower_case`, which a user gave;
-/// tokenizer_config.json; the normalizer of tokenizer.json; and, said in a line on stderr, whether
-/// `vocabulary` has whole words with capital letters. Throws Error that names a file which cannot
-/// be read or says neither true nor false.
-TokenizerSettings read_tokenizer_settings(const CheckpointSources& files,
-                                          const Vocabulary& vocabulary,
-                                          std::optional<bool> do_lower_case);
+/// What decides about tokens: what files say (read_stated_settings). Whether texts are lower-cased
+/// is decided, in this order, by `do_lower_case`, which a user gave; by the files; and, said in a
+/// line on stderr, by whether `vocabulary` has whole words with capital letters; whether "[MASK]"
+/// in a text is a token, by `special_tokens_in_text` before the files. Throws Error that
+/// names a file which cannot be read or says something that this tokenizer does not have.
+TokenizerSettings read_tokenizer_settings(const TokenizerFiles& files, const Vocabulary& vocabulary,
+                                          std::optional<bool> do_lower_case,
+                                          std::optional<bool> special_tokens_in_text);
 
-/// The tokenizer of `files`, of which the vocabulary is there. Throws Error as Vocabulary::load and
-/// read_tokenizer_settings do.
-Tokenizer open_tokenizer(const CheckpointSources& files,
-                         std::optional<bool> do_lower_case = std::nullopt);
+/// The tokenizer of `files`. Throws Error as read_vocabulary and read_tokenizer_settings do, and
+/// for an added token with the id of another one.
+Tokenizer open_tokenizer(const TokenizerFiles& files,
+                         std::optional<bool> do_lower_case = std::nullopt,
+                         std::optional<bool> special_tokens_in_text = std::nullopt);
 
-/// The tokenizer of a folder, with a model or without. Throws Error as above, and if there is no
-/// vocab.txt.
+/// The tokenizer of a folder, with a model or without. Throws Error as above, and if there is
+/// neither a vocab.txt nor a tokenizer.json.
 Tokenizer open_folder_tokenizer(const std::string& folder);
 
 }  // namespace pals

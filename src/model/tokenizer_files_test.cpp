@@ -72,13 +72,8 @@ TEST_F(TokenizerFiles, TokenizerJsonComesBeforeTheVocabulary) {
   };
   EXPECT_TRUE(with_normalizer(R"({"type": "BertNormalizer", "lowercase": true})"));
   EXPECT_FALSE(with_normalizer(R"({"type": "BertNormalizer", "lowercase": false})"));
-  EXPECT_TRUE(with_normalizer(
-      R"({"type": "Sequence", "normalizers": [{"type": "NFD"}, {"type": "Lowercase"}]})"));
-  EXPECT_FALSE(with_normalizer(R"({"type": "Sequence", "normalizers": [{"type": "NFD"}]})"));
-  write("vocab.txt", kUncased);
-  EXPECT_FALSE(with_normalizer("null"));
   write("tokenizer.json", R"({"version": "1.0"})");  // says nothing
-  EXPECT_TRUE(lower_cases());
+  EXPECT_FALSE(lower_cases());
   EXPECT_NE(said_, "");
 }
 
@@ -87,10 +82,10 @@ TEST_F(TokenizerFiles, TokenizerConfigComesBeforeTokenizerJson) {
   write("tokenizer.json", R"({"normalizer": {"type": "BertNormalizer", "lowercase": true}})");
   write("tokenizer_config.json", R"({"do_lower_case": false})");
   EXPECT_FALSE(lower_cases());
-  write("tokenizer.json", R"({"normalizer": null})");
+  write("tokenizer.json", R"({"normalizer": {"type": "BertNormalizer", "lowercase": false}})");
   write("tokenizer_config.json", R"({"do_lower_case": true})");
   EXPECT_TRUE(lower_cases());
-  for (const char* nothing : {R"({"model_max_length": 512})", R"({"do_lower_case": null})", "[]"}) {
+  for (const char* nothing : {R"({"model_max_length": 512})", R"({"do_lower_case": null})"}) {
     write("tokenizer_config.json", nothing);
     EXPECT_FALSE(lower_cases()) << nothing;
   }
@@ -112,6 +107,10 @@ TEST_F(TokenizerFiles, DamagedFilesAreErrors) {
   write("vocab.txt", kCased);
   write("tokenizer.json", R"({"normalizer": {"type": "BertNormalizer", "lowercase": "yes"}})");
   expect_error("tokenizer.json: \"lowercase\"");
+  for (const char* other : {"null", R"({"type": "Sequence", "normalizers": []})"}) {
+    write("tokenizer.json", R"({"normalizer": )" + std::string(other) + "}");
+    expect_error("expected BertNormalizer");
+  }
   write("tokenizer.json", "{");
   expect_error("tokenizer.json:1");
   write("tokenizer_config.json", R"({"do_lower_case": 1})");

@@ -72,6 +72,14 @@ Option lower_case_option(Field lower_case) {
           .more = " ([how it is decided](model-folder.md#lower-casing))"};
 }
 
+Option special_tokens_option(Field special_tokens) {
+  return {.name = "special_tokens_in_text",
+          .field = std::move(special_tokens),
+          .help =
+              "`[MASK]`, `[SEP]` and their like in a text are whole tokens (`=false`: text like "
+              "any other); default: as the model's files say, else text"};
+}
+
 Option max_seq_length_option(Field tokens) {
   return {.name = "max_seq_length",
           .aliases = {"max_length"},

@@ -14,6 +14,7 @@ Option init_checkpoint_option(Field path);
 Option bert_config_file_option(Field path);
 Option vocab_file_option(Field path);
 Option lower_case_option(Field lower_case);
+Option special_tokens_option(Field special_tokens);
 Option max_seq_length_option(Field tokens);
 Option adapter_option(Field kind);
 Option adapter_size_option(Field size);

@@ -22,6 +22,7 @@ OptionList options_of(ConvertFlags& flags) {
        bert_config_file_option(o.bert_config_file),
        vocab_file_option(o.vocab_file),
        lower_case_option(o.do_lower_case),
+       special_tokens_option(o.special_tokens_in_text),
        {.name = "tasks", .field = o.tasks, .help = "the tasks of a file's heads, in their order"},
        task_file_option(o.task_file),
        {.name = "kind",

@@ -17,7 +17,7 @@ struct ConvertOptions {
   std::string to;    ///< a model folder or a file
   std::string bert_config_file;  ///< empty: what lies beside `from`
   std::string vocab_file;        ///< the same
-  std::optional<bool> do_lower_case;
+  std::optional<bool> do_lower_case, special_tokens_in_text;
   std::string tasks, task_file;          ///< the tasks of a file's heads, for a model folder
   std::string kind;                      ///< or span or multiple_choice: of the only head
   bool version_2_with_negative = false;  ///< questions of kind span may have no answer

@@ -30,7 +30,8 @@ struct TrainOptions {
   std::string init_checkpoint;
   std::string bert_config_file;
   std::string vocab_file;
-  std::optional<bool> do_lower_case;  ///< not given: as the model's files say
+  std::optional<bool> do_lower_case;           ///< not given: as the model's files say
+  std::optional<bool> special_tokens_in_text;  ///< not given: as the model's files say
   bool multi = false;
   std::string adapter;
   int64_t adapter_size = 0;

@@ -98,7 +98,8 @@ OptionList options_of(FeaturesOptions& o) {
                     init_checkpoint_option(o.init_checkpoint),
                     bert_config_file_option(o.bert_config_file),
                     vocab_file_option(o.vocab_file),
-                    lower_case_option(o.do_lower_case)});
+                    lower_case_option(o.do_lower_case),
+                    special_tokens_option(o.special_tokens_in_text)});
   add_input(list, o.input);
   Option output = output_option(o.output);
   output.aliases = {"output_file"};

@@ -46,7 +46,8 @@ struct PredictOptions {
 struct FeaturesOptions {
   std::string model, task;
   std::string init_checkpoint, bert_config_file, vocab_file;  ///< in place of `model`
-  std::optional<bool> do_lower_case;  ///< not given: as the model's files say, else true
+  std::optional<bool> do_lower_case;           ///< not given: as the model's files say, else true
+  std::optional<bool> special_tokens_in_text;  ///< not given: as the model's files say, else not
   InputFlags input;
   std::string output, layers, device = "auto";
   std::string format;   ///< not given: by the ending of `output`

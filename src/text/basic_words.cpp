@@ -1,44 +1,66 @@
 #include "text/basic_words.h"
 
 #include "base/utf8.h"
-#include "text/unicode_rules.h"
 
 namespace pals {
 namespace {
 
-/// Folds what stood between blanks and splits it at punctuation.
-void append_words(std::u32string& text, bool do_lower_case, std::vector<std::string>& words) {
-  bool begins = true;
-  for (const char32_t code : do_lower_case ? fold_word(text) : text) {
-    const bool punctuation = is_bert_punctuation(code);
-    if (begins || punctuation) words.emplace_back();
-    words.back() += to_utf8(code);
-    begins = punctuation;
-  }
-  text.clear();
-}
-
-}  // namespace
-
-std::vector<std::string> basic_words(std::string_view utf8, bool do_lower_case) {
-  std::vector<std::string> words;
+// Calls word(folded characters) for what stands between blanks, perhaps nothing, and blank() for
+// each of these, also for those around ideographs.
+template <typename OnWord, typename OnBlank>
+void walk(std::string_view utf8, const WordRules& rules, OnWord word, OnBlank blank) {
   std::u32string text;
+  const auto end_word = [&] {
+    word(rules.folds() ? fold_word(text, rules) : text);
+    text.clear();
+  };
+  const auto end_with_blank = [&] {
+    end_word();
+    blank();
+  };
   const char* const end = utf8.data() + utf8.size();
   for (const char* at = utf8.data(); at < end;) {
     const CodePoint code = decode_utf8(at, end);
     const Cleaning cleaning = cleaning_of(code.value);
-    const bool alone = cleaning == Cleaning::kIdeograph;
-    if (cleaning == Cleaning::kBlank || alone) append_words(text, do_lower_case, words);
-    if (cleaning == Cleaning::kKeep || alone) {
-      const bool sigma = do_lower_case && code.value == kCapitalSigma;
+    const bool alone = cleaning == Cleaning::kIdeograph && rules.split_ideographs;
+    if (cleaning == Cleaning::kBlank || alone) end_with_blank();
+    if (cleaning == Cleaning::kKeep || cleaning == Cleaning::kIdeograph) {
+      const bool sigma = rules.lower_case && code.value == kCapitalSigma;
       const auto offset = static_cast<size_t>(at - utf8.data());
       text += !sigma ? code.value : is_final_sigma(utf8, offset) ? kFinalSigma : kSmallSigma;
     }
-    if (alone) append_words(text, do_lower_case, words);
+    if (alone) end_with_blank();
     at += code.size;
   }
-  append_words(text, do_lower_case, words);
+  end_word();
+}
+
+}  // namespace
+
+std::vector<std::string> basic_words(std::string_view utf8, const WordRules& rules) {
+  std::vector<std::string> words;
+  const auto split = [&](const std::u32string& text) {
+    bool begins = true;
+    for (const char32_t code : text) {
+      const bool punctuation = is_bert_punctuation(code);
+      if (begins || punctuation) words.emplace_back();
+      words.back() += to_utf8(code);
+      begins = punctuation;
+    }
+  };
+  walk(utf8, rules, split, [] {});
   return words;
+}
+
+std::string folded_text(std::string_view utf8, const WordRules& rules) {
+  std::string folded;
+  walk(
+      utf8, rules,
+      [&](const std::u32string& text) {
+        for (const char32_t code : text) folded += to_utf8(code);
+      },
+      [&] { folded += ' '; });
+  return folded;
 }
 
 }  // namespace pals

@@ -3,10 +3,12 @@
 #include <unicode/uchar.h>
 
 #include <algorithm>
+#include <array>
+#include <memory>
+#include <mutex>
 #include <string>
 
 #include "base/utf8.h"
-#include "text/unicode_rules.h"
 
 namespace pals {
 namespace {
@@ -28,24 +30,26 @@ void for_each_assigned(Visit visit) {
 
 }  // namespace
 
-const CharTable& CharTable::get(bool do_lower_case) {
-  if (do_lower_case) {
-    static const CharTable table(true);
-    return table;
-  }
-  static const CharTable table(false);
-  return table;
+const CharTable& CharTable::get(const WordRules& rules) {
+  static std::array<std::once_flag, 8> made;
+  static std::array<std::unique_ptr<const CharTable>, 8> tables;
+  const size_t which =
+      (rules.lower_case ? 1 : 0) + (rules.strip_accents ? 2 : 0) + (rules.split_ideographs ? 4 : 0);
+  std::call_once(made[which], [&] { tables[which].reset(new CharTable(rules)); });
+  return *tables[which];
 }
 
-CharTable::CharTable(bool do_lower_case)
-    : index_(0x110000 / kBlockSize, 0), blocks_(kBlockSize, CharRule(CharAction::kDropped)) {
-  for_each_assigned([this, do_lower_case](char32_t code) {
+CharTable::CharTable(const WordRules& rules)
+    : rules_(rules),
+      index_(0x110000 / kBlockSize, 0),
+      blocks_(kBlockSize, CharRule(CharAction::kDropped)) {
+  for_each_assigned([this](char32_t code) {
     const Cleaning cleaning = cleaning_of(code);
-    const bool is_ideograph = cleaning == Cleaning::kIdeograph;
+    const bool is_ideograph = rules_.split_ideographs && cleaning == Cleaning::kIdeograph;
     if (cleaning == Cleaning::kDrop) return;
     if (cleaning == Cleaning::kBlank) {
       set(code, CharRule(CharAction::kBlank));
-    } else if (do_lower_case && !is_unchanged_by_folding(code)) {
+    } else if (rules_.folds() && !is_unchanged_by_folding(code, rules_)) {
       set(code, folding_rule(code, is_ideograph));
     } else if (is_ideograph) {
       set(code, CharRule(CharAction::kIdeograph, code));
@@ -66,8 +70,8 @@ void CharTable::set(char32_t code, CharRule rule) {
 }
 
 CharRule CharTable::folding_rule(char32_t code, bool is_ideograph) {
-  if (code == kCapitalSigma) return CharRule(CharAction::kCapitalSigma);
-  const std::u32string folded = fold_word({&code, 1});
+  if (rules_.lower_case && code == kCapitalSigma) return CharRule(CharAction::kCapitalSigma);
+  const std::u32string folded = fold_word({&code, 1}, rules_);
   if (folded.empty()) return CharRule(CharAction::kDropped);
   if (std::ranges::any_of(folded, is_reorderable)) return CharRule(CharAction::kContextual);
   if (folded.size() == 1) {

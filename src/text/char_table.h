@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "text/unicode_rules.h"
+
 namespace pals {
 
 /// What to do with a code point. When lower-casing, dropping, blanks and ideographs are decided on
@@ -35,12 +37,12 @@ class CharRule {
   uint32_t bits_ = 0;
 };
 
-/// The rules of all code points, without or with lower-casing and accent stripping.
+/// The rules of all code points, under given WordRules.
 class CharTable {
  public:
-  /// The table of this process, made at the first call (milliseconds), constant from then on.
-  /// Throws Error if ICU has no data.
-  static const CharTable& get(bool do_lower_case);
+  /// The table of this process for these rules, made at the first call (milliseconds), constant
+  /// from then on. Throws Error if ICU has no data.
+  static const CharTable& get(const WordRules& rules);
 
   /// The rule of a code point up to U+10FFFF.
   CharRule operator[](char32_t code) const {
@@ -58,10 +60,11 @@ class CharTable {
  private:
   static constexpr uint32_t kBlockSize = 256;
 
-  explicit CharTable(bool do_lower_case);
+  explicit CharTable(const WordRules& rules);
   void set(char32_t code, CharRule rule);
   CharRule folding_rule(char32_t code, bool is_ideograph);
 
+  WordRules rules_;
   std::vector<uint32_t> index_;  // block number of each 256 code points; 0: all of them dropped
   std::vector<CharRule> blocks_;
   std::vector<char> expansions_;  // each: a byte with the length, then the text

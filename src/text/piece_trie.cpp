@@ -115,7 +115,7 @@ class PieceTrieBuilder {
 PieceTrie::PieceTrie(const Vocabulary& vocabulary, size_t max_characters) {
   std::vector<PieceTrieBuilder::Entry> words;
   std::vector<PieceTrieBuilder::Entry> continuations;
-  for (int32_t id = 0; id < vocabulary.size(); ++id) {
+  for (int32_t id = 0; id < vocabulary.base_size(); ++id) {
     std::string_view token = vocabulary.token(id);
     const bool continues = token.starts_with("##");
     if (continues) token.remove_prefix(2);

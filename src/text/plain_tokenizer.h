@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/utf8.h"
+#include "text/unicode_rules.h"
 #include "text/vocabulary.h"
 
 namespace pals {
@@ -19,13 +20,13 @@ namespace pals {
 /// Slow, and shares no table, no case mapping and no search with Tokenizer.
 class PlainTokenizer {
  public:
-  PlainTokenizer(Vocabulary vocabulary, bool do_lower_case)
-      : vocabulary_(std::move(vocabulary)), do_lower_case_(do_lower_case) {}
+  PlainTokenizer(Vocabulary vocabulary, const WordRules& rules)
+      : vocabulary_(std::move(vocabulary)), rules_(rules) {}
 
   std::vector<int32_t> encode(std::string_view utf8) const {
     std::vector<int32_t> ids;
     for (icu::UnicodeString word : split_at_blanks(utf8)) {
-      if (do_lower_case_) fold(word);
+      fold(word);
       for (const icu::UnicodeString& part : split_at_punctuation(word)) match(part, ids);
     }
     return ids;
@@ -49,7 +50,7 @@ class PlainTokenizer {
   }
 
   // Cleaning, blanks around ideographs, and the split at white space.
-  static std::vector<icu::UnicodeString> split_at_blanks(std::string_view utf8) {
+  std::vector<icu::UnicodeString> split_at_blanks(std::string_view utf8) const {
     std::vector<icu::UnicodeString> words(1);
     const auto end_word = [&words] {
       if (!words.back().isEmpty()) words.emplace_back();
@@ -64,7 +65,7 @@ class PlainTokenizer {
         continue;
       } else if (has_category(code, U_GC_ZS_MASK) || code == 0x2028 || code == 0x2029) {
         end_word();
-      } else if (is_ideograph(code)) {
+      } else if (rules_.split_ideographs && is_ideograph(code)) {
         end_word();
         words.back().append(code);
         end_word();
@@ -76,10 +77,12 @@ class PlainTokenizer {
     return words;
   }
 
-  static void fold(icu::UnicodeString& word) {
+  void fold(icu::UnicodeString& word) const {
+    if (rules_.lower_case) word.toLower(icu::Locale::getRoot());
+    if (!rules_.strip_accents) return;
     UErrorCode status = U_ZERO_ERROR;
-    const icu::UnicodeString decomposed = icu::Normalizer2::getNFDInstance(status)->normalize(
-        word.toLower(icu::Locale::getRoot()), status);
+    const icu::UnicodeString decomposed =
+        icu::Normalizer2::getNFDInstance(status)->normalize(word, status);
     word.remove();
     for (int32_t i = 0; i < decomposed.length(); i = decomposed.moveIndex32(i, 1)) {
       const UChar32 code = decomposed.char32At(i);
@@ -125,7 +128,7 @@ class PlainTokenizer {
   }
 
   Vocabulary vocabulary_;
-  bool do_lower_case_;
+  WordRules rules_;
 };
 
 }  // namespace pals

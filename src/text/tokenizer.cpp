@@ -3,22 +3,67 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <map>
+#include <string>
 #include <utility>
 
+#include "base/error.h"
+#include "base/text_util.h"
 #include "base/utf8.h"
+#include "text/added_tokens.h"
 #include "text/ascii_scan.h"
+#include "text/basic_words.h"
 #include "text/char_table.h"
 #include "text/piece_trie.h"
 #include "text/unicode_rules.h"
 #include "text/word_table.h"
 
 namespace pals {
+namespace {
+
+// What "[MASK]" and its like are called; in a text they are tokens only if the settings say so.
+constexpr const char* kSpecialTokens[] = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"};
+
+// Gives each added token the id that it has or gets, and the vocabulary those that it lacks.
+Vocabulary with_added_tokens(Vocabulary vocabulary, std::vector<AddedToken>& added) {
+  std::map<int32_t, std::string> more;
+  const auto refuse = [](const AddedToken& token, int32_t id, const std::string& other) {
+    fail("added token ", quote(token.text), " has the id ", id, " of the token ", quote(other));
+  };
+  for (AddedToken& token : added) {
+    if (!token.id) token.id = vocabulary.find(token.text);
+    if (!token.id) continue;
+    const int32_t id = *token.id;
+    if (id < 0 || id >= Vocabulary::kMaxTokens) {
+      fail("added token ", quote(token.text), " has the id ", id, ", expected one below ",
+           Vocabulary::kMaxTokens);
+    }
+    if (id < vocabulary.size() && vocabulary.token(id) == token.text) continue;
+    if (id < vocabulary.size() && !vocabulary.token(id).empty()) {
+      refuse(token, id, vocabulary.token(id));
+    }
+    const auto [place, is_new] = more.emplace(id, token.text);
+    if (!is_new && place->second != token.text) refuse(token, id, place->second);
+  }
+  int32_t next = std::max(vocabulary.size(), more.empty() ? 0 : more.rbegin()->first + 1);
+  for (AddedToken& token : added) {
+    if (token.id) continue;
+    token.id = next;
+    more.emplace(next++, token.text);
+  }
+  return more.empty() ? vocabulary : vocabulary.with_added(more);
+}
+
+}  // namespace
 
 struct Tokenizer::Tables {
-  Tables(Vocabulary words, bool lower_case)
-      : vocabulary(std::move(words)),
-        do_lower_case(lower_case),
-        characters(CharTable::get(lower_case)),
+  Tables(Vocabulary words, TokenizerSettings given)
+      : settings(std::move(given)),
+        rules{settings.do_lower_case, settings.strip_accents.value_or(settings.do_lower_case),
+              settings.tokenize_chinese_chars},
+        do_lower_case(settings.do_lower_case),
+        vocabulary(with_added_tokens(std::move(words), settings.added_tokens)),
+        characters(CharTable::get(rules)),
         words(vocabulary),
         pieces(vocabulary, kMaxWordCharacters) {
     for (size_t c = 0; c < 128; ++c) {
@@ -28,10 +73,25 @@ struct Tokenizer::Tables {
         ascii_ids[c] = vocabulary.find({&text, 1}).value_or(vocabulary.unk_id());
       }
     }
+    if (settings.special_tokens_in_text) {
+      for (const char* const name : kSpecialTokens) {
+        if (const auto id = vocabulary.find(name)) exact.add(name, *id, false);
+      }
+    }
+    for (const AddedToken& token : settings.added_tokens) {
+      if (token.normalized) {
+        folded.add(folded_text(token.text, rules), *token.id, token.single_word);
+      } else {
+        exact.add(token.text, *token.id, token.single_word);
+      }
+    }
   }
 
+  TokenizerSettings settings;
+  WordRules rules;
+  bool do_lower_case;  // of the rules
   Vocabulary vocabulary;
-  bool do_lower_case;
+  AddedTokens exact, folded;  // found in the text as it stands, and once it is folded
   const CharTable& characters;
   WordTable words;
   PieceTrie pieces;
@@ -192,14 +252,16 @@ class Tokenizer::Encoder {
     for (; at < end_;) {
       const CodePoint code = decode_utf8(at, end_);
       const Cleaning cleaning = cleaning_of(code.value);
-      if (cleaning == Cleaning::kBlank || cleaning == Cleaning::kIdeograph) break;
-      if (cleaning == Cleaning::kKeep) {
-        cleaned += code.value == kCapitalSigma ? lower_sigma(at) : code.value;
+      const bool ideograph = cleaning == Cleaning::kIdeograph;
+      if (cleaning == Cleaning::kBlank || (ideograph && tables_.rules.split_ideographs)) break;
+      if (cleaning == Cleaning::kKeep || ideograph) {
+        const bool sigma = tables_.do_lower_case && code.value == kCapitalSigma;
+        cleaned += sigma ? lower_sigma(at) : code.value;
       }
       at += code.size;
     }
     Word word;
-    for (const char32_t code : fold_word(cleaned)) {
+    for (const char32_t code : fold_word(cleaned, tables_.rules)) {
       if (out_ >= stop_ && !flush()) return at;
       if (is_bert_punctuation(code)) {
         emit(word);
@@ -268,11 +330,43 @@ class Tokenizer::Encoder {
   int32_t buffer_[kFlushSize + 2 * kMaxWordBytes];
 };
 
+Tokenizer::Tokenizer(Vocabulary vocabulary, TokenizerSettings settings)
+    : tables_(std::make_shared<const Tables>(std::move(vocabulary), std::move(settings))) {}
+
 Tokenizer::Tokenizer(Vocabulary vocabulary, bool do_lower_case)
-    : tables_(std::make_shared<const Tables>(std::move(vocabulary), do_lower_case)) {}
+    : Tokenizer(std::move(vocabulary), TokenizerSettings{.do_lower_case = do_lower_case}) {}
 
 void Tokenizer::encode(std::string_view utf8, std::vector<int32_t>& ids, size_t limit) const {
-  Encoder(*tables_, utf8, ids, limit).run();
+  if (tables_->exact.empty() && tables_->folded.empty()) {
+    Encoder(*tables_, utf8, ids, limit).run();
+  } else {
+    encode_between_added(utf8, ids, limit);
+  }
+}
+
+void Tokenizer::encode_between_added(std::string_view utf8, std::vector<int32_t>& ids,
+                                     size_t limit) const {
+  const size_t first = ids.size();
+  const auto left = [&] { return limit - (ids.size() - first); };
+  // Hands what lies between the matches to `between`, and adds the ids of the matches.
+  const auto walk = [&](const AddedTokens& tokens, std::string_view text, const auto& between) {
+    size_t at = 0;
+    while (left() > 0) {
+      const auto match = tokens.find(text, at);
+      between(text.substr(at, match ? match->begin - at : std::string_view::npos));
+      if (!match) break;
+      if (left() > 0) ids.push_back(match->id);
+      at = match->end;
+    }
+  };
+  const auto encode_words = [&](std::string_view text) {
+    Encoder(*tables_, text, ids, left()).run();
+  };
+  walk(tables_->exact, utf8, [&](std::string_view text) {
+    if (tables_->folded.empty()) return encode_words(text);
+    // Folding what is folded changes nothing.
+    walk(tables_->folded, folded_text(text, tables_->rules), encode_words);
+  });
 }
 
 std::vector<std::string> Tokenizer::tokenize(std::string_view utf8) const {
@@ -285,6 +379,10 @@ std::vector<std::string> Tokenizer::tokenize(std::string_view utf8) const {
 }
 
 const Vocabulary& Tokenizer::vocabulary() const { return tables_->vocabulary; }
+
+const TokenizerSettings& Tokenizer::settings() const { return tables_->settings; }
+
+const WordRules& Tokenizer::rules() const { return tables_->rules; }
 
 bool Tokenizer::do_lower_case() const { return tables_->do_lower_case; }
 

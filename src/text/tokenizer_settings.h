@@ -1,16 +1,34 @@
 // How a model's texts become tokens, beside its vocabulary.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "text/vocabulary.h"
 
 namespace pals {
 
-/// What a model folder or a user says of the tokenizer; model/tokenizer_files.h reads it.
+/// A token that is found whole in texts, before they are cut into words.
+struct AddedToken {
+  std::string text;
+  std::optional<int32_t> id =
+      {};                    ///< not given: that of the vocabulary, or the next behind its end
+  bool single_word = false;  ///< not where a letter or digit stands beside it
+  bool normalized = true;    ///< found in the folded text, its own text folded as well
+
+  bool operator==(const AddedToken&) const = default;
+};
+
+/// Everything that decides about tokens. Tokenizer takes it; tokenizer_files.h reads it from a
+/// folder's files and writes it into tokenizer_config.json.
 struct TokenizerSettings {
   bool do_lower_case = true;
+  std::optional<bool> strip_accents = {};  ///< not given: as do_lower_case
+  bool tokenize_chinese_chars = true;      ///< blanks around CJK ideographs
+  bool special_tokens_in_text = false;     ///< "[MASK]" in a text is one token, not text
+  std::vector<AddedToken> added_tokens = {};
 
   bool operator==(const TokenizerSettings&) const = default;
 };

@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "base/random.h"
 #include "text/plain_tokenizer.h"
+#include "text/tokenizer_files.h"
 
 namespace pals {
 namespace {
@@ -85,7 +86,7 @@ TEST_P(ReferenceVectors, WholeSetWithItsVocabulary) {
   const auto rows = read_lines(concat(folder, "/tokenizer/wordpiece_", set.name, ".jsonl"));
   expect_rows(Tokenizer(vocabulary, set.do_lower_case), rows);
 
-  const PlainTokenizer plain(vocabulary, set.do_lower_case);
+  const PlainTokenizer plain(vocabulary, WordRules::of_case(set.do_lower_case));
   for (const Json& row : rows) {
     EXPECT_EQ(plain.encode(row["text"].get<std::string>()), row["ids"].get<std::vector<int32_t>>());
   }
@@ -156,14 +157,23 @@ void expect_as_plain(const Tokenizer& tokenizer, const PlainTokenizer& plain,
   ASSERT_EQ(first, ids);
 }
 
-class AgainstPlain : public testing::TestWithParam<bool> {
+// All eight rules, by number.
+WordRules rules_of(int number) { return {(number & 1) != 0, (number & 2) != 0, (number & 4) != 0}; }
+
+TokenizerSettings settings_of(const WordRules& rules) {
+  return {.do_lower_case = rules.lower_case,
+          .strip_accents = rules.strip_accents,
+          .tokenize_chinese_chars = rules.split_ideographs};
+}
+
+class AgainstPlain : public testing::TestWithParam<int> {
  protected:
   void check(const std::string& text, uint64_t limit = 3) {
     expect_as_plain(tokenizer_, plain_, text, limit);
   }
 
-  Tokenizer tokenizer_{mixed_vocabulary(), GetParam()};
-  PlainTokenizer plain_{tokenizer_.vocabulary(), GetParam()};
+  Tokenizer tokenizer_{mixed_vocabulary(), settings_of(rules_of(GetParam()))};
+  PlainTokenizer plain_{tokenizer_.vocabulary(), rules_of(GetParam())};
 };
 
 TEST_P(AgainstPlain, EveryCodePoint) {
@@ -181,21 +191,21 @@ TEST_P(AgainstPlain, EveryCodePoint) {
 }
 
 TEST_P(AgainstPlain, RandomUnicode) {
-  Random random(1, GetParam());
-  for (int i = 0; i < 20000 && !HasFatalFailure(); ++i) {
+  Random random(1, static_cast<uint64_t>(GetParam()));
+  for (int i = 0; i < 5000 && !HasFatalFailure(); ++i) {
     check(random_unicode(random, random.below(40)), random.below(20));
   }
 }
 
 TEST_P(AgainstPlain, RandomBytes) {
-  Random random(2, GetParam());
-  for (int i = 0; i < 5000 && !HasFatalFailure(); ++i) {
+  Random random(2, static_cast<uint64_t>(GetParam()));
+  for (int i = 0; i < 2000 && !HasFatalFailure(); ++i) {
     check(random_bytes(random, random.below(60)), random.below(20));
   }
 }
 
 TEST_P(AgainstPlain, LongTexts) {
-  Random random(3, GetParam());
+  Random random(3, static_cast<uint64_t>(GetParam()));
   std::string text;
   for (int i = 0; i < 400; ++i) text += random_unicode(random, 20) + " abcdecdebcd, the ";
   for (const uint64_t limit : {0, 1, 511, 512, 513, 2000}) check(text, limit);
@@ -212,8 +222,110 @@ TEST_P(AgainstPlain, WordsOfEveryLength) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Cases, AgainstPlain, testing::Bool(),
-                         [](const auto& info) { return info.param ? "lower" : "cased"; });
+INSTANTIATE_TEST_SUITE_P(Rules, AgainstPlain, testing::Range(0, 8), [](const auto& info) {
+  const WordRules rules = rules_of(info.param);
+  return concat(rules.lower_case ? "lower" : "cased", rules.strip_accents ? "_stripped" : "",
+                rules.split_ideographs ? "_ideographs" : "");
+});
+
+using Tokens = std::vector<std::string>;
+
+Vocabulary few_words() {
+  return Vocabulary::from_text(
+      "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nparis\nis\nbig\n[\n]\n/\ne\n##1\nmask\nsep\n.\n",
+      "test");
+}
+
+TEST(AddedTokens, SpecialTokensInTextAreTextUnlessAskedFor) {
+  const std::string text = "paris is [MASK] . [SEP] [mask]";
+  EXPECT_EQ(Tokenizer(few_words(), true).tokenize(text),
+            (Tokens{"paris", "is", "[", "mask", "]", ".", "[", "sep", "]", "[", "mask", "]"}));
+  EXPECT_EQ(
+      Tokenizer(few_words(), TokenizerSettings{.special_tokens_in_text = true}).tokenize(text),
+      (Tokens{"paris", "is", "[MASK]", ".", "[SEP]", "[", "mask", "]"}));
+}
+
+TEST(AddedTokens, StandBehindTheVocabulary) {
+  const Tokenizer tokenizer(
+      few_words(),
+      TokenizerSettings{.added_tokens = {{.text = "[E1]", .id = 16}, {.text = "[/E1]"}}});
+  EXPECT_EQ(tokenizer.tokenize("[e1]PARIS[/E1] is big"),
+            (Tokens{"[E1]", "paris", "[/E1]", "is", "big"}));
+  EXPECT_EQ(tokenizer.vocabulary().size(), 18);
+  EXPECT_EQ(tokenizer.vocabulary().base_size(), 16);
+  EXPECT_EQ(tokenizer.vocabulary().to_text(), few_words().to_text());
+  EXPECT_NE(tokenizer.vocabulary().content_hash(), few_words().content_hash());
+  EXPECT_EQ(tokenizer.settings().added_tokens[1].id, 17);
+  std::vector<int32_t> ids;
+  tokenizer.encode("[E1] paris [/E1]", ids, 2);
+  EXPECT_EQ(ids, (std::vector<int32_t>{16, 5}));
+}
+
+TEST(AddedTokens, AreMadeOfNoWords) {
+  const Tokenizer tokenizer(
+      few_words(), TokenizerSettings{.added_tokens = {{.text = "ab", .single_word = true}}});
+  EXPECT_EQ(tokenizer.tokenize("ab abis, ab."), (Tokens{"ab", "[UNK]", "[UNK]", "ab", "."}));
+}
+
+TEST(AddedTokens, KeepTheirCaseIfNotNormalized) {
+  const Tokenizer tokenizer(
+      few_words(), TokenizerSettings{.added_tokens = {{.text = "<Ent>", .normalized = false}}});
+  EXPECT_EQ(tokenizer.tokenize("<Ent>paris"), (Tokens{"<Ent>", "paris"}));
+  EXPECT_EQ(tokenizer.tokenize("<ent>"), (Tokens{"[UNK]", "[UNK]", "[UNK]"}));
+}
+
+TEST(AddedTokens, OfOneIdAreErrors) {
+  const auto error_of = [](std::vector<AddedToken> added) -> std::string {
+    try {
+      const Tokenizer tokenizer(few_words(), TokenizerSettings{.added_tokens = std::move(added)});
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "";
+  };
+  EXPECT_EQ(error_of({{.text = "x", .id = 5}}),
+            "added token \"x\" has the id 5 of the token \"paris\"");
+  EXPECT_EQ(error_of({{.text = "x", .id = 20}, {.text = "y", .id = 20}}),
+            "added token \"y\" has the id 20 of the token \"x\"");
+  EXPECT_EQ(error_of({{.text = "paris", .id = 5}, {.text = "x", .id = 20}}), "");
+}
+
+// Lines of tests/tokenizer_lines.py: what the package tokenizers makes of texts under each setting.
+void expect_lines(const std::string& path) {
+  const std::vector<Json> rows = read_lines(path);
+  ASSERT_GT(rows.size(), 200u);
+  std::string tokens;
+  for (const Json& token : rows[0]["vocabulary"]) tokens += token.get<std::string>() + "\n";
+  const Vocabulary vocabulary = Vocabulary::from_text(tokens, path);
+  std::vector<Tokenizer> tokenizers;
+  for (const Json& settings : rows[0]["settings"]) {
+    tokenizers.emplace_back(vocabulary, parse_tokenizer_config(settings, path).resolve(true));
+  }
+  int wrong = 0;
+  for (size_t i = 1; i < rows.size() && wrong < 10; ++i) {
+    const Tokenizer& tokenizer = tokenizers[rows[i]["settings"].get<size_t>()];
+    std::vector<int32_t> ids;
+    tokenizer.encode(rows[i]["text"].get<std::string>(), ids);
+    if (ids == rows[i]["ids"].get<std::vector<int32_t>>()) continue;
+    ++wrong;
+    std::string expected;
+    for (const int32_t id : rows[i]["ids"]) expected += tokenizer.vocabulary().token(id) + " ";
+    ADD_FAILURE() << rows[i]["text"].dump(-1, ' ', true) << " under "
+                  << rows[0]["settings"][rows[i]["settings"].get<size_t>()] << ": "
+                  << testing::PrintToString(tokenizer.tokenize(rows[i]["text"].get<std::string>()))
+                  << ", expected " << expected;
+  }
+}
+
+TEST(TransformersLines, CommittedOnes) {
+  expect_lines(concat(PALS_SOURCE_DIR, "/tests/data/tokenizer/settings.jsonl"));
+}
+
+TEST(TransformersLines, FreshOnes) {
+  const char* path = std::getenv("PALS_TOKENIZER_LINES");
+  if (path == nullptr) GTEST_SKIP() << "PALS_TOKENIZER_LINES is not set";
+  expect_lines(path);
+}
 
 TEST(Tokenizer, LowersSigmaByItsContext) {
   const Tokenizer tokenizer(
@@ -221,7 +333,6 @@ TEST(Tokenizer, LowersSigmaByItsContext) {
                             "##\u03c3\n##\u03c2\n.\n'\n",
                             "test"),
       true);
-  using Tokens = std::vector<std::string>;
   EXPECT_EQ(tokenizer.tokenize("\u0391\u03a3"), (Tokens{"\u03b1", "##\u03c2"}));
   EXPECT_EQ(tokenizer.tokenize("\u03a3"), (Tokens{"\u03c3"}));
   EXPECT_EQ(tokenizer.tokenize("\u0391\u03a3\u0391"), (Tokens{"\u03b1", "##\u03c3", "##\u03b1"}));
@@ -239,7 +350,6 @@ TEST(Tokenizer, ReordersCombiningCharacters) {
   const std::string ordered = "a\U0001D165\u302E";
   const Tokenizer tokenizer(
       Vocabulary::from_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\nb\n!\n" + ordered + "\n", "test"), true);
-  using Tokens = std::vector<std::string>;
   EXPECT_EQ(tokenizer.tokenize("B!A\u302E\u0301\U0001D165!b"),
             (Tokens{"b", "!", ordered, "!", "b"}));
   // A mark of class 0 is dropped, too, but only after keeping its neighbours apart.

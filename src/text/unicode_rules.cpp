@@ -26,6 +26,14 @@ const icu::Normalizer2& nfd() {
   return *normalizer;
 }
 
+std::u32string code_points_of(const icu::UnicodeString& text) {
+  std::u32string codes;
+  for (int32_t i = 0; i < text.length(); i = text.moveIndex32(i, 1)) {
+    codes += static_cast<char32_t>(text.char32At(i));
+  }
+  return codes;
+}
+
 }  // namespace
 
 Cleaning cleaning_of(char32_t code) {
@@ -55,23 +63,28 @@ bool is_bert_ideograph(char32_t code) {
 
 bool is_reorderable(char32_t code) { return u_getCombiningClass(icu(code)) != 0; }
 
-bool is_unchanged_by_folding(char32_t code) {
-  return !u_hasBinaryProperty(icu(code), UCHAR_CHANGES_WHEN_LOWERCASED) && !is_dropped_mark(code) &&
-         nfd().isInert(icu(code));
+bool is_unchanged_by_folding(char32_t code, const WordRules& rules) {
+  if (rules.lower_case && u_hasBinaryProperty(icu(code), UCHAR_CHANGES_WHEN_LOWERCASED))
+    return false;
+  return !rules.strip_accents || (!is_dropped_mark(code) && nfd().isInert(icu(code)));
 }
 
-std::u32string fold_word(std::u32string_view word) {
+bool is_word_character(char32_t code) {
+  return (category_mask(code) & (U_GC_M_MASK | U_GC_ND_MASK | U_GC_PC_MASK)) != 0 ||
+         u_hasBinaryProperty(icu(code), UCHAR_ALPHABETIC) ||
+         u_hasBinaryProperty(icu(code), UCHAR_JOIN_CONTROL);
+}
+
+std::u32string fold_word(std::u32string_view word, const WordRules& rules) {
   icu::UnicodeString text;
   for (const char32_t code : word) text.append(icu(code));
-  text.toLower(icu::Locale::getRoot());
+  if (rules.lower_case) text.toLower(icu::Locale::getRoot());
+  if (!rules.strip_accents) return code_points_of(text);
   UErrorCode status = U_ZERO_ERROR;
   const icu::UnicodeString decomposed = nfd().normalize(text, status);
   if (U_FAILURE(status)) fail("ICU cannot normalise text: ", u_errorName(status));
-  std::u32string kept;
-  for (int32_t i = 0; i < decomposed.length(); i = decomposed.moveIndex32(i, 1)) {
-    const auto code = static_cast<char32_t>(decomposed.char32At(i));
-    if (!is_dropped_mark(code)) kept += code;
-  }
+  std::u32string kept = code_points_of(decomposed);
+  std::erase_if(kept, is_dropped_mark);
   return kept;
 }
 
@@ -87,7 +100,8 @@ SigmaContext sigma_context(char32_t code) {
   return u_hasBinaryProperty(icu(code), UCHAR_CASED) ? SigmaContext::kCased : SigmaContext::kOther;
 }
 
-// The code point that ends at `end`; as decode_utf8 in everything else.
+}  // namespace
+
 CodePoint decode_utf8_before(const char* begin, const char* end) {
   for (uint32_t size = 1; size <= 4 && static_cast<ptrdiff_t>(size) <= end - begin; ++size) {
     const CodePoint code = decode_utf8(end - size, end);
@@ -95,8 +109,6 @@ CodePoint decode_utf8_before(const char* begin, const char* end) {
   }
   return {};
 }
-
-}  // namespace
 
 bool is_final_sigma(std::string_view text, size_t at) {
   const char* const begin = text.data();

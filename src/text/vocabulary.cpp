@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/text_util.h"
 #include "base/utf8.h"
 
 namespace pals {
@@ -29,6 +30,7 @@ std::string_view strip_blanks(std::string_view line) {
 struct Vocabulary::Content {
   std::vector<std::string> tokens;
   std::vector<int32_t> slots;  // open addressing: ids by hash; a power of two of them
+  size_t base_size = 0;
   int32_t pad = kNone, unk = kNone, cls = kNone, sep = kNone;
 
   // The slot that holds `token`, or the free one where it belongs.
@@ -43,6 +45,7 @@ struct Vocabulary::Content {
 
   void add_lines(std::string_view bytes, const std::string& where);
   void build_index();
+  void finish(const std::string& where);  // once the tokens are there
 };
 
 void Vocabulary::Content::add_lines(std::string_view bytes, const std::string& where) {
@@ -81,20 +84,59 @@ Vocabulary Vocabulary::from_text(std::string_view bytes, const std::string& wher
   }
   auto content = std::make_shared<Content>();
   content->add_lines(bytes, where);
-  content->build_index();
+  content->finish(where);
+  return Vocabulary(std::move(content));
+}
+
+Vocabulary Vocabulary::from_map(const std::vector<std::pair<std::string, int64_t>>& ids,
+                                const std::string& where) {
+  auto content = std::make_shared<Content>();
+  for (const auto& [token, id] : ids) {
+    const auto place = static_cast<size_t>(id);
+    if (id < 0 || id >= kMaxTokens) {
+      fail(where, ": token ", quote(token), " has the id ", id, ", expected one below ",
+           kMaxTokens);
+    }
+    if (place >= content->tokens.size()) content->tokens.resize(place + 1);
+    if (!content->tokens[place].empty()) {
+      fail(where, ": tokens ", quote(content->tokens[place]), " and ", quote(token),
+           " have the same id ", id);
+    }
+    if (token.find_first_of("\n\r") != std::string::npos) {
+      fail(where, ": token ", quote(token), " holds a line feed");
+    }
+    content->tokens[place] = token;
+  }
+  content->finish(where);
+  return Vocabulary(std::move(content));
+}
+
+void Vocabulary::Content::finish(const std::string& where) {
+  base_size = tokens.size();
+  build_index();
 
   const auto special = [&](std::string_view name) {
-    const int32_t id = content->slots[content->slot_of(name)];
+    const int32_t id = slots[slot_of(name)];
     if (id == kNone) {
-      fail(where, ": no ", name, " among ", content->tokens.size(),
+      fail(where, ": no ", name, " among ", tokens.size(),
            " tokens; expected a BERT vocabulary with [PAD], [UNK], [CLS] and [SEP]");
     }
     return id;
   };
-  content->pad = special("[PAD]");
-  content->unk = special("[UNK]");
-  content->cls = special("[CLS]");
-  content->sep = special("[SEP]");
+  pad = special("[PAD]");
+  unk = special("[UNK]");
+  cls = special("[CLS]");
+  sep = special("[SEP]");
+}
+
+Vocabulary Vocabulary::with_added(const std::map<int32_t, std::string>& tokens) const {
+  auto content = std::make_shared<Content>(*content_);
+  for (const auto& [id, token] : tokens) {
+    const auto place = static_cast<size_t>(id);
+    if (place >= content->tokens.size()) content->tokens.resize(place + 1);
+    content->tokens[place] = token;
+  }
+  content->build_index();
   return Vocabulary(std::move(content));
 }
 
@@ -110,6 +152,7 @@ const std::string& Vocabulary::token(int32_t id) const {
   return content_->tokens[static_cast<size_t>(id)];
 }
 int32_t Vocabulary::size() const { return static_cast<int32_t>(content_->tokens.size()); }
+int32_t Vocabulary::base_size() const { return static_cast<int32_t>(content_->base_size); }
 int32_t Vocabulary::pad_id() const { return content_->pad; }
 int32_t Vocabulary::unk_id() const { return content_->unk; }
 int32_t Vocabulary::cls_id() const { return content_->cls; }
@@ -117,10 +160,14 @@ int32_t Vocabulary::sep_id() const { return content_->sep; }
 
 std::string Vocabulary::to_text() const {
   std::string text;
-  for (const std::string& token : content_->tokens) text.append(token).push_back('\n');
+  for (int32_t id = 0; id < base_size(); ++id) text.append(token(id)).push_back('\n');
   return text;
 }
 
-std::string Vocabulary::content_hash() const { return content_hash_hex(to_text()); }
+std::string Vocabulary::content_hash() const {
+  std::string text = to_text();
+  for (int32_t id = base_size(); id < size(); ++id) text.append(token(id)).push_back('\n');
+  return content_hash_hex(text);
+}
 
 }  // namespace pals

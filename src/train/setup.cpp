@@ -28,6 +28,7 @@ OpenedModel open_checkpoint(const TrainOptions& options) {
                      .bert_config_file = options.bert_config_file,
                      .vocab_file = options.vocab_file,
                      .do_lower_case = options.do_lower_case,
+                     .special_tokens_in_text = options.special_tokens_in_text,
                      .flag = "--init_checkpoint",
                      .folder_config_first = true});
 }
@@ -230,6 +231,8 @@ TrainOptions resolved_options(TrainOptions options, const RunSetup& setup) {
   options.adapter_size = description.adapter.size;
   options.task_pooler = description.adapter.task_pooler;
   options.do_lower_case = setup.tokenizer->do_lower_case();
+  options.special_tokens_in_text.reset();  // so that it is not written unless it is on
+  if (setup.tokenizer->settings().special_tokens_in_text) options.special_tokens_in_text = true;
   options.precision = choice_of(setup.model->precision());
   options.threads = at::get_num_threads();
   return options;

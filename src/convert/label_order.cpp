@@ -1,0 +1,87 @@
+#include "convert/label_order.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/text_util.h"
+
+namespace pals {
+namespace {
+
+constexpr size_t kNamesShown = 3;
+constexpr size_t kNameShown = 24;
+
+// "Not entailment" and "not_entailment" are one label.
+std::string plain_name(std::string_view label) {
+  std::string name;
+  for (const char c : ascii_lower(trim(label))) name += c == ' ' || c == '-' ? '_' : c;
+  return name;
+}
+
+std::vector<std::string> plain_names(const std::vector<std::string>& labels) {
+  std::vector<std::string> names;
+  for (const std::string& label : labels) names.push_back(plain_name(label));
+  return names;
+}
+
+std::string some(const std::vector<std::string>& labels) {
+  std::vector<std::string> shown;
+  for (size_t i = 0; i < std::min(labels.size(), kNamesShown); ++i) {
+    shown.push_back(quote(labels[i], kNameShown));
+  }
+  const size_t more = labels.size() - shown.size();
+  return join(shown, ", ") + (more > 0 ? concat(" and ", more, " more") : "");
+}
+
+// The outputs' names, by id2label or, where there is none, label2id; empty if neither is there.
+std::vector<std::string> output_names(const Json& config, const std::string& where) {
+  const auto labels = config.find("id2label");
+  const bool by_id = labels != config.end() && !labels->is_null();
+  const auto chosen = by_id ? labels : config.find("label2id");
+  if (chosen == config.end() || chosen->is_null()) return {};
+  const char* const key = by_id ? "id2label" : "label2id";
+  const auto refuse = [&] { fail(where, ": \"", key, "\" does not number labels from 0 on"); };
+  if (!chosen->is_object()) refuse();
+  std::vector<std::string> names(chosen->size());
+  std::vector<bool> found(names.size(), false);
+  for (const auto& [first, second] : chosen->items()) {
+    const bool typed = by_id ? second.is_string() : second.is_number_integer();
+    if (!typed) refuse();
+    const int64_t id = by_id ? parse_int(first).value_or(-1) : second.get<int64_t>();
+    if (id < 0 || id >= static_cast<int64_t>(names.size())) refuse();
+    names[static_cast<size_t>(id)] = by_id ? second.get<std::string>() : first;
+    found[static_cast<size_t>(id)] = true;
+  }
+  if (std::ranges::find(found, false) != found.end()) refuse();
+  return names;
+}
+
+// What tools write where nobody has named the outputs: LABEL_0, ... or their numbers.
+bool are_numbers(const std::vector<std::string>& names) {
+  for (size_t i = 0; i < names.size(); ++i) {
+    if (names[i] != std::to_string(i) && names[i] != concat("LABEL_", i)) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+std::vector<int64_t> output_order(const Json& config, const Task& task, const std::string& where) {
+  if (task.kind != TaskKind::kClassification) return {};
+  const std::vector<std::string> names = output_names(config, where);
+  const std::vector<std::string> outputs = plain_names(names), labels = plain_names(task.labels);
+  if (!std::ranges::is_permutation(outputs, labels)) {
+    if (are_numbers(names)) return {};
+    fail_usage(where, ": id2label calls the outputs ", some(names), ", the labels of task ",
+               quote(task.name, kNameShown), " are ", some(task.labels),
+               "; name them alike in a task file, or take id2label out of the configuration if ",
+               "their order is the same");
+  }
+  std::vector<int64_t> order;
+  for (const std::string& label : labels) {
+    order.push_back(std::ranges::find(outputs, label) - outputs.begin());
+  }
+  return std::ranges::is_sorted(order) ? std::vector<int64_t>{} : order;
+}
+
+}  // namespace pals
