@@ -1,5 +1,5 @@
-// A library to be preloaded into a program: at the n-th operation on files below a folder it fails, does
-// half of it, is interrupted, or ends the process, as full disks, signals and crashes do.
+// A library to be preloaded into a program: at the n-th operation on files below a folder it fails,
+// does half of it, is interrupted, or ends the process, as full disks, signals and crashes do.
 //
 //   PALS_FAULT_UNDER  the folder; operations elsewhere are left alone
 //   PALS_FAULT        ACTION:N, N counted from 1; ACTION is

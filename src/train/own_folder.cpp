@@ -24,6 +24,14 @@ bool is_home(const std::string& folder) {
          (user != nullptr && same_file(folder, user->pw_dir));
 }
 
+// What a run finds of its own: the lock and temporary files of one that was killed as it began, and
+// the log that a shell has opened for this one.
+bool is_of_this_run(const std::string& folder, const std::string& name) {
+  const std::string path = folder + "/" + name;
+  return name == kLock || is_temporary_name(name) || same_file(path, "/dev/stdout") ||
+         same_file(path, "/dev/stderr");
+}
+
 }  // namespace
 
 void refuse_foreign_folder(const std::string& folder) {
@@ -35,8 +43,7 @@ void refuse_foreign_folder(const std::string& folder) {
   }
   if (file_exists(folder + kRunConfigName)) return;
   for (const std::string& name : list_directory(folder)) {
-    // A run that was killed as it began may have left these.
-    if (name == kLock || is_temporary_name(name)) continue;
+    if (is_of_this_run(folder, name)) continue;
     fail_usage("--output_dir ", folder, " holds ", quote(name), " but no run (no ",
                kRunConfigName + 1, "), and stays as it is; choose a new or an empty folder");
   }

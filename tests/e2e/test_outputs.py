@@ -117,9 +117,13 @@ class RunFolders(PalsTest):
         self.assertIn("home folder", result.stderr)
         self.assertEqual(os.listdir(self.path("home")), [])
 
-    def test_an_empty_folder_is_taken(self):
+    def test_an_empty_folder_is_taken_and_one_with_its_log(self):
         os.makedirs(self.path("run"))
         self.train("run", "--max_steps", "2")
+        os.makedirs(self.path("logged"))
+        with open(self.path("logged", "log.txt"), "w", encoding="utf-8") as log:
+            subprocess.run([support.PALS, *self.train_arguments("logged", "--max_steps", "2")], stdout=log, stderr=log,
+                           env=support.environment(), check=True)
 
     def test_leftovers_of_killed_runs(self):
         run = self.train("run", "--max_steps", "2")
