@@ -13,7 +13,8 @@ usage: scripts/test.sh [--quick | --full] [STEP...]
 
   --quick   only: $quick_steps; and no tests labelled slow
   --full    fuzz each target with random inputs for ten minutes (PALS_FUZZ_SECONDS) instead of a
-            fixed number of runs from a fixed seed
+            fixed number of runs from a fixed seed; a fault at each operation on files instead of
+            some; mutated files for an hour (PALS_MUTATION_SECONDS) instead of a fixed number
   STEP      only these steps, out of: $all_steps
 
 Golden vectors and GLUE are looked for in ../shared/reference and ../shared/glue unless
@@ -49,6 +50,8 @@ for set in reference glue; do
   fi
 done
 export PALS_MINILM_DIR=${PALS_MINILM_DIR:-$minilm}
+
+[ -z "$full" ] || export PALS_FULL=1
 
 launcher=()
 if command -v ccache >/dev/null; then launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache); fi

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/log_sink.h"
+#include "base/one_line.h"
 #include "base/progress.h"
 
 namespace pals {
@@ -27,7 +28,9 @@ Sink& the_sink() {
 void set_quiet(bool quiet) { quiet_flag = quiet; }
 bool is_quiet() { return quiet_flag; }
 
-void log_line(const std::string& line) {
+void log_line(const std::string& text) {
+  // A warning may quote anything; tables and the like have lines of their own.
+  const std::string line = text.starts_with("warning: ") ? one_line(text) : text;
   Sink& sink = the_sink();
   const std::lock_guard lock(sink.mutex);
   if (sink.function) {

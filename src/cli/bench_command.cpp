@@ -15,6 +15,7 @@
 #include "model/open.h"
 #include "nn/blocks.h"
 #include "nn/device.h"
+#include "nn/threads.h"
 #include "settings/tool_options.h"
 #include "train/setup.h"
 
@@ -130,7 +131,7 @@ double tokens_per_row(const std::vector<BenchResult>& results, int64_t batch_siz
 }
 
 int run_bench_command(const BenchFlags& flags, const std::stop_token& stop) {
-  if (flags.threads > 0) at::set_num_threads(flags.threads);
+  use_threads(flags.threads);
   const at::Device device = choose_device(flags);
   const Chosen chosen = choose_model(flags);
   BenchWork work;

@@ -1,6 +1,7 @@
 #include <iostream>
 
 #include "base/error.h"
+#include "base/output_path.h"
 #include "cli/commands.h"
 #include "cli/option_flags.h"
 #include "convert/convert.h"
@@ -29,6 +30,7 @@ int run_convert(const CommandLine& line) {
   }
   options.from = line.files.front();
   options.to = line.files.back();
+  refuse_to_overwrite(options.from, options.to, "TO:");
   const ConvertReport report = convert(options);
   std::cout << (line.flags.json ? json_text(report_to_json(report)) : report_text(report));
   return 0;

@@ -1,8 +1,7 @@
-#include <ATen/Parallel.h>
-
 #include <utility>
 
 #include "base/error.h"
+#include "base/output_path.h"
 #include "cli/commands.h"
 #include "cli/input_flags.h"
 #include "cli/option_flags.h"
@@ -11,6 +10,7 @@
 #include "model/open.h"
 #include "nn/device.h"
 #include "nn/precision_choice.h"
+#include "nn/threads.h"
 #include "predict/output.h"
 #include "predict/run.h"
 #include "predict/token_features.h"
@@ -106,7 +106,8 @@ void write_vectors(const FeaturesRun& run, WindowReader& reader) {
 }
 
 int run_features(const FeaturesOptions& options, const std::stop_token& stop) {
-  if (options.threads > 0) at::set_num_threads(options.threads);
+  refuse_to_overwrite(options.input.input, options.output, "--output");
+  use_threads(options.threads);
   const FeatureModel model = load_feature_model(source_of(options));
   check_options(options, model);
   const bool tokens = options.pooling.empty();

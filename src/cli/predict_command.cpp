@@ -1,8 +1,7 @@
-#include <ATen/Parallel.h>
-
 #include <utility>
 
 #include "base/error.h"
+#include "base/output_path.h"
 #include "base/text_util.h"
 #include "cli/commands.h"
 #include "cli/input_flags.h"
@@ -11,6 +10,7 @@
 #include "model/open.h"
 #include "nn/device.h"
 #include "nn/precision_choice.h"
+#include "nn/threads.h"
 #include "predict/find_task.h"
 #include "predict/output.h"
 #include "predict/predictor.h"
@@ -30,7 +30,8 @@ bool wants_json(const PredictOptions& options) {
 
 int run_predict(const PredictOptions& options, const std::stop_token& stop) {
   const bool json = wants_json(options);
-  if (options.threads > 0) at::set_num_threads(options.threads);
+  refuse_to_overwrite(options.input.input, options.output, "--output");
+  use_threads(options.threads);
   const at::Device device = choose_device(options.device);
   report_device(device);
   const LoadedModel loaded =

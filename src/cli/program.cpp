@@ -10,12 +10,11 @@
 #include "base/version.h"
 #include "cli/commands.h"
 #include "cli/completion.h"
+#include "cli/outcome.h"
 #include "options/help.h"
 
 namespace pals {
 namespace {
-
-constexpr int kExitRun = 1, kExitUsage = 2;
 
 // --some-flag=x -> --some_flag=x; other arguments stay as they are.
 std::string with_underscores(std::string argument) {
@@ -84,11 +83,6 @@ int print_option_tables(const std::vector<Command>& commands, const std::string&
   fail_usage("option_tables: there is no command ", quote(name));
 }
 
-int report(const std::string& message, int code) {
-  std::cerr << "pals: " << message << "\n";
-  return code;
-}
-
 }  // namespace
 
 std::vector<std::string> expand_arguments(const std::vector<std::string>& arguments) {
@@ -147,26 +141,19 @@ int run_program(int argc, char** argv) {
         return report(unknown_argument(*command.app, extras.front()), kExitUsage);
       command.options.check();
       const StopSignals signals;
-      return command.run(signals.token());
+      return after_output(command.run(signals.token()));
     }
     return kExitUsage;
   } catch (const CLI::CallForHelp& help) {
-    return program.exit(help);
+    return after_output(program.exit(help));
   } catch (const CLI::CallForAllHelp& help) {
-    return program.exit(help);
+    return after_output(program.exit(help));
   } catch (const CLI::CallForVersion& version) {
-    return program.exit(version);
+    return after_output(program.exit(version));
   } catch (const CLI::ParseError& error) {
     return report(concat(error.what(), " (see `pals --help`)"), kExitUsage);
-  } catch (const UsageError& error) {
-    return report(error.what(), kExitUsage);
-  } catch (const Error& error) {
-    return report(error.what(), stop_signal() != 0 ? 128 + stop_signal() : kExitRun);
-  } catch (const std::bad_alloc&) {
-    return report("out of memory: try a smaller --train_batch_size or --max_seq_length", kExitRun);
-  } catch (const std::exception& error) {
-    std::string what = error.what();
-    return report(concat("internal error: ", what.substr(0, what.find('\n'))), kExitRun);
+  } catch (...) {
+    return report_exception();
   }
 }
 

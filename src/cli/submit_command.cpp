@@ -1,5 +1,3 @@
-#include <ATen/Parallel.h>
-
 #include <algorithm>
 #include <iostream>
 
@@ -13,6 +11,7 @@
 #include "model/model_runner.h"
 #include "nn/device.h"
 #include "nn/precision_choice.h"
+#include "nn/threads.h"
 #include "predict/submission.h"
 #include "settings/use_options.h"
 #include "train/setup.h"
@@ -47,7 +46,7 @@ std::string entries_json(const std::vector<SubmissionEntry>& entries) {
 }
 
 int run_submit(const SubmitOptions& options, const std::stop_token& stop) {
-  if (options.threads > 0) at::set_num_threads(options.threads);
+  use_threads(options.threads);
   const at::Device device = choose_device(options.device);
   report_device(device);
   const LoadedModel loaded =

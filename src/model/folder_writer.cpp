@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/json.h"
+#include "base/output_path.h"
 #include "catalog/task_json.h"
 #include "checkpoint/safetensors.h"
 #include "text/tokenizer_files.h"
@@ -54,8 +55,7 @@ void put_in_place(const std::string& fresh, const std::string& path) {
   }
   constexpr unsigned kExchange = 2;  // RENAME_EXCHANGE
   if (syscall(SYS_renameat2, AT_FDCWD, fresh.c_str(), AT_FDCWD, path.c_str(), kExchange) != 0) {
-    const std::string old = path + ".old";
-    fs::remove_all(old, error);
+    const std::string old = temporary_name(path);
     fs::rename(path, old, error);
     if (!error) fs::rename(fresh, path, error);
     if (error) fail(path, ": cannot be replaced: ", error.message());
@@ -155,9 +155,8 @@ std::string shared_weights_hash(const ModelTensors& tensors) {
 void write_model_folder(const std::string& path, const ModelTensors& tensors,
                         const ModelDescription& description, const Tokenizer& tokenizer,
                         int only_task, const std::string& share_with) {
-  const std::string fresh = path + ".writing";
+  const std::string fresh = temporary_name(path);
   std::error_code ignored;
-  fs::remove_all(fresh, ignored);
   make_directories(fresh);
   try {
     write_shared_files(fresh, tensors, description, tokenizer, share_with);

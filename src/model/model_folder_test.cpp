@@ -148,12 +148,12 @@ TEST_F(ModelFolder, ReplacesAnOlderFolderWhole) {
 }
 
 TEST_F(ModelFolder, WhatAnInterruptedWriteLeftIsNoObstacle) {
-  fs::create_directories(path_ + ".writing/adapters");
-  std::ofstream(path_ + ".writing/adapters/half") << "x";
+  fs::create_directories(path_ + ".tmp.1.1/adapters");
+  std::ofstream(path_ + ".tmp.1.1/adapters/half") << "x";
   save("none");
   EXPECT_EQ(load_error(), "");
   EXPECT_FALSE(fs::exists(path_ + "/adapters/half"));
-  EXPECT_EQ(list_directory(root_), std::vector<std::string>{"best"});
+  EXPECT_EQ(list_directory(root_), (std::vector<std::string>{"best", "best.tmp.1.1"}));
 }
 
 TEST_F(ModelFolder, AFailedWriteLeavesTheOlderFolder) {

@@ -8,7 +8,9 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/output_path.h"
 #include "base/text_util.h"
+#include "train/own_folder.h"
 
 namespace pals {
 namespace {
@@ -65,6 +67,7 @@ void remove_run(const std::string& folder) {
 void check_run_folder(const TrainOptions& options) {
   const std::string& folder = options.output_dir;
   const std::string config_path = folder + kRunConfigName;
+  refuse_foreign_folder(folder);
   if (options.overwrite_output_dir || !file_exists(config_path) || !has_progress(folder)) return;
   const auto names = differing_options(read_json(config_path), options_to_json(options));
   if (names.empty()) return;
@@ -76,6 +79,9 @@ std::unique_ptr<RunLock> open_run_folder(const TrainOptions& options) {
   const std::string& folder = options.output_dir;
   make_directories(folder);
   auto lock = std::make_unique<RunLock>(folder);
+  for (const char* part : {"", kCheckpointsName, "/best_tasks"}) {
+    remove_dead_temporaries(folder + part);
+  }
   if (options.overwrite_output_dir) remove_run(folder);
   write_file_atomically(folder + kRunConfigName, json_text(options_to_json(options)));
   return lock;

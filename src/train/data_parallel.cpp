@@ -16,6 +16,7 @@
 #include "batch/split_batch.h"
 #include "nn/blocks.h"
 #include "nn/profile.h"
+#include "nn/threads.h"
 #include "train/run_folder.h"
 
 namespace pals {
@@ -38,7 +39,7 @@ std::vector<int64_t> tokens_of(const TrainingBatch& batch) {
 void set_threads(int threads, const World& world) {
   const int cores = world.num_cores();  // all ranks ask, whatever each of them was told
   if (threads > 0) {
-    at::set_num_threads(threads);
+    use_threads(threads);
   } else if (!world.alone() && std::getenv("OMP_NUM_THREADS") == nullptr) {
     at::set_num_threads(cores);
   }

@@ -246,6 +246,7 @@ class Folders(PalsTest):
             self.check_words(message, self.path("locked", "run"), "permission")
         os.makedirs(self.path("run", "checkpoints"))
         os.makedirs(self.path("run", "metrics.jsonl"))
+        support.write_json(self.path("run", "run_config.json"), {})
         self.check_words(self.error(*self.train_arguments("run", "--max_steps", "2"), code=RUN), "metrics.jsonl")
 
     def limited(self, run, limit, *flags):

@@ -53,7 +53,7 @@ class ResumedRun(PalsTest):
         self.assertEqual(read_json(run, "eval_results.json"), read_json(self.whole, "eval_results.json"))
         self.assertLessEqual(len(os.listdir(run + "/checkpoints")), 2)
         leftovers = [name for _, folders, files in os.walk(run) for name in folders + files
-                     if ".tmp." in name or name.endswith((".writing", ".old"))]
+                     if ".tmp." in name]
         self.assertEqual(leftovers, [])
 
     def kill_at_random_moments(self):
@@ -125,14 +125,12 @@ class Resume(ResumedRun):
         self.kill_when(temporary_files)
 
     def test_killed_while_writing_the_best_model(self):
-        starts = []
-
         def folder_in_writing(run):
-            for name in "best.writing", "best_tasks/rte.writing", "best_tasks/mnli.writing":
-                if os.path.exists(os.path.join(run, name)):
-                    starts.append(name)
-                    return {len(starts)}
-            return set()
+            found = set()
+            for folder in run, run + "/best_tasks":
+                if os.path.isdir(folder):
+                    found |= {name for name in os.listdir(folder) if name.startswith(("best.tmp.", "rte.tmp.", "mnli.tmp."))}
+            return found
 
         self.kill_when(folder_in_writing, kills=3)
 

@@ -1,0 +1,30 @@
+#include "nn/threads.h"
+
+#include <ATen/Parallel.h>
+#include <sched.h>
+
+#include "base/log.h"
+
+namespace pals {
+namespace {
+
+/// Those that the process may run on; 0 if the system does not say.
+int usable_cores() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  return ::sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 0;
+}
+
+}  // namespace
+
+void use_threads(int threads) {
+  if (threads <= 0) return;
+  at::set_num_threads(threads);
+  const int cores = usable_cores();
+  if (cores > 0 && threads > cores) {
+    log_warning("--threads ", threads, " is more than the ", cores,
+                " cores that this process may use; threads that wait for a core slow it down");
+  }
+}
+
+}  // namespace pals

@@ -1,0 +1,52 @@
+#include "train/own_folder.h"
+
+#include <pwd.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <string_view>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/output_path.h"
+#include "base/text_util.h"
+#include "train/check_options.h"
+
+namespace pals {
+namespace {
+
+constexpr std::string_view kLock = ".lock";  // RunLock's
+
+bool is_home(const std::string& folder) {
+  const char* named = std::getenv("HOME");
+  const passwd* user = ::getpwuid(::getuid());
+  return (named != nullptr && same_file(folder, named)) ||
+         (user != nullptr && same_file(folder, user->pw_dir));
+}
+
+// What a run finds of its own: the lock and temporary files of one that was killed as it began, and
+// the log that a shell has opened for this one.
+bool is_of_this_run(const std::string& folder, const std::string& name) {
+  const std::string path = folder + "/" + name;
+  return name == kLock || is_temporary_name(name) || same_file(path, "/dev/stdout") ||
+         same_file(path, "/dev/stderr");
+}
+
+}  // namespace
+
+void refuse_foreign_folder(const std::string& folder) {
+  if (!directory_exists(folder)) return;
+  const bool root = same_file(folder, "/");
+  if (root || is_home(folder)) {
+    fail_usage("--output_dir ", folder, " is ", root ? "the root" : "a home",
+               " folder; choose one that is the run's alone");
+  }
+  if (file_exists(folder + kRunConfigName)) return;
+  for (const std::string& name : list_directory(folder)) {
+    if (is_of_this_run(folder, name)) continue;
+    fail_usage("--output_dir ", folder, " holds ", quote(name), " but no run (no ",
+               kRunConfigName + 1, "), and stays as it is; choose a new or an empty folder");
+  }
+}
+
+}  // namespace pals
