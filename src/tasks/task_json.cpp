@@ -19,12 +19,14 @@ constexpr int64_t kMostTokens = 1 << 20;
 
 /// The keys of a task alone, beside its splits and file_keys().
 const std::vector<std::string>& task_keys(TaskKind kind) {
-  static const std::vector<std::string> texts = {"name", "kind", "labels", "metrics",
-                                                 "label_scale"};
-  static const std::vector<std::string> span = {
-      "name",        "kind",         "metrics",        "doc_stride",       "max_query_length",
-      "n_best_size", "unanswerable", "null_threshold", "max_answer_length"};
-  static const std::vector<std::string> choices = {"name", "kind", "metrics"};
+  static const std::vector<std::string> texts = {"name",   "kind",    "adapter",
+                                                 "labels", "metrics", "label_scale"};
+  static const std::vector<std::string> span = {"name",           "kind",
+                                                "adapter",        "metrics",
+                                                "doc_stride",     "max_query_length",
+                                                "n_best_size",    "unanswerable",
+                                                "null_threshold", "max_answer_length"};
+  static const std::vector<std::string> choices = {"name", "kind", "adapter", "metrics"};
   if (kind == TaskKind::kSpan) return span;
   return kind == TaskKind::kMultipleChoice ? choices : texts;
 }
@@ -126,6 +128,11 @@ std::vector<std::string> splits_of(const Json& object) {
   return splits;
 }
 
+std::string adapter_of(const Json& value, const std::string& where) {
+  if (!value.is_object()) fail_type(where, "adapter", value, "an object {\"kind\": ...}");
+  return json_text(value, -1);
+}
+
 /// How a span task cuts and answers.
 SpanOptions span_of(const Json& object, const std::string& where) {
   SpanOptions span;
@@ -179,6 +186,7 @@ Task parse_task(const Json& object, const std::string& where) {
       fail_unknown_key(key, valid, here);
     }
   }
+  if (object.contains("adapter")) task.adapter = adapter_of(object["adapter"], here);
   const bool regression = task.kind == TaskKind::kRegression;
   if (object.contains("labels")) {
     if (regression) fail_usage(here, ": a regression has values, not labels; remove \"labels\"");
@@ -221,6 +229,7 @@ Json task_to_json(const Task& task) {
   if (task.kind == TaskKind::kRegression) json["label_scale"] = task.label_scale;
   if (task.kind == TaskKind::kClassification) json["labels"] = task.labels;
   if (task.kind == TaskKind::kSpan) json.update(span_to_json(task.span));
+  if (!task.adapter.empty()) json["adapter"] = parse_json(task.adapter, task.name);
   for (const DataFile& file : task.files) json[file.split] = data_file_to_json(file, task.kind);
   return json;
 }
