@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "adapters/reference_keys.h"
 #include "base/allocation.h"
 #include "base/error.h"
 #include "base/file.h"
@@ -67,9 +68,9 @@ MeasuredModel measured_model(const Options& options, const BatchList& list) {
   }
   model.bert.vocab_size = std::max(model.bert.vocab_size, list.vocab_size);
   if (options.layers > 0) model.bert.num_hidden_layers = options.layers;
-  model.adapter.kind = options.adapter;
-  model.adapter = resolve_adapter(model.adapter, model.bert, "--adapter " + options.adapter);
   model.heads = heads_of(list.rows);
+  model.adapters.assign(model.heads.size(), resolve_adapter({.kind = options.adapter}, model.bert,
+                                                            "--adapter " + options.adapter));
   model.device = options.device;
   return model;
 }

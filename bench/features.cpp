@@ -102,8 +102,8 @@ MultiTaskModel make_model(const BatchList& list, const Options& options, at::Sca
   MeasuredModel model;
   model.bert.vocab_size = list.vocab_size;
   model.bert.num_hidden_layers = options.layers;
-  model.adapter = resolve_adapter({}, model.bert, "features");
   model.heads = heads_of(list.rows);
+  model.adapters.assign(model.heads.size(), resolve_adapter({}, model.bert, "features"));
   return make_prediction_model(model, type);
 }
 

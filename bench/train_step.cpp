@@ -111,10 +111,9 @@ MeasuredModel our_model(const BatchList& list, int64_t layers) {
   MeasuredModel model;
   model.bert.vocab_size = list.vocab_size;
   model.bert.num_hidden_layers = layers;
-  model.adapter.kind = "pals";
-  model.adapter.size = kAdapterSize;
-  model.adapter = resolve_adapter(model.adapter, model.bert, "train_step");
   model.heads = heads_of(list.rows);
+  model.adapters.assign(model.heads.size(), resolve_adapter({.kind = "pals", .size = kAdapterSize},
+                                                            model.bert, "train_step"));
   return model;
 }
 

@@ -12,8 +12,10 @@ IGNORED = [
     ("*", {"pals_version", "version", "format_version"}, "versions"),
     ("*/run_config.json", None, "options as each build lists them; what they decide shows in the results"),
     ("*/.lock", None, "holds a process's number, if anything"),
-    ("*/config.json", {"adapter", "adapter_size", "bottleneck_size", "adapter_layers"},
+    ("*/config.json", {"adapter", "adapter_size", "bottleneck_size", "adapter_layers", "task_pooler"},
      "an adapter's settings may stand in its task's folder alone"),
+    ("*/pals_adapter.json", {"adapter", "adapter_size", "bottleneck_size", "adapter_layers", "task_pooler"},
+     "the settings may be those of the kind; what they decide shows in the tensors"),
     ("*/tasks.json", None, "a task's description, whose keys grow; what it decides shows in the answers"),
     ("*/pals_adapter.json", {"shared_weights"}, "hashes of tensors that are compared themselves"),
 ]

@@ -76,6 +76,10 @@ void PrintTo(const Case& test, std::ostream* stream) { *stream << test.name; }
 std::vector<Case> cases() {
   std::vector<Case> all;
   for (const std::string& kind : adapter_names()) all.push_back({kind, kind});
+  for (const char* mixed : {"mixed", "mixed_again"}) all.push_back({mixed, mixed});
+  all.push_back({"lora_frozen", "lora", false, true});
+  all.push_back({"lora_bf16", "lora", false, false, at::kBFloat16});
+  all.push_back({"mixed_bf16", "mixed", false, false, at::kBFloat16});
   all.push_back({"pals_frozen", "pals", false, true});
   all.push_back({"low_rank_task_pooler", "low_rank", true});
   all.push_back({"pals_bf16", "pals", false, false, at::kBFloat16});
@@ -93,8 +97,8 @@ class OnAnotherDevice : public ::testing::TestWithParam<Case> {
  protected:
   static std::unique_ptr<Training> training(at::Device device, bool records = false) {
     const Case& test = GetParam();
-    return std::make_unique<Training>(tiny_adapter(test.kind, {}, test.task_pooler), test.precision,
-                                      test.freeze, device, records);
+    return std::make_unique<Training>(testing::tiny_adapters(test.kind, {}, test.task_pooler),
+                                      test.precision, test.freeze, device, records);
   }
 };
 

@@ -35,8 +35,12 @@ class Training {
  public:
   Training(const AdapterConfig& adapter, const Precision& precision, bool freeze, at::Device device,
            bool records = false, World world = World())
+      : Training(std::vector<AdapterConfig>(kTinyTasks, adapter), precision, freeze, device,
+                 records, std::move(world)) {}
+  Training(const std::vector<AdapterConfig>& adapters, const Precision& precision, bool freeze,
+           at::Device device, bool records = false, World world = World())
       : world_(std::move(world)),
-        model_(tiny_model(tiny_bert(), adapter, precision, freeze, device)),
+        model_(tiny_model(tiny_bert(), adapters, precision, freeze, device)),
         optimizer_({.learning_rate = 1e-3}),
         parallel_(world_, *model_, optimizer_, GradientType::kFloat, false) {
     model_->set_recording(records);

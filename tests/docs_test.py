@@ -270,7 +270,8 @@ class Commands(unittest.TestCase):
         self.assertEqual(listed, real)
         for key in support.read_json(folder / "config.json")["pals"]:
             self.assertIn(f"`{key}`", page)
-        for key in support.read_json(folder / "adapters/rte/adapter_config.json"):
+        adapter = support.read_json(folder / "adapters/rte/pals_adapter.json")
+        for key in [*adapter, *adapter["adapter"]]:
             self.assertIn(f"`{key}`", page)
 
 
@@ -283,9 +284,11 @@ class Configurations(support.PalsTest):
                 self.assertEqual({key: value for key, value in config.items() if key in bert}, bert)
                 run = self.train(f"{column}-{file.stem}", "--do_train", "--max_steps", "1",
                                  "--bert_config_file", str(file))
-                pals = support.read_json(run, "final", "config.json")["pals"]
-                self.assertEqual((pals["adapter"], pals["adapter_size"], pals["bottleneck_size"]),
-                                 ADAPTERS[file.stem][column])
+                folder = pathlib.Path(run) / "final" / "adapters"
+                for task in folder.iterdir():
+                    adapter = support.read_json(task / "pals_adapter.json")["adapter"]
+                    self.assertEqual((adapter["kind"], adapter.get("size", 0), adapter.get("bottleneck_size", 0)),
+                                     ADAPTERS[file.stem][column])
 
     def test_bert_base(self):
         self.check(CONFIGS, BERT_BASE, 0)

@@ -2,6 +2,7 @@
 // question answering and multiple choice.
 #include <gtest/gtest.h>
 
+#include "adapters/reference_keys.h"
 #include "checkpoint/name_map.h"
 #include "checkpoint/safetensors.h"
 #include "model/weights.h"

@@ -132,11 +132,11 @@ TEST_P(GoldenModel, MixedBatchEqualsSingleTasks) {
 
 TEST_P(GoldenModel, ReferenceNamesAreCovered) {
   const ReferenceSet set(GetParam());
-  const bool houlsby = set.model->adapter_config().kind.starts_with("houlsby");
+  const bool houlsby = set.model->adapter_config(0).kind.starts_with("houlsby");
   std::vector<std::string> written;
   for (const Parameter& row : set.model->arena().table().rows()) {
     for (const std::string& name :
-         reference_names(row.name, set.model->adapter_config().layers, houlsby)) {
+         reference_names(row.name, set.model->adapter_config(0).layers, houlsby)) {
       written.push_back(name);
     }
   }

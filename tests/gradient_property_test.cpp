@@ -9,7 +9,7 @@ namespace pals {
 namespace {
 
 using testing::pack;
-using testing::tiny_adapter;
+using testing::tiny_adapters;
 using testing::tiny_bert;
 using testing::tiny_model;
 using testing::tiny_rows;
@@ -27,6 +27,9 @@ void PrintTo(const Case& test, std::ostream* stream) { *stream << test.name; }
 std::vector<Case> cases() {
   std::vector<Case> all;
   for (const std::string& kind : adapter_names()) all.push_back({kind, kind});
+  for (const char* mixed : {"mixed", "mixed_again"}) all.push_back({mixed, mixed});
+  all.push_back({"frozen_lora", "lora", {}, false, Activation::kGelu, true});
+  all.push_back({"lora_in_layer_1", "lora", {1}});
   all.push_back({"pals_in_layer_1", "pals", {1}});
   all.push_back({"low_rank_lhuc_in_layer_0", "low_rank_lhuc", {0}});
   all.push_back({"houlsby_in_layer_1", "houlsby", {1}});
@@ -48,7 +51,7 @@ class Gradient : public ::testing::TestWithParam<Case> {
     BertConfig bert = tiny_bert();
     bert.hidden_act = GetParam().activation;
     model_ =
-        tiny_model(bert, tiny_adapter(GetParam().kind, GetParam().layers, GetParam().task_pooler),
+        tiny_model(bert, tiny_adapters(GetParam().kind, GetParam().layers, GetParam().task_pooler),
                    at::kFloat, GetParam().freeze);
   }
 

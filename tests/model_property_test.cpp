@@ -12,7 +12,7 @@ namespace {
 using testing::pack;
 using testing::Row;
 using testing::rows_of;
-using testing::tiny_adapter;
+using testing::tiny_adapters;
 using testing::tiny_bert;
 using testing::tiny_model;
 using testing::tiny_rows;
@@ -71,6 +71,7 @@ void PrintTo(const Case& test, std::ostream* stream) { *stream << test.name; }
 std::vector<Case> cases() {
   std::vector<Case> all;
   for (const std::string& kind : adapter_names()) all.push_back({kind, kind});
+  for (const char* mixed : {"mixed", "mixed_again"}) all.push_back({mixed, mixed});
   all.push_back({"pals_in_layer_1", "pals", {1}});
   all.push_back({"houlsby_in_layer_0", "houlsby", {0}});
   all.push_back({"low_rank_task_pooler", "low_rank", {}, true});
@@ -80,10 +81,10 @@ std::vector<Case> cases() {
 class EveryAdapter : public ::testing::TestWithParam<Case> {
  protected:
   std::unique_ptr<MultiTaskModel> model(at::ScalarType type = at::kFloat) const {
-    return tiny_model(tiny_bert(), adapter(), type);
+    return tiny_model(tiny_bert(), adapters(), type);
   }
-  static AdapterConfig adapter() {
-    return tiny_adapter(GetParam().kind, GetParam().layers, GetParam().task_pooler);
+  static std::vector<AdapterConfig> adapters() {
+    return tiny_adapters(GetParam().kind, GetParam().layers, GetParam().task_pooler);
   }
 
   std::vector<Row> rows_ = tiny_rows(4);
@@ -254,7 +255,7 @@ TEST_P(EveryAdapter, OtherTasksStandStill) {
 
 TEST_P(EveryAdapter, FreezingLeavesTheOtherGradientsAsTheyWere) {
   const auto model = this->model();
-  const auto frozen = tiny_model(tiny_bert(), adapter(), at::kFloat, true);
+  const auto frozen = tiny_model(tiny_bert(), adapters(), at::kFloat, true);
   const Trained all = train(*model, {pack(rows_)}, num_examples_);
   const Trained some = train(*frozen, {pack(rows_)}, num_examples_);
   EXPECT_NEAR(all.loss, some.loss, 1e-7);

@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "adapters/reference_keys.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "checkpoint/safetensors.h"

@@ -12,6 +12,8 @@ void build_houlsby(const AdapterBuild& build, TaskAdapter& adapter);
 
 /// The same with a projected attention layer of size P as the second module; the low-rank modules
 /// have bottleneck_size.
+void resolve_houlsby_pals(const AdapterConfig& chosen, const BertConfig& bert,
+                          const std::string& where, AdapterConfig& resolved);
 void build_houlsby_pals(const AdapterBuild& build, TaskAdapter& adapter);
 
 }  // namespace pals

@@ -73,7 +73,7 @@ at::Tensor Lhuc::backward(const Pass& pass, int /*layer*/, const at::Tensor& dy)
 }
 
 void add_lhuc(const AdapterBuild& build, TaskAdapter& adapter) {
-  for (const int layer : build.layers) {
+  for (const int layer : build.config.layers) {
     auto& term = adapter.feed_forward_term[static_cast<size_t>(layer)];
     auto scale = std::make_unique<Lhuc>(build, layer);
     if (term != nullptr && !adapter.feed_forward_reads_attention) {

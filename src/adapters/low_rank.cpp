@@ -28,9 +28,9 @@ at::Tensor LowRank::backward(const Pass& pass, int /*layer*/, const at::Tensor& 
 }
 
 void build_low_rank(const AdapterBuild& build, TaskAdapter& adapter) {
-  for (const int layer : build.layers) {
-    adapter.feed_forward_term[static_cast<size_t>(layer)] =
-        std::make_unique<LowRank>(build, build.layer_prefix(layer) + "low_rank.", build.size);
+  for (const int layer : build.config.layers) {
+    adapter.feed_forward_term[static_cast<size_t>(layer)] = std::make_unique<LowRank>(
+        build, build.layer_prefix(layer) + "low_rank.", build.config.size);
   }
 }
 

@@ -15,7 +15,8 @@ at::Tensor AttendingModule::backward(const Pass& pass, int layer, const at::Tens
 }
 
 void TaskAdapter::fold(const ParameterArena& from, ParameterArena& to) const {
-  for (const AdapterModules* modules : {&attention_term, &feed_forward_term, &after_layer}) {
+  for (const AdapterModules* modules :
+       {&after_attention.modules, &after_feed_forward.modules, &feed_forward_term, &after_layer}) {
     for (const auto& module : *modules) {
       if (module != nullptr) module->fold(from, to);
     }

@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "adapters/adapter_config.h"
 #include "bert/layer.h"
 #include "nn/linear.h"
 
@@ -55,18 +56,36 @@ class AttendingModule : public AdapterModule {
 
 using AdapterModules = std::vector<std::unique_ptr<AdapterModule>>;  ///< [L], null: nothing there
 
+/// Modules whose terms are added at the end of a layer's block (EncoderHooks::dense_term).
+struct DenseTerms {
+  AdapterModules modules;
+  TermReads reads = TermReads::kDense;
+};
+
 /// Where one task's modules stand in the encoder.
 struct TaskAdapter {
-  AdapterModules attention_term;     ///< of the attention's dense output, added beside it
-  AdapterModules feed_forward_term;  ///< of the layer input or the attention output
+  DenseTerms after_attention;        ///< within the LayerNorm of the attention's block
+  DenseTerms after_feed_forward;     ///< within that of the feed-forward's
+  AdapterModules feed_forward_term;  ///< the same, of the layer input or the attention output
   bool feed_forward_reads_attention = false;
   AdapterModules after_layer;  ///< in place of a layer's output
   std::unique_ptr<AdapterModule> after_encoder;
+  LowRankTerms terms;  ///< within the products of the encoder's dense layers
+
+  /// Tasks of one group have equal adapters, whose parameters lie alike in one arena.
+  int group = 0;
+  /// Not null: what the task's parameters are in, apart from the model's.
+  const TaskParameters* own = nullptr;
 
   explicit TaskAdapter(int64_t num_layers)
-      : attention_term(static_cast<size_t>(num_layers)),
+      : after_attention{AdapterModules(static_cast<size_t>(num_layers))},
+        after_feed_forward{AdapterModules(static_cast<size_t>(num_layers))},
         feed_forward_term(static_cast<size_t>(num_layers)),
         after_layer(static_cast<size_t>(num_layers)) {}
+
+  const DenseTerms& dense_terms(LayerBlock block) const {
+    return block == LayerBlock::kAttention ? after_attention : after_feed_forward;
+  }
 
   /// Of all modules.
   void fold(const ParameterArena& from, ParameterArena& to) const;
@@ -78,12 +97,11 @@ struct AdapterBuild {
   /// For layers in place of two that follow upon each other, where prediction on an accelerator
   /// takes them together (Pass::folded).
   ParameterTable& folded;
-  std::string prefix;  ///< "tasks.0."
+  const ParameterTable& shared;  ///< with the encoder's rows
+  std::string prefix;            ///< "tasks.0."
   int owner = 0;
   const BertConfig& bert;
-  int64_t size = 0;             ///< P
-  int64_t bottleneck_size = 0;  ///< inner size of low-rank modules beside a projected attention
-  std::vector<int> layers;      ///< that carry the adapter
+  const AdapterConfig& config;  ///< resolved
 
   std::string layer_prefix(int layer) const {
     return prefix + "layer." + std::to_string(layer) + ".";

@@ -24,7 +24,7 @@ Built build(const std::string& kind, int num_tasks, std::vector<int> layers = {}
   const BertEncoder encoder(built.table, bert);
   const Pooler pooler(built.table, "", bert.hidden_size, kSharedOwner);
   for (int task = 0; task < num_tasks; ++task) {
-    build_adapter(built.table, built.folded, task, bert, built.config);
+    build_adapter(built.table, built.folded, built.table, task, bert, built.config);
   }
   built.table.lay_out();
   return built;
@@ -60,6 +60,7 @@ TEST(ParameterCount, OfOneTask) {
   EXPECT_EQ(count("houlsby_pals"),
             dense(kH, 156) + dense(156, kH) +
                 kLayers * (3 * dense(156, 156) + dense(kH, 50) + dense(50, kH)));
+  EXPECT_EQ(count("lora"), kLayers * 2 * (8 * kH + kH * 8));
   EXPECT_EQ(count("lhuc"), kLayers * kH);
   EXPECT_EQ(count("pals_lhuc"), count("pals") + kLayers * kH);
   EXPECT_EQ(count("top_attention"), dense(kH, p) + dense(p, kH) + 6 * (4 * dense(p, p) + 2 * p));
@@ -127,8 +128,13 @@ TEST(ParameterCount, DecayAndStartFollowTheReference) {
       const bool norm = row.name.find("LayerNorm") != std::string::npos;
       EXPECT_EQ(row.decay, !bias && !norm) << row.name;
       EXPECT_EQ(row.layer_norm, norm) << row.name;
-      const bool lhuc = row.name.ends_with("lhuc.scale");
-      const Init expected = bias || lhuc ? Init::kZero : norm ? Init::kOne : Init::kNormal;
+      const bool zero =
+          bias || row.name.ends_with("lhuc.scale") || row.name.ends_with("lora_B.weight");
+      const bool lora_a = row.name.ends_with("lora_A.weight");
+      const Init expected = zero     ? Init::kZero
+                            : norm   ? Init::kOne
+                            : lora_a ? Init::kFanIn
+                                     : Init::kNormal;
       EXPECT_EQ(row.init, expected) << row.name;
     }
   }

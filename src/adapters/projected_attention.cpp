@@ -4,18 +4,18 @@
 namespace pals {
 
 ProjectedAttention::Projections::Projections(const AdapterBuild& build)
-    : down(build.table, build.prefix + "pal.", {"down"}, build.bert.hidden_size, build.size,
+    : down(build.table, build.prefix + "pal.", {"down"}, build.bert.hidden_size, build.config.size,
            {build.owner}),
-      up(build.table, build.prefix + "pal.", {"up"}, build.size, build.bert.hidden_size,
+      up(build.table, build.prefix + "pal.", {"up"}, build.config.size, build.bert.hidden_size,
          {build.owner}) {}
 
 ProjectedAttention::ProjectedAttention(const AdapterBuild& build, int layer,
                                        const Projections& projections)
     : down_(projections.down),
-      attention_(build.table, build.layer_prefix(layer) + "pal.", build.size, build.size, kNumHeads,
-                 {build.owner, LearningRateGroup::kAttentionAdapter}),
-      folded_(build.folded, build.layer_prefix(layer) + "pal.", build.bert.hidden_size, build.size,
-              kNumHeads, {build.owner}),
+      attention_(build.table, build.layer_prefix(layer) + "pal.", build.config.size,
+                 build.config.size, kNumHeads, {build.owner, LearningRateGroup::kAttentionAdapter}),
+      folded_(build.folded, build.layer_prefix(layer) + "pal.", build.bert.hidden_size,
+              build.config.size, kNumHeads, {build.owner}),
       up_(projections.up) {}
 
 AttendingModule::State ProjectedAttention::begin(const Pass& pass, int layer,
@@ -58,7 +58,7 @@ void ProjectedAttention::fold(const ParameterArena& from, ParameterArena& to) co
 
 void build_pals(const AdapterBuild& build, TaskAdapter& adapter) {
   const ProjectedAttention::Projections projections(build);
-  for (const int layer : build.layers) {
+  for (const int layer : build.config.layers) {
     adapter.feed_forward_term[static_cast<size_t>(layer)] =
         std::make_unique<ProjectedAttention>(build, layer, projections);
   }

@@ -3,15 +3,15 @@
 namespace pals {
 
 TopAttention::TopAttention(const AdapterBuild& build)
-    : down_(build.table, build.prefix + "top.", {"down"}, build.bert.hidden_size, build.size,
+    : down_(build.table, build.prefix + "top.", {"down"}, build.bert.hidden_size, build.config.size,
             {build.owner}) {
   for (int i = 0; i < kNumBlocks; ++i) {
     const std::string prefix = build.prefix + "top.layer." + std::to_string(i) + ".";
-    blocks_.emplace_back(build.table, prefix, prefix + "output.", build.size, kNumHeads,
+    blocks_.emplace_back(build.table, prefix, prefix + "output.", build.config.size, kNumHeads,
                          build.bert.layer_norm_eps, build.owner);
   }
-  up_ = Linear(build.table, build.prefix + "top.", {"up"}, build.size, build.bert.hidden_size,
-               {build.owner});
+  up_ = Linear(build.table, build.prefix + "top.", {"up"}, build.config.size,
+               build.bert.hidden_size, {build.owner});
 }
 
 // `layer` is the number of encoder layers: the blocks' dropout places follow the encoder's.

@@ -39,7 +39,7 @@ class Library : public ::testing::Test {
     for (char c = 'a'; c <= 'z'; ++c) tokens += std::string(1, c) + "\n";
     ModelDescription description;
     description.bert = testing::tiny_bert();
-    description.adapter = testing::tiny_adapter("pals");
+    description.adapters.assign(4, testing::tiny_adapter("pals"));
     description.tasks = {
         {.name = "two", .labels = {"no", "yes"}, .metrics = {Metric::kAccuracy}},
         {.name = "value",
@@ -52,7 +52,7 @@ class Library : public ::testing::Test {
          .settings = SpanOptions{.doc_stride = 3}},
         {.name = "swag", .kind = pals::TaskKind::kMultipleChoice, .metrics = {Metric::kAccuracy}}};
     description.max_seq_length = 16;
-    MultiTaskModel model(description.bert, description.adapter, head_specs(description.tasks),
+    MultiTaskModel model(description.bert, description.adapters, head_specs(description.tasks),
                          at::kFloat);
     testing::randomise(model, 11);
     folder_ = ::testing::TempDir() + "pals_library_" + std::to_string(getpid());

@@ -32,13 +32,18 @@ class RecordingHooks : public EncoderHooks {
   std::vector<std::string> calls;
   bool attention_term = false, attends = false, after_all = true;
 
-  bool has_attention_term(int /*layer*/) const override { return attention_term; }
-  at::Tensor after_attention_dense(const Pass&, int layer, const at::Tensor& x) override {
+  std::vector<TokenRun> dense_term_runs(const Pass& pass, LayerBlock block,
+                                        int /*layer*/) const override {
+    const bool reads = attention_term && block == LayerBlock::kAttention;
+    return {{0, pass.num_tokens(), reads ? TermReads::kDense : TermReads::kNothing}};
+  }
+  at::Tensor dense_term(const Pass&, LayerBlock, int layer, TermReads,
+                        const at::Tensor& x) override {
     record("attention", layer);
     return at::zeros_like(x);
   }
-  void after_attention_dense_backward(const Pass&, int layer, const at::Tensor&,
-                                      at::Tensor&) override {
+  void dense_term_backward(const Pass&, LayerBlock, int layer, TermReads, const at::Tensor&,
+                           at::Tensor&) override {
     record("attention", layer);
   }
   bool term_attends_to_attention(int /*layer*/) const override { return attends; }

@@ -1,6 +1,8 @@
 // The places where something task-specific can be added to the shared encoder.
 #pragma once
 
+#include <vector>
+
 #include "nn/pass.h"
 
 namespace pals {
@@ -12,6 +14,23 @@ struct LayerActivations {
                                 ///< attends to it
 };
 
+/// The two blocks of a layer; each ends with LayerNorm(x + residual), x its dense output after
+/// dropout.
+enum class LayerBlock { kAttention, kFeedForward };
+
+/// What a term reads that is added at the end of a block: LayerNorm(x + residual + term).
+enum class TermReads {
+  kNothing,    ///< there is no term
+  kDense,      ///< x
+  kNormalised  ///< LayerNorm(x + residual)
+};
+
+/// A run of a pass's tokens whose terms read the same.
+struct TokenRun {
+  int64_t first = 0, count = 0;
+  TermReads reads = TermReads::kNothing;
+};
+
 /// The encoder calls these and knows nothing of what stands behind them. A term that is absent is
 /// an undefined tensor. Passes may be narrowed (Pass: Q of S tokens) in feed_forward_term and
 /// after_encoder; the other places see the queries alone. Forward calls come layer by layer,
@@ -20,14 +39,16 @@ class EncoderHooks {
  public:
   virtual ~EncoderHooks() = default;
 
-  /// Whether after_attention_dense adds anything in this layer.
-  virtual bool has_attention_term(int layer) const = 0;
-  /// A term beside x, the attention's dense output after dropout: LayerNorm(x + term + layer
-  /// input).
-  virtual at::Tensor after_attention_dense(const Pass& pass, int layer, const at::Tensor& x) = 0;
+  /// All tokens of the pass, in order, by what the term at the end of this block reads.
+  virtual std::vector<TokenRun> dense_term_runs(const Pass& pass, LayerBlock block,
+                                                int layer) const = 0;
+  /// The term of the tokens whose runs read this, zero for others. x has what they read in their
+  /// rows.
+  virtual at::Tensor dense_term(const Pass& pass, LayerBlock block, int layer, TermReads reads,
+                                const at::Tensor& x) = 0;
   /// Adds to dx what reaches x through the term.
-  virtual void after_attention_dense_backward(const Pass& pass, int layer, const at::Tensor& d_term,
-                                              at::Tensor& dx) = 0;
+  virtual void dense_term_backward(const Pass& pass, LayerBlock block, int layer, TermReads reads,
+                                   const at::Tensor& d_term, at::Tensor& dx) = 0;
 
   /// An attention over the layer's rows that is computed beside the layer's own
   /// (joint_attention_forward): it reads h alone, and its context goes into this layer's

@@ -4,8 +4,8 @@
 
 #include <string>
 
+#include "bert/block_output.h"
 #include "bert/config.h"
-#include "bert/hooks.h"
 #include "bert/self_attention.h"
 
 namespace pals {
@@ -27,9 +27,7 @@ class AttentionBlock {
 
  private:
   SelfAttention attention_;
-  Linear dense_;
-  LayerNorm layer_norm_;
-  double epsilon_ = 1e-12;
+  BlockOutput output_;
 };
 
 /// A whole BERT layer (reference-system, section 1).
@@ -48,10 +46,9 @@ class BertLayer {
   static bool attends_to_all(const Pass& pass, int layer, const EncoderHooks* hooks);
 
   AttentionBlock attention_;
-  Linear intermediate_, output_;
-  LayerNorm layer_norm_;
+  Linear intermediate_;
+  BlockOutput output_;
   Activation activation_ = Activation::kGelu;
-  double epsilon_ = 1e-12;
 };
 
 }  // namespace pals

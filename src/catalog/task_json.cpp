@@ -15,7 +15,7 @@ namespace {
 
 /// The keys of a task alone, beside its splits and file_keys().
 std::vector<std::string> task_keys(TaskKind kind) {
-  std::vector<std::string> keys = {"name", "kind", "metrics"};
+  std::vector<std::string> keys = {"name", "kind", "adapter", "metrics"};
   const std::vector<std::string>& own = kind_of(kind).keys();
   keys.insert(keys.end(), own.begin(), own.end());
   return keys;
@@ -80,6 +80,12 @@ std::vector<std::string> splits_of(const Json& object) {
   return splits;
 }
 
+/// What a task says of its adapter, as JSON: adapters know what it may be.
+std::string adapter_of(const Json& value, const std::string& where) {
+  if (!value.is_object()) fail_type(where, "adapter", value, "an object {\"kind\": ...}");
+  return json_text(value, -1);
+}
+
 }  // namespace
 
 Task parse_task(const Json& object, const std::string& where) {
@@ -104,6 +110,7 @@ Task parse_task(const Json& object, const std::string& where) {
       fail_unknown_key(key, valid, here);
     }
   }
+  if (object.contains("adapter")) task.adapter = adapter_of(object["adapter"], here);
   kind.read_keys(object, here, task);
   task.metrics =
       object.contains("metrics") ? metrics_of(object["metrics"], here) : kind.usual_metrics();
@@ -135,6 +142,7 @@ Json task_to_json(const Task& task) {
   Json json = {{"name", task.name}, {"kind", kind_name(task.kind)}, {"metrics", Json::array()}};
   for (const Metric metric : task.metrics) json["metrics"].push_back(metric_name(metric));
   kind_of(task).write_keys(task, json);
+  if (!task.adapter.empty()) json["adapter"] = parse_json(task.adapter, task.name);
   for (const DataFile& file : task.files) json[file.split] = data_file_to_json(file, task.kind);
   return json;
 }

@@ -4,6 +4,7 @@
 #include <iostream>
 #include <optional>
 
+#include "adapters/reference_keys.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/host.h"
@@ -28,7 +29,6 @@ constexpr int kQuickRounds = 1;
 /// The model that is measured and what came with it.
 struct Chosen {
   OpenedModel opened;  ///< BERT-base's sizes if no model is named
-  AdapterConfig adapter;
   std::string name;
 
   const BertConfig& bert() const { return opened.description.bert; }
@@ -36,7 +36,6 @@ struct Chosen {
 
 Chosen choose_model(const BenchFlags& flags) {
   Chosen chosen;
-  chosen.adapter.kind = "pals";
   if (flags.model.empty()) {
     chosen.name = "BERT-base (random weights)";
     chosen.opened.files = find_checkpoint_sources("", "", flags.vocab_file, "--model");
@@ -46,12 +45,21 @@ Chosen choose_model(const BenchFlags& flags) {
   chosen.name = flags.model;
   chosen.opened =
       open_model({.path = flags.model, .vocab_file = flags.vocab_file, .needs_weights = false});
-  if (chosen.opened.trained) chosen.adapter = chosen.opened.description.adapter;
   return chosen;
 }
 
-AdapterConfig choose_adapter(const BenchFlags& flags, const Chosen& chosen) {
-  AdapterConfig adapter = chosen.adapter;
+/// The adapter of a task: its own in a model folder, that of the folder's first task for others.
+AdapterConfig choose_adapter(const BenchFlags& flags, const Chosen& chosen,
+                             const std::string& name) {
+  AdapterConfig adapter;
+  adapter.kind = "pals";
+  const ModelDescription& description = chosen.opened.description;
+  if (chosen.opened.trained) {
+    const auto own = std::ranges::find(description.tasks, name, &Task::name);
+    const bool known = own != description.tasks.end();
+    adapter =
+        description.adapters[known ? static_cast<size_t>(own - description.tasks.begin()) : 0];
+  }
   if (!flags.adapter.empty() && flags.adapter != adapter.kind) {
     adapter = {};
     adapter.kind = flags.adapter;
@@ -137,21 +145,23 @@ int run_bench_command(const BenchFlags& flags, const std::stop_token& stop) {
   BenchWork work;
   work.model.device = device;
   work.model.bert = chosen.bert();
-  work.model.adapter = choose_adapter(flags, chosen);
   BenchOptions options = choose_run(flags);
   options.precisions = choose_precisions(flags.precision, device);
   options.stop = stop;
   work.rows = choose_rows(flags, chosen);
   if (chosen.bert().type_vocab_size < 2) use_one_type(work.rows);
   work.model.heads = heads_of(work.rows);
+  for (const TaskRows& rows : work.rows) {
+    work.model.adapters.push_back(choose_adapter(flags, chosen, rows.task.name));
+  }
 
   const std::vector<BenchResult> results = run_bench(work, options);
 
   const bool real = !flags.data_dir.empty() || !flags.task_file.empty();
-  const AdapterConfig& adapter = work.model.adapter;
+  const AdapterConfig& adapter = work.model.adapters.front();
   const double row_tokens = tokens_per_row(results, options.batch_size);
   if (!flags.json) {
-    std::cout << chosen.name << ", adapter " << adapter.kind;
+    std::cout << chosen.name << ", adapter " << adapter_kinds_text(work.model.adapters);
     if (adapter.size > 0) std::cout << "(" << adapter.size << ")";
     std::cout << ", " << work.rows.size() << (work.rows.size() == 1 ? " task" : " tasks") << "\n"
               << (device.is_cpu() ? "" : device_name(device) + "\n") << cpu_name() << ", "
@@ -165,7 +175,7 @@ int run_bench_command(const BenchFlags& flags, const std::stop_token& stop) {
     if (flags.profile) std::cout << profile_tables(results) << "\n";
   }
   const OrderedJson json = {{"model", chosen.name},
-                            {"adapter", adapter.kind},
+                            {"adapter", adapter_kinds_text(work.model.adapters)},
                             {"adapter_size", adapter.size},
                             {"tasks", work.rows.size()},
                             {"device", device_name(device)},

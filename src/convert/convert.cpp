@@ -19,7 +19,7 @@ ConvertReport convert(const ConvertOptions& options) {
   ConvertReport report;
   report.from_format = source.format;
   report.to_format = target_name(target_format(plain));
-  report.adapter = source.description.adapter.kind;
+  report.adapter = adapter_kinds_text(source.description.adapters);
   report.tasks = source.num_tasks;
   report.left_out = source.left_out;
   report.slots = source.file.left_out();

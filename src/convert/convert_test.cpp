@@ -153,8 +153,8 @@ TEST_F(Convert, AFolderAndBackIsTheSame) {
     again.overwrite = true;
     convert(again);
     for (const char* file :
-         {"config.json", "model.safetensors", "tasks.json",
-          "adapters/two/adapter_model.safetensors", "adapters/three/adapter_config.json"}) {
+         {"config.json", "model.safetensors", "tasks.json", "adapters/two/pals_adapter.safetensors",
+          "adapters/three/pals_adapter.json"}) {
       EXPECT_EQ(read_file(path(std::string("model/") + file), 1 << 24),
                 read_file(path(std::string("model2/") + file), 1 << 24))
           << file;
@@ -424,9 +424,12 @@ TEST_F(Convert, WhatTheReferenceLacksIsSaid) {
   chosen.tasks = "rte,sts,mnli";
   convert(chosen);
   // The same folder, as though its adapters were in the first layer only.
-  Json json = read_json(path("model/config.json"));
-  json["pals"]["adapter_layers"] = {0};
-  write_file_atomically(path("model/config.json"), json_text(json));
+  for (const char* task : {"rte", "sts", "mnli"}) {
+    const std::string file = path(concat("model/adapters/", task, "/pals_adapter.json"));
+    Json json = read_json(file);
+    json["adapter"]["layers"] = {0};
+    write_file_atomically(file, json_text(json));
+  }
   expect_parts(error(options(path("model"), "a.bin")), {"unexpected tensors", "layer.1.pal"});
   ConvertOptions dropped = options(path("model"), "a.bin");
   dropped.drop_unexpected = true;

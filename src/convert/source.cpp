@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "adapters/reference_keys.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -52,13 +53,12 @@ void read_own_weights(const ConvertOptions& options, ConvertSource& source) {
   source.format = "model folder";
   add_renamed(source.file, options.from + kWeightsFile, "");
   for (size_t i = 0; i < source.description.tasks.size(); ++i) {
-    add_renamed(
-        source.file,
-        adapter_folder(options.from, source.description.tasks[i].name) + kAdapterWeightsFile,
-        task_prefix(static_cast<int>(i)));
+    add_renamed(source.file,
+                find_adapter_files(options.from, source.description.tasks[i].name).weights,
+                task_prefix(static_cast<int>(i)));
   }
   source.single_head =
-      source.description.tasks.size() == 1 && source.description.adapter.kind == "none";
+      source.description.tasks.size() == 1 && source.description.adapters[0].kind == "none";
 }
 
 void read_weights(const CheckpointSources& sources, ConvertSource& source) {
@@ -174,7 +174,7 @@ void sort_unused(const ConvertOptions& options, const std::vector<std::string>& 
   }
   if (unexpected.empty()) return;
   fail(where, ": unexpected tensors, for which the configuration (adapter ",
-       source.description.adapter.kind, ") has no place: ", list_names(unexpected),
+       adapter_kinds_text(source.description.adapters), ") has no place: ", list_names(unexpected),
        "; give the configuration they belong to, or leave them out with --drop_unexpected");
 }
 
@@ -230,10 +230,11 @@ ConvertSource read_convert_source(const ConvertOptions& options) {
     heads = head_specs(source.description.tasks);
   } else {
     read_weights(sources, source);
-    source.description.adapter =
+    const AdapterConfig adapter =
         resolve_adapter(read_adapter_config(read_json(sources.config), sources.config),
                         source.description.bert, sources.config);
     heads = heads_in(source.file, sources.weights);
+    source.description.adapters.assign(heads.size(), adapter);
     if (!options.encoder_only) source.description.tasks = named_tasks(options, heads);
     if (!source.description.tasks.empty()) heads = head_specs(source.description.tasks);
     if (source.description.tasks.size() == 1) {
@@ -245,11 +246,11 @@ ConvertSource read_convert_source(const ConvertOptions& options) {
     source.description.tasks.clear();
   }
   source.num_tasks = static_cast<int>(heads.size());
-  if (heads.empty()) source.description.adapter = {};
+  if (heads.empty()) source.description.adapters.clear();
   if (sources.tokenizer.has_vocabulary()) source.tokenizer = open_tokenizer(opened);
 
   source.model = std::make_unique<MultiTaskModel>(source.description.bert,
-                                                  source.description.adapter, heads, at::kFloat);
+                                                  source.description.adapters, heads, at::kFloat);
   const LoadScope scope = heads.empty() ? LoadScope::kShared : LoadScope::kAll;
   const std::string& where = opened.trained ? options.from : sources.weights;
   const WeightPlan plan = plan_weights(source.model->arena().table(), source.file, scope, where);

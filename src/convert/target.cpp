@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "adapters/reference_keys.h"
 #include "adapters/registry.h"
 #include "base/error.h"
 #include "base/file.h"
@@ -39,6 +40,17 @@ void replace_ending(std::string& name, std::string_view from, std::string_view t
   }
 }
 
+// The adapter of all tasks: a file has one for all.
+AdapterConfig common_adapter(const std::vector<AdapterConfig>& adapters) {
+  if (adapters.empty()) return {};
+  for (const AdapterConfig& adapter : adapters) {
+    if (adapter == adapters.front()) continue;
+    fail("the tasks have different adapters (", adapter_kinds_text(adapters),
+         "), a file holds one kind for all; write a model folder");
+  }
+  return adapters.front();
+}
+
 // From a name of the reference's multi-task class to that which the file needs.
 std::string adjusted(std::string name, Names names, const ConvertSource& source) {
   constexpr std::string_view kBert = "bert.";
@@ -56,7 +68,7 @@ std::string adjusted(std::string name, Names names, const ConvertSource& source)
 
 // All tensors under all names that they have in the file.
 std::vector<TensorEntry> named_tensors(const ConvertSource& source, Names names) {
-  const AdapterConfig& adapter = source.description.adapter;
+  const AdapterConfig adapter = common_adapter(source.description.adapters);
   const bool houlsby = adapter.kind.starts_with("houlsby");
   std::vector<TensorEntry> tensors;
   std::vector<std::string> nameless;
@@ -94,10 +106,10 @@ Json config_of(const ConvertSource& source, Names names) {
   if (source.num_tasks == 0) return config;
   if (description.tasks.size() == 1) add_labels(description.tasks[0], config);
   if (names == Names::kOwn) {
-    config["pals"] = adapter_to_json(description.adapter);
+    config["pals"] = adapter_to_flat_json(common_adapter(description.adapters));
   } else {
-    config.update(
-        adapter_to_reference_keys(description.adapter, description.bert, source.num_tasks));
+    config.update(adapter_to_reference_keys(common_adapter(description.adapters), description.bert,
+                                            source.num_tasks));
   }
   return config;
 }

@@ -186,9 +186,11 @@ std::vector<BenchResult> measure_prediction(const BenchWork& work, const Precisi
                   kPredictSorted),
         stream(true, num_tasks), model);
   }
-  if (work.model.adapter.kind != "none") {
+  const bool any = std::ranges::any_of(
+      work.model.adapters, [](const AdapterConfig& adapter) { return adapter.kind != "none"; });
+  if (any) {
     MeasuredModel plain = work.model;
-    plain.adapter = resolve_adapter({}, plain.bert, "bench");
+    plain.adapters.assign(plain.heads.size(), resolve_adapter({}, plain.bert, "bench"));
     const auto without =
         std::make_shared<const MultiTaskModel>(make_prediction_model(plain, precision));
     without->forward(pack(work.rows, plans.front()));

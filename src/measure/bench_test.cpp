@@ -24,11 +24,10 @@ BenchWork tiny_work(const char* adapter) {
   bert.num_attention_heads = 4;
   bert.intermediate_size = 40;
   bert.max_position_embeddings = 48;
-  work.model.adapter.kind = adapter;
-  work.model.adapter.size = work.model.adapter.kind == "none" ? 0 : 12;
-  work.model.adapter = resolve_adapter(work.model.adapter, bert, "test");
   work.rows = generate_task_rows(tasks, 40, {.max_seq_length = 48, .rows_per_task = 8});
   work.model.heads = heads_of(work.rows);
+  const AdapterConfig chosen{.kind = adapter, .size = 12};
+  work.model.adapters.assign(work.model.heads.size(), resolve_adapter(chosen, bert, "test"));
   return work;
 }
 
@@ -78,6 +77,7 @@ TEST_F(Bench, LeavesOutWhatMakesNoSense) {
   BenchWork work = tiny_work("none");
   work.rows.resize(1);
   work.model.heads.resize(1);
+  work.model.adapters.resize(1);
   std::vector<std::string> works;
   for (const BenchResult& result : run_bench(work, small_options())) works.push_back(result.work);
   EXPECT_EQ(works, (std::vector<std::string>{"train", "train --freeze", "predict, as it comes",

@@ -24,7 +24,7 @@ std::vector<HeadSpec> heads_of(const std::vector<TaskRows>& rows) {
 
 MultiTaskModel make_measured_model(const MeasuredModel& model, const Precision& precision,
                                    bool freeze) {
-  MultiTaskModel made(model.bert, model.adapter, model.heads, precision, freeze, model.device);
+  MultiTaskModel made(model.bert, model.adapters, model.heads, precision, freeze, model.device);
   made.arena().initialize(model.bert.initializer_range, kSeed);
   return made;
 }

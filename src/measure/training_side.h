@@ -12,8 +12,8 @@ namespace pals {
 /// What a model for timings is. Its weights are random: they do not change the time.
 struct MeasuredModel {
   BertConfig bert;
-  AdapterConfig adapter;  ///< resolved
-  std::vector<HeadSpec> heads;
+  std::vector<AdapterConfig> adapters;  ///< [K], resolved
+  std::vector<HeadSpec> heads;          ///< [K]
   at::Device device = at::kCPU;
 };
 

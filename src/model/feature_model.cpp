@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "adapters/reference_keys.h"
 #include "adapters/registry.h"
 #include "base/error.h"
 #include "checkpoint/load_tensor_file.h"

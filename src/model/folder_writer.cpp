@@ -74,8 +74,7 @@ void write_shared_files(const std::string& folder, const ModelTensors& tensors,
                         const std::string& share_with) {
   Json config = bert_config_to_json(description.bert);
   if (!description.tasks.empty()) {
-    config["pals"] = adapter_to_json(description.adapter);
-    config["pals"]["max_seq_length"] = description.max_seq_length;
+    config["pals"] = Json{{"max_seq_length", description.max_seq_length}};
   }
   write_json(folder + kConfigFile, config);
   if (share_with.empty()) {
@@ -101,13 +100,13 @@ void write_task_files(const std::string& folder, const ModelTensors& tensors,
     const int task = static_cast<int>(i);
     if (only_task >= 0 && task != only_task) continue;
     tasks.push_back(task_to_json(description.tasks[i]));
-    const std::string own = adapter_folder(folder, description.tasks[i].name);
-    make_directories(own);
-    Json adapter = adapter_to_json(description.adapter);
-    adapter["task"] = description.tasks[i].name;
-    adapter["shared_weights"] = hash;
-    write_json(own + kAdapterConfigFile, adapter);
-    write_safetensors(own + kAdapterWeightsFile, entries_of(tensors, task, task_prefix(task)),
+    const std::string& name = description.tasks[i].name;
+    make_directories(adapter_folder(folder, name));
+    const AdapterFiles files = adapter_files(folder, name);
+    write_json(files.config, Json{{"task", name},
+                                  {"adapter", adapter_to_json(description.adapters[i])},
+                                  {"shared_weights", hash}});
+    write_safetensors(files.weights, entries_of(tensors, task, task_prefix(task)),
                       safetensors_metadata());
   }
   write_json(folder + kTasksFile, Json{{"tasks", tasks}});
@@ -117,6 +116,20 @@ void write_task_files(const std::string& folder, const ModelTensors& tensors,
 
 std::string adapter_folder(const std::string& path, const std::string& task) {
   return path + "/adapters/" + task;
+}
+
+AdapterFiles adapter_files(const std::string& path, const std::string& task) {
+  const std::string folder = adapter_folder(path, task);
+  return {folder + "/pals_adapter.json", folder + "/pals_adapter.safetensors"};
+}
+
+AdapterFiles find_adapter_files(const std::string& path, const std::string& task) {
+  AdapterFiles files = adapter_files(path, task);
+  const std::string folder = adapter_folder(path, task);
+  const AdapterFiles older{folder + "/adapter_config.json", folder + "/adapter_model.safetensors"};
+  const bool is_older = !file_exists(files.config) && file_exists(older.config) &&
+                        !file_exists(files.weights) && file_exists(older.weights);
+  return is_older ? older : files;
 }
 
 std::string task_prefix(int task) { return concat("tasks.", task, "."); }

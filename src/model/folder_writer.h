@@ -17,11 +17,20 @@ inline constexpr const char* kVocabularyFile = "/vocab.txt";
 inline constexpr const char* kTokenizerFile = "/tokenizer_config.json";
 inline constexpr const char* kAddedTokensFile = "/added_tokens.json";
 inline constexpr const char* kTasksFile = "/tasks.json";
-inline constexpr const char* kAdapterConfigFile = "/adapter_config.json";
-inline constexpr const char* kAdapterWeightsFile = "/adapter_model.safetensors";
 
 /// The folder of a task's own files.
 std::string adapter_folder(const std::string& path, const std::string& task);
+
+/// Paths of a task's own files.
+struct AdapterFiles {
+  std::string config, weights;
+};
+
+/// Those that are written: pals_adapter.json, pals_adapter.safetensors.
+AdapterFiles adapter_files(const std::string& path, const std::string& task);
+/// Those that are read: the same, or the names that older folders have (adapter_config.json,
+/// adapter_model.safetensors) if only these are there.
+AdapterFiles find_adapter_files(const std::string& path, const std::string& task);
 
 /// "tasks.3.", with which the names of a task's parameters begin.
 std::string task_prefix(int task);
@@ -29,8 +38,8 @@ std::string task_prefix(int task);
 /// What a model folder needs beside the weights.
 struct ModelDescription {
   BertConfig bert;
-  AdapterConfig adapter;
-  std::vector<Task> tasks;
+  std::vector<AdapterConfig> adapters;  ///< [K], resolved
+  std::vector<Task> tasks;              ///< [K]
   int max_seq_length = 128;
 };
 

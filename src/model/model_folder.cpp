@@ -58,11 +58,27 @@ ModelDescription read_model_description(const std::string& path) {
   }
   ModelDescription description;
   description.bert = parse_bert_config(config, config_path, {"pals"});
-  description.adapter = resolve_adapter(adapter_from_json(config["pals"], config_path),
-                                        description.bert, config_path);
   description.max_seq_length = read_max_seq_length(config["pals"], description.bert, config_path);
   description.tasks = read_tasks(path + kTasksFile);
+  for (const Task& task : description.tasks) {
+    description.adapters.push_back(read_task_adapter(path, config, task.name, description.bert));
+  }
   return description;
+}
+
+AdapterConfig read_task_adapter(const std::string& path, const Json& config,
+                                const std::string& task, const BertConfig& bert) {
+  const Json& pals = config["pals"];
+  if (pals.contains("adapter")) {
+    const std::string where = path + kConfigFile;
+    return resolve_adapter(adapter_from_flat_json(pals, where), bert, where);
+  }
+  const std::string where = find_adapter_files(path, task).config;
+  const Json json = read_json(where);
+  if (!json.is_object() || !json.contains("adapter")) {
+    fail(where, ": no \"adapter\" object: not a file that `pals train` wrote");
+  }
+  return resolve_adapter(adapter_from_json(json["adapter"], where), bert, where);
 }
 
 bool has_pals_object(const Json& config) {
@@ -72,10 +88,10 @@ bool has_pals_object(const Json& config) {
 void check_adapters(const std::string& path, const std::vector<Task>& tasks,
                     const std::string& hash) {
   for (const Task& task : tasks) {
-    const std::string folder = adapter_folder(path, task.name);
-    const std::string found = read_shared_hash(folder + kAdapterConfigFile);
+    const std::string found = read_shared_hash(find_adapter_files(path, task.name).config);
     if (found == hash) continue;
-    fail(folder, ": this adapter was trained with other shared weights than ", path, kWeightsFile,
+    fail(adapter_folder(path, task.name),
+         ": this adapter was trained with other shared weights than ", path, kWeightsFile,
          " (found ", found.empty() ? "none" : quote(found), ", expected ", hash, ")");
   }
 }

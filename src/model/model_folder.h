@@ -20,9 +20,14 @@ void save_model_folder(const std::string& path, const MultiTaskModel& model,
                        const ModelDescription& description, const Tokenizer& tokenizer,
                        int only_task = -1, const std::string& share_with = "");
 
-/// What a folder says of its model: config.json and tasks.json. Error if they are missing or do not
-/// fit each other.
+/// What a folder says of its model: config.json, tasks.json and the tasks' adapters. Error if they
+/// are missing or do not fit each other.
 ModelDescription read_model_description(const std::string& path);
+
+/// The adapter of one of its tasks, resolved. `config`: its config.json, where older folders have
+/// it.
+AdapterConfig read_task_adapter(const std::string& path, const Json& config,
+                                const std::string& task, const BertConfig& bert);
 
 /// Whether a configuration is that of a model folder with tasks.
 bool has_pals_object(const Json& config);

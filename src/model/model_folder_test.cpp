@@ -54,7 +54,8 @@ class ModelFolder : public ::testing::Test {
   ~ModelFolder() override { fs::remove_all(root_); }
 
   static ModelDescription describe(const AdapterConfig& adapter) {
-    return {tiny_bert(), adapter, tiny_tasks(), 12};
+    return {tiny_bert(), std::vector<AdapterConfig>(tiny_tasks().size(), adapter), tiny_tasks(),
+            12};
   }
 
   std::unique_ptr<MultiTaskModel> save(const std::string& kind, uint64_t seed = 11) const {
@@ -96,7 +97,8 @@ TEST_F(ModelFolder, RoundTripsBitForBit) {
     EXPECT_TRUE(at::equal(loaded.model->arena().weights(), model->arena().weights())) << kind;
     EXPECT_EQ(loaded.description.max_seq_length, 12);
     EXPECT_EQ(loaded.description.tasks, tiny_tasks());
-    EXPECT_EQ(loaded.description.adapter.kind, kind);
+    EXPECT_EQ(loaded.description.adapters,
+              describe(tiny_adapter(kind, {}, kind == "pals")).adapters);
     EXPECT_EQ(loaded.tokenizer->vocabulary().size(), 6);
     EXPECT_FALSE(loaded.tokenizer->do_lower_case());
     const PackedBatch batch = pack(tiny_rows(2));
@@ -119,11 +121,12 @@ TEST_F(ModelFolder, HoldsTheDocumentedFiles) {
   const auto model = save("low_rank");
   for (const char* file :
        {"config.json", "model.safetensors", "vocab.txt", "tokenizer_config.json", "tasks.json",
-        "adapters/mine/adapter_config.json", "adapters/mine/adapter_model.safetensors"}) {
+        "adapters/mine/pals_adapter.json", "adapters/mine/pals_adapter.safetensors"}) {
     EXPECT_TRUE(file_exists(path_ + "/" + file)) << file;
   }
   EXPECT_EQ(read("config.json")["model_type"], "bert");
-  EXPECT_EQ(read("config.json")["pals"]["adapter"], "low_rank");
+  EXPECT_EQ(read("config.json")["pals"], (Json{{"max_seq_length", 12}}));
+  EXPECT_EQ(read("adapters/mine/pals_adapter.json")["adapter"]["kind"], "low_rank");
   // The shared part under transformers' names and nothing else.
   const TensorFile shared = read_safetensors(path_ + "/model.safetensors");
   EXPECT_EQ(shared.metadata().at("format"), "pt");
@@ -132,7 +135,7 @@ TEST_F(ModelFolder, HoldsTheDocumentedFiles) {
                 entry.name.starts_with("pooler."))
         << entry.name;
   }
-  const TensorFile task = read_safetensors(path_ + "/adapters/mine/adapter_model.safetensors");
+  const TensorFile task = read_safetensors(path_ + "/adapters/mine/pals_adapter.safetensors");
   EXPECT_NE(task.find("classifier.weight"), nullptr);
   EXPECT_NE(task.find("layer.1.low_rank.up.bias"), nullptr);
 }
@@ -169,7 +172,7 @@ TEST_F(ModelFolder, AFailedWriteLeavesTheOlderFolder) {
 TEST_F(ModelFolder, OneTaskCanBeSavedWithTheOthersWeights) {
   const auto model = save("pals");
   const std::string single = root_ + "/best-sts";
-  save_model_folder(single, *model, describe(model->adapter_config()), tiny_tokenizer(true), 1,
+  save_model_folder(single, *model, describe(model->adapter_config(0)), tiny_tokenizer(true), 1,
                     path_);
   const LoadedModel loaded = load_model_folder(single, at::kFloat);
   ASSERT_EQ(loaded.description.tasks.size(), 1U);
@@ -202,7 +205,7 @@ TEST_F(ModelFolder, MissingFilesAreNamed) {
   fs::copy(path_, whole, fs::copy_options::recursive);
   for (const char* file :
        {"config.json", "model.safetensors", "vocab.txt", "tasks.json",
-        "adapters/sst/adapter_config.json", "adapters/sst/adapter_model.safetensors"}) {
+        "adapters/sst/pals_adapter.json", "adapters/sst/pals_adapter.safetensors"}) {
     fs::remove(path_ + "/" + file);
     expect_load_error({path_, file});
     fs::copy(whole + "/" + file, path_ + "/" + file);
@@ -227,10 +230,10 @@ TEST_F(ModelFolder, DamagedFilesAreErrors) {
       {"tasks.json", "[]"},
       {"tokenizer_config.json", "{\"do_lower_case\": 3}"},
       {"vocab.txt", "[PAD]\n"},
-      {"adapters/sst/adapter_config.json", "[]"},
-      {"adapters/sst/adapter_config.json", "{}"},
-      {"adapters/sst/adapter_config.json", "{\"shared_weights\": 3}"},
-      {"adapters/sst/adapter_model.safetensors", "short"},
+      {"adapters/sst/pals_adapter.json", "[]"},
+      {"adapters/sst/pals_adapter.json", "{}"},
+      {"adapters/sst/pals_adapter.json", "{\"shared_weights\": 3}"},
+      {"adapters/sst/pals_adapter.safetensors", "short"},
       {"model.safetensors", ""},
   };
   for (const auto& [file, text] : damages) {
@@ -238,7 +241,16 @@ TEST_F(ModelFolder, DamagedFilesAreErrors) {
     EXPECT_NE(load_error(), "") << file << ": " << text;
     restore(file);
   }
-  for (const Json& pals : {Json(3), Json::object(), Json::array({1}), Json{{"adapter", "pals"}}}) {
+  for (const Json& adapter :
+       {Json("pals"), Json::object(), Json{{"kind", "pals"}, {"rank", 8}},
+        Json{{"kind", "pals"}, {"size", 7}}, Json{{"kind", "lora"}, {"targets", {"wall"}}}}) {
+    Json file = read("adapters/sst/pals_adapter.json");
+    file["adapter"] = adapter;
+    write("adapters/sst/pals_adapter.json", file.dump());
+    expect_load_error({"adapters/sst/pals_adapter.json"});
+    restore("adapters/sst/pals_adapter.json");
+  }
+  for (const Json& pals : {Json(3), Json::array({1}), Json{{"adapter", "pals"}}}) {
     Json config = read("config.json");
     config["pals"] = pals;
     write("config.json", config.dump());

@@ -17,11 +17,10 @@ namespace {
 LoadedModel tiny_loaded(const std::string& adapter) {
   LoadedModel loaded;
   loaded.description.bert = testing::tiny_bert();
-  loaded.description.adapter = testing::tiny_adapter(adapter);
   loaded.description.tasks = testing::asked_tasks();
   loaded.description.max_seq_length = 14;
   loaded.tokenizer = std::make_unique<Tokenizer>(letter_tokenizer());
-  loaded.model = testing::tiny_model(loaded.description.bert, loaded.description.adapter);
+  loaded.model = testing::tiny_model(loaded.description.bert, testing::tiny_adapter(adapter));
   return loaded;
 }
 

@@ -24,18 +24,30 @@ std::vector<HeadSpec> head_specs(const std::vector<Task>& tasks) {
   return specs;
 }
 
-MultiTaskModel::MultiTaskModel(const BertConfig& bert, const AdapterConfig& adapter,
+MultiTaskModel::MultiTaskModel(const BertConfig& bert, const std::vector<AdapterConfig>& adapters,
                                const std::vector<HeadSpec>& heads, const Precision& precision,
                                bool freeze, at::Device device)
-    : bert_(bert), adapter_(adapter), precision_(precision), encoder_(table_, bert) {
-  if (!adapter.task_pooler) poolers_.emplace_back(table_, "", bert.hidden_size, kSharedOwner);
+    : bert_(bert), configs_(adapters), precision_(precision), encoder_(table_, bert) {
+  TORCH_CHECK(adapters.size() == heads.size(), "a model of ", heads.size(), " heads with ",
+              adapters.size(), " adapters");
+  const auto has_own = [](const AdapterConfig& adapter) { return adapter.task_pooler; };
+  if (heads.empty() || !std::ranges::all_of(adapters, has_own)) {
+    shared_pooler_.emplace(table_, "", bert.hidden_size, kSharedOwner);
+  }
   for (size_t i = 0; i < heads.size(); ++i) {
     const int task = static_cast<int>(i);
     const std::string prefix = "tasks." + std::to_string(task) + ".";
-    adapters_.push_back(build_adapter(table_, folded_table_, task, bert, adapter));
-    if (adapter.task_pooler) poolers_.emplace_back(table_, prefix, bert.hidden_size, task);
+    adapters_.push_back(build_adapter(table_, folded_table_, table_, task, bert, adapters[i]));
+    adapters_.back().group =
+        static_cast<int>(std::ranges::find(adapters, adapters[i]) - adapters.begin());
+    poolers_.emplace_back();
+    if (adapters[i].task_pooler) {
+      poolers_.back().emplace(table_, prefix, bert.hidden_size, task);
+    }
     heads_.emplace_back(table_, prefix, bert.hidden_size, heads[i], task);
   }
+  present_.assign(heads.size(), true);
+  own_.resize(heads.size());
   if (freeze) table_.freeze_shared();
   table_.lay_out();
   folded_table_.lay_out();
@@ -44,7 +56,21 @@ MultiTaskModel::MultiTaskModel(const BertConfig& bert, const AdapterConfig& adap
 }
 
 const Pooler& MultiTaskModel::pooler(int task) const {
-  return poolers_.size() == 1 ? poolers_.front() : poolers_[static_cast<size_t>(task)];
+  const std::optional<Pooler>& own = poolers_[static_cast<size_t>(task)];
+  return own ? *own : *shared_pooler_;
+}
+
+at::Tensor MultiTaskModel::pool(const Pass& pass, int task, const at::Tensor& first) const {
+  const bool is_own = poolers_[static_cast<size_t>(task)].has_value();
+  const TaskParameters* own = adapters_[static_cast<size_t>(task)].own;
+  return pooler(task).forward(pass.of_task(is_own ? own : nullptr), first);
+}
+
+bool MultiTaskModel::shares_trunk(int task, int other) const {
+  const auto is_shared = [this](int number) {
+    return adapter_config(number).kind == "none" && !adapter_config(number).task_pooler;
+  };
+  return task == other || (is_shared(task) && is_shared(other));
 }
 
 ReadsTokens MultiTaskModel::reads_tokens() const {
@@ -54,12 +80,12 @@ ReadsTokens MultiTaskModel::reads_tokens() const {
 void MultiTaskModel::set_dropout(double p) {
   bert_.hidden_dropout_prob = p;
   bert_.attention_probs_dropout_prob = p;
-  recorded_.reset();  // its records have the old ones
+  recorded_.clear();  // its records have the old ones
 }
 
 void MultiTaskModel::set_recompute(bool on) {
   recompute_ = on;
-  recorded_.reset();
+  recorded_.clear();
 }
 
 void MultiTaskModel::set_recording(bool on) { records_ = on; }
@@ -71,17 +97,6 @@ std::vector<LossTargets> MultiTaskModel::loss_targets(const PackedBatch& batch,
     targets.push_back(head(segment.task).loss_targets(batch, segment, upload));
   }
   return targets;
-}
-
-void MultiTaskModel::pack_weights() {
-  if (device().is_cpu()) {
-    if (PackedWeights::supported(precision_.type)) packed_ = std::make_unique<PackedWeights>();
-    return;
-  }
-  if (folded_table_.total() == 0) return;
-  folded_ = std::make_unique<ParameterArena>(folded_table_, precision_.type, device());
-  for (const TaskAdapter& adapter : adapters_) adapter.fold(*arena_, *folded_);
-  folded_->refresh_shadow();
 }
 
 MultiTaskModel::Output MultiTaskModel::forward(const PackedBatch& batch, bool keep_layers) const {
@@ -97,6 +112,9 @@ MultiTaskModel::Output MultiTaskModel::forward(const PackedBatch& batch,
                                                const Reading& reading) const {
   const c10::InferenceMode inference_mode;  // no autograd: backward is written out
   use_fp32_products_of(precision_);
+  for (const Segment& segment : batch.segments) {
+    TORCH_CHECK(has_task(segment.task), "the model has no task ", segment.task);
+  }
   const auto heads_of = [&](const Segment& segment) {
     const auto number = static_cast<size_t>(&segment - batch.segments.data());
     return reading.heads.empty() ? std::vector<int>() : reading.heads[number];
@@ -112,6 +130,7 @@ MultiTaskModel::Output MultiTaskModel::forward(const PackedBatch& batch,
   Pass pass{*arena_, precision_.type, tensors.rows, {}, nullptr, int8_.get(), packed_.get()};
   pass.folded = folded_.get();
   AdapterHooks hooks(adapters_, batch.segments, encoder_.num_layers());
+  pass.terms = hooks.terms();
 
   Output output;
   output.encoder_layers.resize(reading.layers.size());
@@ -129,13 +148,15 @@ MultiTaskModel::Output MultiTaskModel::forward(const PackedBatch& batch,
         std::ranges::any_of(tasks, [this](int task) { return !head(task).reads_tokens(); });
     at::Tensor pooled;
     if (reading.pooled || reads_pooled) {
-      pooled = pooler(segment.task).forward(pass, rows_of(output.first, segment));
+      pooled = pool(pass, segment.task, rows_of(output.first, segment));
     }
     if (reading.pooled) rows_of(output.pooled, segment).copy_(pooled);
     for (const int task : tasks) {
+      TORCH_CHECK(has_task(task), "the model has no task ", task);
       const Head& head = this->head(task);
       output.logits.push_back(
-          head.forward(pass, head.reads_tokens() ? pass.queries_of(h, segment) : pooled, {}));
+          head.forward(pass.of_task(adapters_[static_cast<size_t>(task)].own),
+                       head.reads_tokens() ? pass.queries_of(h, segment) : pooled, {}));
     }
   }
   return output;
@@ -199,8 +220,11 @@ at::Tensor MultiTaskModel::train_heads(const Pass& pass, const BatchTensors& ten
 
 at::Tensor MultiTaskModel::train(const PackedBatch& batch, const TrainingStep& step,
                                  const RangeComplete& complete) {
-  TORCH_CHECK(int8_ == nullptr && packed_ == nullptr && folded_ == nullptr,
-              "a model in int8 or with packed weights cannot train");
+  TORCH_CHECK(int8_ == nullptr && !packs_, "a model in int8 or with packed weights cannot train");
+  for (const Segment& segment : batch.segments) {
+    TORCH_CHECK(has_task(segment.task) && own_[static_cast<size_t>(segment.task)] == nullptr,
+                "task ", segment.task, " cannot train: it was added to a model that predicts");
+  }
   const c10::InferenceMode inference_mode;  // no autograd: backward is written out
   use_fp32_products_of(precision_);
   if (!complete) {
@@ -213,8 +237,9 @@ at::Tensor MultiTaskModel::train(const PackedBatch& batch, const TrainingStep& s
   const std::vector<LossTargets> targets = loss_targets(batch, upload);
   upload.send();
   Tape tape;
-  const Pass pass = training_pass(tensors, step, tape);
+  Pass pass = training_pass(tensors, step, tape);
   AdapterHooks hooks(adapters_, batch.segments, encoder_.num_layers());
+  pass.terms = hooks.terms();
 
   const at::Tensor h = encoder_.forward(pass, tensors, &hooks);
   const at::Tensor dh = pass.zeros(h.sizes());
@@ -235,7 +260,12 @@ int64_t MultiTaskModel::bytes_per_token() const {
   // Of a layer: its input, queries, keys and values, the context, two sums before LayerNorms, the
   // attention's output, and the feed-forward's inner values before and after the activation.
   int64_t layer = 8 * hidden + 2 * bert_.intermediate_size;
-  if (adapter_.kind != "none") layer += hidden + 5 * (adapter_.size + adapter_.bottleneck_size);
+  int64_t largest = 0;  // of the tasks' adapters
+  for (const AdapterConfig& config : configs_) {
+    if (config.kind == "none") continue;
+    largest = std::max(largest, hidden + 5 * (config.size + config.bottleneck_size));
+  }
+  layer += largest;
   const int64_t kept = recompute_ ? layers * hidden + layer : layers * layer;
   const int64_t transient = 2 * bert_.intermediate_size + 8 * hidden;
   const int64_t statistics = layers * (4 + bert_.num_attention_heads);
@@ -243,34 +273,44 @@ int64_t MultiTaskModel::bytes_per_token() const {
          statistics * static_cast<int64_t>(sizeof(float));
 }
 
+RecordedEncoder& MultiTaskModel::recorded(int task) {
+  const int group = adapters_[static_cast<size_t>(task)].group;
+  const auto known = recorded_.find(group);
+  if (known != recorded_.end()) return known->second;
+  std::vector<int> tasks;
+  for (int other = 0; other < num_tasks(); ++other) {
+    if (adapters_[static_cast<size_t>(other)].group == group) tasks.push_back(other);
+  }
+  return recorded_
+      .try_emplace(group, encoder_, adapters_, *arena_, dropout_state({}), tasks, recompute_)
+      .first->second;
+}
+
 RecordedEncoder::Record* MultiTaskModel::find_record(const PackedBatch& batch, bool updates) {
   if (!records_steps() || batch.segments.size() != 1) return nullptr;
   const int task = batch.segments.front().task;
-  if (recorded_ == nullptr) {
-    recorded_ = std::make_unique<RecordedEncoder>(encoder_, adapters_, *arena_, dropout_state({}),
-                                                  task, recompute_);
-  }
   const BatchSize size = filled_size(batch);
-  return recorded_->find({size, head(task).reads_tokens(), updates},
-                         size.tokens * bytes_per_token());
+  return recorded(task).find({size, head(task).reads_tokens(), updates},
+                             size.tokens * bytes_per_token());
 }
 
 at::Tensor MultiTaskModel::train_recorded(RecordedEncoder::Record& record, const PackedBatch& batch,
                                           const TrainingStep& step) {
   const int task = batch.segments.front().task;
+  RecordedEncoder& encoder = recorded(task);
   const PackedBatch filled = with_filler(batch, record.kind.size);
   Upload upload(record.memory);
   const BatchTensors tensors(filled, upload, reads_tokens());
-  const at::Tensor keys = upload.add(recorded_->keys_of(step.seed, step.step));
-  if (record.kind.updates) recorded_->add_update(record, upload, step.update->ranges, task);
+  const at::Tensor keys = upload.add(encoder.keys_of(step.seed, step.step));
+  if (record.kind.updates) encoder.add_update(record, upload, step.update->ranges, task);
   const std::vector<LossTargets> targets = loss_targets(batch, upload);
   upload.send();
-  recorded_->forward(record, tensors, keys, task);
+  encoder.forward(record, tensors, keys, task);
   record.dh.zero_();
   Tape tape;
   const Pass pass = training_pass(tensors, step, tape);
   at::Tensor loss = train_heads(pass, tensors, targets, batch, step, record.h, record.dh);
-  recorded_->backward(record, task);
+  encoder.backward(record, task);
   if (record.kind.updates) step.update->done = true;
   return loss;
 }

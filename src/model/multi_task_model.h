@@ -2,7 +2,9 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "adapters/adapter_hooks.h"
@@ -37,20 +39,44 @@ struct TrainingStep {
 /// Embeddings, encoder with adapters, pooler(s), heads.
 class MultiTaskModel {
  public:
-  /// A model in int8 predicts only. `adapter` is resolved (resolve_adapter). Weights are zero until
-  /// initialised or loaded. With `freeze`, only task parts and LayerNorms train. All parameters
-  /// and activations are on `device`.
-  MultiTaskModel(const BertConfig& bert, const AdapterConfig& adapter,
+  /// A model in int8 predicts only. `adapters` and `heads` are the tasks', [K]; adapters are
+  /// resolved (resolve_adapter). Weights are zero until initialised or loaded. With `freeze`, only
+  /// task parts and LayerNorms train. All parameters and activations are on `device`.
+  MultiTaskModel(const BertConfig& bert, const std::vector<AdapterConfig>& adapters,
                  const std::vector<HeadSpec>& heads, const Precision& precision,
                  bool freeze = false, at::Device device = at::kCPU);
+  /// The same, all tasks with the same adapter.
+  MultiTaskModel(const BertConfig& bert, const AdapterConfig& adapter,
+                 const std::vector<HeadSpec>& heads, const Precision& precision,
+                 bool freeze = false, at::Device device = at::kCPU)
+      : MultiTaskModel(bert, std::vector<AdapterConfig>(heads.size(), adapter), heads, precision,
+                       freeze, device) {}
 
   const BertConfig& bert_config() const { return bert_; }
-  const AdapterConfig& adapter_config() const { return adapter_; }
+  const AdapterConfig& adapter_config(int task) const {
+    return configs_[static_cast<size_t>(task)];
+  }
   const Precision& precision() const { return precision_; }
   at::Device device() const { return arena_->device(); }
+  /// Tasks are numbered from 0; below this. Of a model that lets go of tasks some numbers may be
+  /// free (has_task).
   int num_tasks() const { return static_cast<int>(heads_.size()); }
   ParameterArena& arena() { return *arena_; }
   const ParameterArena& arena() const { return *arena_; }
+
+  /// Takes a further task into a model that predicts and gives it the first free number; other
+  /// tasks' outputs stay as they are, bit for bit. Its parameters are in an arena of their own
+  /// (task_arena), zero until they are loaded; then pack_task() prepares them. Error if the task
+  /// needs the shared pooler and there is none. Nothing else may use the model meanwhile.
+  int add_task(const AdapterConfig& adapter, const HeadSpec& head);
+  /// Lets go of a task and of the memory of its parameters; its number becomes free. Of a task that
+  /// the model was made with, that memory is given back on the CPU alone.
+  void remove_task(int task);
+  bool has_task(int task) const {
+    return task >= 0 && task < num_tasks() && present_[static_cast<size_t>(task)];
+  }
+  /// Where a task's parameters are.
+  ParameterArena& task_arena(int task);
 
   /// What an evaluation pass of B rows and S tokens is to give.
   struct Reading {
@@ -104,9 +130,7 @@ class MultiTaskModel {
   const Head& head(int task) const { return heads_[static_cast<size_t>(task)]; }
 
   /// Whether the tasks differ in their heads alone, so that a row's pass can be read by both.
-  bool shares_trunk(int task, int other) const {
-    return task == other || (adapter_.kind == "none" && !adapter_.task_pooler);
-  }
+  bool shares_trunk(int task, int other) const;
 
   /// Overrides both dropout probabilities of the configuration.
   void set_dropout(double p);
@@ -115,10 +139,13 @@ class MultiTaskModel {
   /// they are laid out for fast products, as each is first used; elsewhere layers that follow upon
   /// each other are folded.
   void pack_weights();
-  void unpack_weights() {
-    packed_.reset();
-    folded_.reset();
-  }
+  void unpack_weights();
+  /// The same for a task that was added, where the model is packed.
+  void pack_task(int task);
+
+  /// Adds a task's low-rank terms to the shared weights, for an export, and leaves the task
+  /// without: its outputs stay as they are but for rounding, other tasks' do not.
+  void fold_terms(int task);
 
   /// Whether training computes each layer's activations twice instead of keeping them.
   void set_recompute(bool on);
@@ -127,7 +154,9 @@ class MultiTaskModel {
   int64_t bytes_per_token() const;
 
  private:
+  /// The task's own pooler, or the shared one.
   const Pooler& pooler(int task) const;
+  at::Tensor pool(const Pass& pass, int task, const at::Tensor& first) const;
   /// What the heads read: the first token of each row, all tokens of a span's.
   ReadsTokens reads_tokens() const;
   DropoutState dropout_state(const TrainingStep& step) const;
@@ -139,27 +168,33 @@ class MultiTaskModel {
   at::Tensor train_heads(const Pass& pass, const BatchTensors& tensors,
                          const std::vector<LossTargets>& targets, const PackedBatch& batch,
                          const TrainingStep& step, const at::Tensor& h, at::Tensor dh) const;
+  /// The records of the task's group.
+  RecordedEncoder& recorded(int task);
   /// The record that a batch can be trained with; null: it is trained without.
   RecordedEncoder::Record* find_record(const PackedBatch& batch, bool updates);
   at::Tensor train_recorded(RecordedEncoder::Record& record, const PackedBatch& batch,
                             const TrainingStep& step);
 
   BertConfig bert_;
-  AdapterConfig adapter_;
+  std::vector<AdapterConfig> configs_;  // [K]
   Precision precision_;
   ParameterTable table_;  // while the modules register; the arena keeps the final copy
   ParameterTable folded_table_;
   BertEncoder encoder_;
-  std::vector<Pooler> poolers_;  // one, or one for each task
+  std::optional<Pooler> shared_pooler_;         // if any task reads it
+  std::vector<std::optional<Pooler>> poolers_;  // [K], of tasks that have one of their own
   std::vector<TaskAdapter> adapters_;
   std::vector<Head> heads_;
+  std::vector<bool> present_;                         // [K]
+  std::vector<std::unique_ptr<TaskParameters>> own_;  // [K], null: in the arena
   std::unique_ptr<ParameterArena> arena_;
   std::unique_ptr<Int8Weights> int8_;       // null: no int8
   std::unique_ptr<PackedWeights> packed_;   // null: not packed
   std::unique_ptr<ParameterArena> folded_;  // null: nothing is folded
+  bool packs_ = false;                      // pack_weights() was called
   bool recompute_ = false;
   bool records_ = true;
-  std::unique_ptr<RecordedEncoder> recorded_;  // from the first step on that could be recorded
+  std::map<int, RecordedEncoder> recorded_;  // by group of tasks, from their first step on
 };
 
 }  // namespace pals

@@ -1,8 +1,12 @@
 #include "model/open.h"
 
+#include <algorithm>
+
+#include "adapters/reference_keys.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/text_util.h"
 #include "checkpoint/safetensors.h"
 #include "model/tokenizer_files.h"
 #include "model/weights.h"
@@ -68,8 +72,9 @@ Tokenizer open_tokenizer(const OpenedModel& model) {
 }
 
 AdapterConfig read_adapter_config(const Json& config, const std::string& where) {
-  return has_pals_object(config) ? adapter_from_json(config["pals"], where)
-                                 : adapter_from_reference_keys(config, where);
+  const bool own = has_pals_object(config) && config["pals"].contains("adapter");
+  return own ? adapter_from_flat_json(config["pals"], where)
+             : adapter_from_reference_keys(config, where);
 }
 
 void check_length(int64_t length, const BertConfig& bert, const std::string& flag,
@@ -94,19 +99,57 @@ LoadedModel load_model_folder(const std::string& path, const Precision& precisio
   const ModelDescription& description = loaded.description;
   loaded.tokenizer = std::make_unique<Tokenizer>(open_tokenizer(opened));
   loaded.model =
-      std::make_unique<MultiTaskModel>(description.bert, description.adapter,
+      std::make_unique<MultiTaskModel>(description.bert, description.adapters,
                                        head_specs(description.tasks), precision, false, device);
 
   const std::string weights_path = path + kWeightsFile;
   load_weights(*loaded.model, read_safetensors(weights_path), LoadScope::kShared, weights_path);
   check_adapters(path, description.tasks, shared_weights_hash(tensors_of(loaded.model->arena())));
   for (size_t i = 0; i < description.tasks.size(); ++i) {
-    const std::string file = adapter_folder(path, description.tasks[i].name) + kAdapterWeightsFile;
+    const std::string file = find_adapter_files(path, description.tasks[i].name).weights;
     load_task_weights(*loaded.model, static_cast<int>(i), read_safetensors(file), file);
   }
   loaded.model->arena().refresh_shadow();
   loaded.model->pack_weights();
   return loaded;
+}
+
+int add_task(LoadedModel& loaded, const std::string& path, const std::string& name) {
+  const auto place_of = [&](const std::vector<Task>& tasks) {
+    return static_cast<size_t>(std::ranges::find(tasks, name, &Task::name) - tasks.begin());
+  };
+  ModelDescription& description = loaded.description;
+  if (place_of(description.tasks) < description.tasks.size()) {
+    fail(path, ": the model has a task ", quote(name), " already");
+  }
+  const ModelDescription other = read_model_description(path);
+  const size_t from = place_of(other.tasks);
+  if (from == other.tasks.size()) fail(path, kTasksFile, ": there is no task ", quote(name));
+  MultiTaskModel& model = *loaded.model;
+  check_adapters(path, {other.tasks[from]}, shared_weights_hash(tensors_of(model.arena())));
+  const std::string file = find_adapter_files(path, name).weights;
+  const TensorFile weights = read_safetensors(file);
+  const int task = model.add_task(other.adapters[from], head_specs({other.tasks[from]}).front());
+  try {
+    load_task_weights(model, task, weights, file);
+  } catch (...) {
+    model.remove_task(task);
+    throw;
+  }
+  model.task_arena(task).refresh_shadow();
+  model.pack_task(task);
+  const auto place = static_cast<size_t>(task);
+  description.tasks.resize(std::max(description.tasks.size(), place + 1));
+  description.adapters.resize(description.tasks.size());
+  description.tasks[place] = other.tasks[from];
+  description.adapters[place] = other.adapters[from];
+  return task;
+}
+
+void remove_task(LoadedModel& loaded, int task) {
+  loaded.model->remove_task(task);
+  loaded.description.tasks[static_cast<size_t>(task)] = {};
+  loaded.description.adapters[static_cast<size_t>(task)] = {};
 }
 
 }  // namespace pals

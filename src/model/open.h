@@ -43,8 +43,9 @@ OpenedModel open_model(const ModelSource& source);
 /// and for a vocabulary with more tokens than the configuration's vocab_size.
 Tokenizer open_tokenizer(const OpenedModel& model);
 
-/// The adapter that a configuration asks for, not yet resolved: the "pals" object of a model
-/// folder, or the reference's keys. Error as adapter_from_json and adapter_from_reference_keys.
+/// The adapter that a configuration asks for, of all tasks, not yet resolved: the "pals" object
+/// beside a file or in an older folder, or the reference's keys. Error as adapter_from_flat_json
+/// and adapter_from_reference_keys.
 AdapterConfig read_adapter_config(const Json& config, const std::string& where);
 
 /// UsageError unless rows of `length` tokens fit the model's positions. `flag` names the length,
@@ -66,5 +67,12 @@ LoadedModel load_model_folder(const std::string& path, const Precision& precisio
                               at::Device device = at::kCPU,
                               std::optional<bool> do_lower_case = std::nullopt,
                               std::optional<bool> special_tokens_in_text = std::nullopt);
+
+/// Takes a task of a folder with the same shared weights into a loaded model and returns its number
+/// (MultiTaskModel::add_task). Error as load_model_folder, and if the folder has no such task or
+/// the model one of that name; nothing has changed then.
+int add_task(LoadedModel& loaded, const std::string& path, const std::string& name);
+/// Lets go of a task; its number becomes free.
+void remove_task(LoadedModel& loaded, int task);
 
 }  // namespace pals

@@ -13,10 +13,10 @@ constexpr size_t kMostRecords = 64;  // each has memory for its activations
 constexpr int64_t kRoomForBatches = 3;
 constexpr int kLayersOnTop = 8;  // with dropout: more than any adapter has
 
-// What tasks' ranges have in common: adapters come first in them, and are alike.
-int64_t slot_size(const ParameterTable& table, int num_tasks) {
+// What the tasks' ranges have in common: adapters come first in them, and are alike.
+int64_t slot_size(const ParameterTable& table, const std::vector<int>& tasks) {
   int64_t size = table.total();
-  for (int task = 0; task < num_tasks; ++task) {
+  for (const int task : tasks) {
     const ArenaRange range = table.range(task);
     size = std::min(size, range.end - range.begin);
   }
@@ -24,9 +24,9 @@ int64_t slot_size(const ParameterTable& table, int num_tasks) {
 }
 
 // The largest table of a step of the optimizer, which moves the shared part and one task's.
-AdamTableSize largest_update(const ParameterTable& table, int num_tasks) {
+AdamTableSize largest_update(const ParameterTable& table, const std::vector<int>& tasks) {
   AdamTableSize largest;
-  for (int task = 0; task < num_tasks; ++task) {
+  for (const int task : tasks) {
     std::vector<AdamRange> ranges;
     for (const Parameter& row : table.rows()) {
       if (row.owner == kSharedOwner || row.owner == task) ranges.push_back({row.offset, row.numel});
@@ -46,15 +46,15 @@ bool same_place(const at::Tensor& a, const at::Tensor& b) {
 
 RecordedEncoder::RecordedEncoder(const BertEncoder& encoder,
                                  const std::vector<TaskAdapter>& adapters,
-                                 const ParameterArena& arena, const DropoutState& dropout, int task,
-                                 bool recompute)
+                                 const ParameterArena& arena, const DropoutState& dropout,
+                                 const std::vector<int>& tasks, bool recompute)
     : encoder_(encoder),
-      adapters_(adapters),
-      arena_(arena.with_slot(task, slot_size(arena.table(), static_cast<int>(adapters.size())))),
+      arena_(arena.with_slot(tasks.front(), slot_size(arena.table(), tasks))),
       dropout_(dropout),
       recompute_(recompute),
-      segments_({Segment{.task = task}}),
-      largest_update_(largest_update(arena.table(), static_cast<int>(adapters.size()))) {
+      segments_({Segment{.task = tasks.front()}}),
+      hooks_(adapters, segments_, encoder.num_layers()),
+      largest_update_(largest_update(arena.table(), tasks)) {
   // Zeros: nothing is recorded before it was done once.
   arena_.add_slot_gradients(at::zeros({1}, at::TensorOptions(at::kLong).device(arena_.device())));
 }
@@ -102,6 +102,7 @@ Pass RecordedEncoder::pass(Record& record) const {
   dropout.device_keys = record.dropout_keys;
   Pass pass{arena_, arena_.compute_type(), record.tensors->rows, dropout, &record.tape};
   pass.recompute = recompute_;
+  pass.terms = hooks_.terms();
   return pass;
 }
 
@@ -116,8 +117,7 @@ void RecordedEncoder::forward(Record& record, const BatchTensors& tensors,
     record.dh = sizes.empty(record.h.sizes());
     const at::Device device = arena_.device();
     record.forward = accelerator_of(device)->record(device.index(), [this, &record] {
-      AdapterHooks hooks(adapters_, segments_, encoder_.num_layers());
-      record.h.copy_(encoder_.forward(pass(record), *record.tensors, &hooks));
+      record.h.copy_(encoder_.forward(pass(record), *record.tensors, &hooks_));
     });
   }
   TORCH_CHECK(tensors.token_ids.is_alias_of(record.memory) &&
@@ -131,8 +131,7 @@ void RecordedEncoder::backward(Record& record, int task) {
   if (record.backward == nullptr) {
     const at::Device device = arena_.device();
     record.backward = accelerator_of(device)->record(device.index(), [this, &record] {
-      AdapterHooks hooks(adapters_, segments_, encoder_.num_layers());
-      encoder_.backward(pass(record), *record.tensors, record.dh, &hooks);
+      encoder_.backward(pass(record), *record.tensors, record.dh, &hooks_);
       if (!record.kind.updates) return;
       arena_.add_slot_gradients(record.slot_place);
       bert_adam_table_step(record.adam_table, largest_update_.chunks, {}, arena_.weights(),

@@ -19,11 +19,14 @@ namespace pals {
 /// optimizer's ranges and rates, and, in the arena's slot, the drawn task's adapter.
 class RecordedEncoder {
  public:
-  /// Records with the modules of `task`, on the arena's device. Encoder and adapters must outlive
-  /// this and stay where they are. `dropout`: the probabilities; `recompute`: as of a Pass.
+  /// For tasks of one group (TaskAdapter), on the arena's device; records with the modules of the
+  /// first. Encoder and adapters must outlive this and stay where they are. `dropout`: the
+  /// probabilities; `recompute`: as of a Pass.
   RecordedEncoder(const BertEncoder& encoder, const std::vector<TaskAdapter>& adapters,
-                  const ParameterArena& arena, const DropoutState& dropout, int task,
-                  bool recompute = false);
+                  const ParameterArena& arena, const DropoutState& dropout,
+                  const std::vector<int>& tasks, bool recompute = false);
+  RecordedEncoder(const RecordedEncoder&) = delete;
+  RecordedEncoder& operator=(const RecordedEncoder&) = delete;
 
   /// What sets records apart.
   struct Kind {
@@ -68,11 +71,11 @@ class RecordedEncoder {
   Pass pass(Record& record) const;
 
   const BertEncoder& encoder_;
-  const std::vector<TaskAdapter>& adapters_;
   ParameterArena arena_;  // with the slot
   DropoutState dropout_;
   bool recompute_;
   std::vector<Segment> segments_;  // one, of the task that is recorded
+  AdapterHooks hooks_;
   AdamTableSize largest_update_;
   std::map<Kind, int64_t> seen_;
   std::map<Kind, Record> records_;

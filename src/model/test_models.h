@@ -25,10 +25,12 @@ inline BertConfig tiny_bert() {
   return bert;
 }
 
+/// LoRA in all dense layers.
 inline AdapterConfig tiny_adapter(const std::string& kind, std::vector<int> layers = {},
                                   bool task_pooler = false) {
   AdapterConfig adapter;
   adapter.kind = kind;
+  adapter.targets = {"all"};
   adapter.size = 12;
   adapter.bottleneck_size = 5;
   adapter.layers = std::move(layers);
@@ -47,12 +49,24 @@ inline std::vector<HeadSpec> tiny_heads() {
           {TaskKind::kMultipleChoice, 1}};
 }
 
+/// Those of all tasks; "mixed" and "mixed_again": each its own kind.
+inline std::vector<AdapterConfig> tiny_adapters(const std::string& kind,
+                                                const std::vector<int>& layers = {},
+                                                bool task_pooler = false) {
+  std::vector<std::string> kinds(kTinyTasks, kind);
+  if (kind == "mixed") kinds = {"lora", "pals", "houlsby", "none", "top_attention"};
+  if (kind == "mixed_again") kinds = {"houlsby_pals", "lora_lhuc", "low_rank", "lora", "houlsby"};
+  std::vector<AdapterConfig> adapters;
+  for (const std::string& own : kinds) adapters.push_back(tiny_adapter(own, layers, task_pooler));
+  return adapters;
+}
+
 /// Weights of every parameter away from its start, so that zeros and ones hide nothing.
 inline void randomise(MultiTaskModel& model, uint64_t seed) {
   model.arena().initialize(0.25, seed);
   Random random(seed, 77);
   for (const Parameter& row : model.arena().table().rows()) {
-    if (row.init == Init::kNormal) continue;
+    if (row.init == Init::kNormal || row.init == Init::kFanIn) continue;
     const float start = row.init == Init::kOne ? 1.0F : 0.0F;
     model.arena().write_weight(model.arena().table().find(row.name), [&](float* values) {
       for (int64_t i = 0; i < row.numel; ++i) {
@@ -63,13 +77,13 @@ inline void randomise(MultiTaskModel& model, uint64_t seed) {
   model.arena().refresh_shadow();
 }
 
-inline std::unique_ptr<MultiTaskModel> tiny_model(const BertConfig& bert,
-                                                  const AdapterConfig& adapter,
-                                                  const Precision& precision = {},
-                                                  bool freeze = false,
-                                                  at::Device device = at::kCPU) {
+/// Of all tasks, or one for each of them.
+template <typename Adapters>
+std::unique_ptr<MultiTaskModel> tiny_model(const BertConfig& bert, const Adapters& adapters,
+                                           const Precision& precision = {}, bool freeze = false,
+                                           at::Device device = at::kCPU) {
   auto model =
-      std::make_unique<MultiTaskModel>(bert, adapter, tiny_heads(), precision, freeze, device);
+      std::make_unique<MultiTaskModel>(bert, adapters, tiny_heads(), precision, freeze, device);
   randomise(*model, 11);
   model->arena().prepare_training();
   return model;

@@ -164,7 +164,8 @@ LoadReport load_weights(MultiTaskModel& model, const TensorFile& file, LoadScope
 
 void load_task_weights(MultiTaskModel& model, int task, const TensorFile& file,
                        const std::string& where) {
-  const ParameterTable& table = model.arena().table();
+  ParameterArena& arena = model.task_arena(task);
+  const ParameterTable& table = arena.table();
   const std::string prefix = concat("tasks.", task, ".");
   std::vector<std::string> problems;
   for (const TensorEntry& entry : file.tensors()) {
@@ -185,7 +186,7 @@ void load_task_weights(MultiTaskModel& model, int task, const TensorFile& file,
   }
   for (const Parameter& row : table.rows()) {
     if (row.owner != task) continue;
-    write_weight(model.arena(), table.find(row.name), *file.find(row.name.substr(prefix.size())));
+    write_weight(arena, table.find(row.name), *file.find(row.name.substr(prefix.size())));
   }
 }
 

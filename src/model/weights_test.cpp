@@ -18,7 +18,7 @@ using testing::tiny_heads;
 using testing::tiny_model;
 
 bool is_houlsby(const MultiTaskModel& model) {
-  return model.adapter_config().kind.starts_with("houlsby");
+  return model.adapter_config(0).kind.starts_with("houlsby");
 }
 
 // A file in memory over the model's weights; `rename` gives the names under which a tensor stands.
@@ -38,7 +38,9 @@ TensorFile file_of(const MultiTaskModel& model, const Rename& rename) {
 std::vector<std::string> own_name(const Parameter& row) { return {row.name}; }
 
 std::vector<std::string> all_reference_names(const MultiTaskModel& model, const Parameter& row) {
-  return reference_names(row.name, model.adapter_config().layers, is_houlsby(model));
+  const auto names = reference_names(row.name, model.adapter_config(0).layers, is_houlsby(model));
+  // LoRA, which the reference does not have, has its own names everywhere.
+  return names.empty() ? std::vector<std::string>{row.name} : names;
 }
 
 std::unique_ptr<MultiTaskModel> blank_model(const AdapterConfig& adapter,

@@ -89,10 +89,35 @@ Linear::Activated Linear::activated(const Pass& pass, Activation activation,
   return {u, y};
 }
 
+at::Tensor Linear::place_of(const PlacedTerm& placed, const at::Tensor& y) const {
+  const int64_t columns = out_features_ / num_parts_;
+  return y.narrow(0, placed.first_row, placed.rows).narrow(1, placed.part * columns, columns);
+}
+
+void Linear::add_terms(const Pass& pass, const at::Tensor& x, at::Tensor& y) const {
+  for (const PlacedTerm& placed : placed_terms(pass, x.size(0), weight_, num_parts_)) {
+    placed.term.add(placed.pass, x.narrow(0, placed.first_row, placed.rows), place_of(placed, y));
+  }
+}
+
+void Linear::add_terms_backward(const Pass& pass, const at::Tensor& dy, at::Tensor& dx) const {
+  for (const PlacedTerm& placed : placed_terms(pass, dy.size(0), weight_, num_parts_)) {
+    at::Tensor part = dx.narrow(0, placed.first_row, placed.rows);
+    placed.term.backward_input_add(placed.pass, place_of(placed, dy), part);
+  }
+}
+
 at::Tensor Linear::times_weight(const Pass& pass, const at::Tensor& x,
                                 const at::Tensor& bias) const {
   if (pass.segments != nullptr) return grouped(pass, std::nullopt, x, bias.defined());
   const BlockTimer timer(shape_of(ProductKind::kForward, x));
+  at::Tensor y = shared_product(pass, x, bias);
+  add_terms(pass, x, y);
+  return y;
+}
+
+at::Tensor Linear::shared_product(const Pass& pass, const at::Tensor& x,
+                                  const at::Tensor& bias) const {
   if (int8_ && pass.int8 != nullptr) return int8_product(pass, x, bias);
   const at::Tensor own_bias =
       bias.defined() ? pass.arena.fused_weight(bias_, {out_features_}, x.scalar_type()) : bias;
@@ -135,14 +160,20 @@ at::Tensor Linear::bias_gradient(const Pass& pass) const {
 }
 
 at::Tensor Linear::kept(const Pass& pass, const at::Tensor& x) const {
-  return pass.arena.table()[weight_].trainable ? x : at::Tensor();
+  const bool trains = pass.arena.table()[weight_].trainable || has_terms(pass, weight_, num_parts_);
+  return trains ? x : at::Tensor();
 }
 
 void Linear::backward_weight(const Pass& pass, const at::Tensor& dy, const at::Tensor& x) const {
   at::Tensor gradient = pass.arena.fused_gradient(weight_, {out_features_, in_features_});
-  if (!gradient.defined()) return;
-  const BlockTimer timer(shape_of(ProductKind::kWeightGradient, x));
-  add_transposed_times(gradient, dy, x);
+  if (gradient.defined()) {
+    const BlockTimer timer(shape_of(ProductKind::kWeightGradient, x));
+    add_transposed_times(gradient, dy, x);
+  }
+  for (const PlacedTerm& placed : placed_terms(pass, dy.size(0), weight_, num_parts_)) {
+    placed.term.backward_weight(placed.pass, place_of(placed, dy),
+                                x.narrow(0, placed.first_row, placed.rows));
+  }
 }
 
 void Linear::backward_bias(const Pass& pass, const at::Tensor& dy) const {
@@ -152,12 +183,15 @@ void Linear::backward_bias(const Pass& pass, const at::Tensor& dy) const {
 
 at::Tensor Linear::backward_input(const Pass& pass, const at::Tensor& dy) const {
   const BlockTimer timer(shape_of(ProductKind::kInputGradient, dy));
-  return times(dy, weight_for(pass, dy));
+  at::Tensor dx = times(dy, weight_for(pass, dy));
+  add_terms_backward(pass, dy, dx);
+  return dx;
 }
 
 void Linear::backward_input_add(const Pass& pass, const at::Tensor& dy, at::Tensor& dx) const {
   const BlockTimer timer(shape_of(ProductKind::kInputGradient, dy));
   add_times(dx, dy, weight_for(pass, dy));
+  add_terms_backward(pass, dy, dx);
 }
 
 LayerNorm::LayerNorm(ParameterTable& table, const std::string& prefix, int64_t size, int owner) {

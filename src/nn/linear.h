@@ -4,6 +4,7 @@
 #include <initializer_list>
 #include <string>
 
+#include "nn/low_rank_term.h"
 #include "nn/pass.h"
 #include "nn/profile.h"
 
@@ -17,8 +18,9 @@ struct LinearOptions {
 };
 
 /// y = x W^T + b, in x's type: fp32 with the master weights, bf16 with the shadow. Several parts of
-/// equal input are stored side by side and computed as one product (query, key, value). Copyable:
-/// copies are the same layer (tied weights).
+/// equal input are stored side by side and computed as one product (query, key, value). Where a
+/// pass brings low-rank terms of its tasks (Pass::terms), each is a part of the product of its
+/// task's tokens, forward and backward. Copyable: copies are the same layer (tied weights).
 class Linear {
  public:
   Linear() = default;
@@ -52,10 +54,10 @@ class Linear {
   at::Tensor bias(const Pass& pass) const;           ///< [out] fp32
   at::Tensor bias_gradient(const Pass& pass) const;  ///< undefined when not training
 
-  /// x where backward_weight will read it, undefined where the weight does not train: what a tape
-  /// need not keep.
+  /// x where backward_weight will read it, undefined where nothing trains: what a tape need not
+  /// keep.
   at::Tensor kept(const Pass& pass, const at::Tensor& x) const;
-  /// Adds dy^T x to the weight's gradient.
+  /// Adds dy^T x to the weight's gradient, and those of the terms to theirs.
   void backward_weight(const Pass& pass, const at::Tensor& dy, const at::Tensor& x) const;
   /// Adds the column sums of dy to the bias's gradient.
   void backward_bias(const Pass& pass, const at::Tensor& dy) const;
@@ -70,12 +72,20 @@ class Linear {
   /// activation(x W^T + b) of a pass over several tasks' segments, `biased` or without b.
   at::Tensor grouped(const Pass& pass, std::optional<Activation> activation, const at::Tensor& x,
                      bool biased) const;
+  /// The same without terms.
+  at::Tensor shared_product(const Pass& pass, const at::Tensor& x, const at::Tensor& bias) const;
   /// The same in int8.
   at::Tensor int8_product(const Pass& pass, const at::Tensor& x, const at::Tensor& bias) const;
   /// The weight in x's type.
   at::Tensor weight_for(const Pass& pass, const at::Tensor& x) const;
   /// The product with x (or a gradient) of as many rows, for the profile.
   Product shape_of(ProductKind kind, const at::Tensor& x) const;
+
+  /// y += the terms of x; dx += what reaches x through them.
+  void add_terms(const Pass& pass, const at::Tensor& x, at::Tensor& y) const;
+  void add_terms_backward(const Pass& pass, const at::Tensor& dy, at::Tensor& dx) const;
+  /// The rows and columns of y or its gradient that a term is added to.
+  at::Tensor place_of(const PlacedTerm& placed, const at::Tensor& y) const;
 
   ParameterId weight_ = -1, bias_ = -1;
   int64_t in_features_ = 0, out_features_ = 0, num_parts_ = 1;

@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/error.h"
 #include "base/random.h"
@@ -28,6 +29,37 @@ uint64_t hash_name(const std::string& name) {
   uint64_t hash = 0xcbf29ce484222325ULL;
   for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
   return hash;
+}
+
+void draw(const Parameter& row, double initializer_range, uint64_t seed, float* values) {
+  if (row.init == Init::kZero || row.init == Init::kOne) {
+    std::fill_n(values, row.numel, row.init == Init::kOne ? 1.0F : 0.0F);
+    return;
+  }
+  Random random(seed, hash_name(row.name));
+  const double bound = 1.0 / std::sqrt(static_cast<double>(row.shape.back()));
+  for (int64_t i = 0; i < row.numel; ++i) {
+    values[i] =
+        static_cast<float>(row.init == Init::kNormal ? random.normal() * initializer_range
+                                                     : (2.0 * random.uniform() - 1.0) * bound);
+  }
+}
+
+// Zeroes a range of a buffer; on the CPU gives its memory back.
+void release(const at::Tensor& buffer, ArenaRange range) {
+  constexpr uintptr_t kPage = 4096;
+  if (!buffer.is_cpu()) {
+    buffer.slice(0, range.begin, range.end).zero_();
+    return;
+  }
+  auto* const base = static_cast<char*>(buffer.data_ptr());
+  const auto address = reinterpret_cast<uintptr_t>(base);
+  const auto size = static_cast<uintptr_t>(buffer.element_size());
+  const uintptr_t first =
+      (address + static_cast<uintptr_t>(range.begin) * size + kPage - 1) & ~(kPage - 1);
+  const uintptr_t last = (address + static_cast<uintptr_t>(range.end) * size) & ~(kPage - 1);
+  // Of private memory without a file, such pages read as zeros afterwards.
+  if (first < last) madvise(base + (first - address), last - first, MADV_DONTNEED);
 }
 
 }  // namespace
@@ -112,16 +144,7 @@ void ParameterArena::initialize(double initializer_range, uint64_t seed,
   for (const std::string& name : names) {
     const ParameterId id = table_.find(name);
     const Parameter& row = table_[id];
-    write_weight(id, [&](float* values) {
-      if (row.init != Init::kNormal) {
-        std::fill_n(values, row.numel, row.init == Init::kOne ? 1.0F : 0.0F);
-        return;
-      }
-      Random random(seed, hash_name(row.name));
-      for (int64_t i = 0; i < row.numel; ++i) {
-        values[i] = static_cast<float>(random.normal() * initializer_range);
-      }
-    });
+    write_weight(id, [&](float* values) { draw(row, initializer_range, seed, values); });
   }
   refresh_shadow();
 }
@@ -142,20 +165,12 @@ void ParameterArena::refresh_shadow(ArenaRange range) {
 }
 
 void ParameterArena::release_moments(ArenaRange range) {
-  constexpr uintptr_t kPage = 4096;
-  for (const at::Tensor& buffer : {first_moment_, second_moment_}) {
-    if (!buffer.is_cpu()) {
-      buffer.slice(0, range.begin, range.end).zero_();
-      continue;
-    }
-    auto* const base = static_cast<char*>(buffer.data_ptr());
-    const auto address = reinterpret_cast<uintptr_t>(base);
-    const uintptr_t first =
-        (address + static_cast<uintptr_t>(range.begin) * 4 + kPage - 1) & ~(kPage - 1);
-    const uintptr_t last = (address + static_cast<uintptr_t>(range.end) * 4) & ~(kPage - 1);
-    // Of private memory without a file, such pages read as zeros afterwards.
-    if (first < last) madvise(base + (first - address), last - first, MADV_DONTNEED);
-  }
+  for (const at::Tensor& buffer : {first_moment_, second_moment_}) release(buffer, range);
+}
+
+void ParameterArena::release_weights(ArenaRange range) {
+  release(weights_, range);
+  if (shadow_.defined()) release(shadow_, range);
 }
 
 void ParameterArena::zero_gradients(int task) {

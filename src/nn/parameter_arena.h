@@ -62,8 +62,8 @@ class ParameterArena {
   /// the caller (refresh_shadow).
   void write_weight(ParameterId id, const std::function<void(float* values)>& write);
 
-  /// Draws fresh weights for the named rows: N(0, initializer_range), zeros and ones as the table
-  /// says. A row's values depend on its name and the seed alone.
+  /// Draws fresh weights for the named rows as the table says (Init); kNormal is
+  /// N(0, initializer_range). A row's values depend on its name and the seed alone.
   void initialize(double initializer_range, uint64_t seed, const std::vector<std::string>& names);
   /// The same for all rows.
   void initialize(double initializer_range, uint64_t seed);
@@ -73,6 +73,8 @@ class ParameterArena {
   /// Zeroes the moments in a range; on the CPU gives their memory back (but for the edges of its
   /// pages, which stay as they are).
   void release_moments(ArenaRange range);
+  /// The same for the weights of a task that nothing reads any more.
+  void release_weights(ArenaRange range);
   /// Zeroes the gradients of the shared part and of one task.
   void zero_gradients(int task);
 

@@ -12,7 +12,8 @@ namespace pals {
 /// Owner of a parameter that every task uses.
 inline constexpr int kSharedOwner = -1;
 
-enum class Init { kNormal, kZero, kOne };
+/// kFanIn: uniform within ±1/sqrt(in) for a shape [out, in], as PyTorch's dense layers start.
+enum class Init { kNormal, kZero, kOne, kFanIn };
 
 /// kAttentionAdapter: the query, key and value of projected attention (`--optim split`).
 enum class LearningRateGroup { kBase, kAttentionAdapter };

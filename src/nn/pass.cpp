@@ -134,8 +134,19 @@ Pass Pass::of_folded() const {
   return inner;
 }
 
+Pass Pass::of_task(const TaskParameters* own) const {
+  Pass inner{own != nullptr ? own->arena : arena, type, rows, dropout, tape};
+  inner.segments = segments;
+  inner.recompute = recompute;
+  inner.int8 = own != nullptr ? own->int8.get() : int8;
+  inner.packed = own != nullptr ? own->packed.get() : packed;
+  inner.folded = own != nullptr ? own->folded.get() : folded;
+  return inner;
+}
+
 Pass Pass::slice(const Segment& segment) const {
   Pass part = *this;
+  part.terms = nullptr;
   part.rows.cu_seqlens = rows_of(rows.cu_seqlens, segment);
   part.rows.host_cu_seqlens = rows_of(rows.host_cu_seqlens, segment);
   part.rows.token_keys = tokens_of(rows.token_keys, segment);

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <functional>
+#include <memory>
 #include <vector>
 
 #include "batch/packed_batch.h"
@@ -73,6 +74,18 @@ struct PassRows : AttentionRows {
 /// The keys of a step at the places of `layers` layers, as device_keys has them.
 std::vector<int64_t> dropout_keys(uint64_t seed, uint64_t step, int layers);
 
+struct SegmentTerms;  // nn/low_rank_term.h
+
+/// The parameters of a task that a model took in at run time, apart from the model's own; the rest
+/// as in Pass.
+struct TaskParameters {
+  ParameterArena arena;
+  ParameterTable folded_table = {};
+  std::unique_ptr<Int8Weights> int8 = nullptr;
+  std::unique_ptr<PackedWeights> packed = nullptr;
+  std::unique_ptr<ParameterArena> folded = nullptr;
+};
+
 /// A run of consecutive rows: the whole batch, or one task's segment of it. S tokens, Q of them
 /// queries: the tokens whose outputs are wanted (nn/blocks.h, AttentionRows). Modules give [Q, ...]
 /// for [S, ...]; only the last one of a network meets a narrowed pass, where Q is not S.
@@ -89,6 +102,9 @@ struct Pass {
   const std::vector<Segment>* segments = nullptr;
   /// Not null: layers that prediction takes together (Linear::fold), laid out as `arena`'s tasks.
   const ParameterArena* folded = nullptr;
+  /// Not null: what the segments' tasks add to the products of shared dense layers. Modules of a
+  /// task's own get passes without (of_task, slice).
+  const std::vector<SegmentTerms>* terms = nullptr;
   /// Encoder layers keep their inputs alone, and compute the rest again for backward.
   bool recompute = false;
 
@@ -130,7 +146,10 @@ struct Pass {
   /// The same pass on the parameters of `folded`.
   Pass of_folded() const;
 
-  /// The same pass on the segment's rows.
+  /// The same pass for modules of a task's own, on its parameters in `own`; null: they are here.
+  Pass of_task(const TaskParameters* own) const;
+
+  /// The same pass on the segment's rows, without `terms`.
   Pass slice(const Segment& segment) const;
   /// The segment's part of x [S, ...].
   at::Tensor tokens_of(const at::Tensor& x, const Segment& segment) const;

@@ -63,6 +63,11 @@ const PackedWeights::Packed& PackedWeights::packed(ParameterId id, const at::Ten
   return entry->second;
 }
 
+void PackedWeights::forget(ParameterId id) {
+  const std::lock_guard lock(mutex_);
+  packed_.erase(packed_.lower_bound({id, 0}), packed_.lower_bound({id + 1, 0}));
+}
+
 at::Tensor PackedWeights::product(ParameterId id, const at::Tensor& weight, const at::Tensor& x,
                                   const at::Tensor& bias) {
   const Packed& right = packed(id, weight);

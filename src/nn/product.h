@@ -38,6 +38,9 @@ class PackedWeights {
   at::Tensor product(ParameterId id, const at::Tensor& weight, const at::Tensor& x,
                      const at::Tensor& bias);
 
+  /// Lets go of the layout of a weight that is not used any more.
+  void forget(ParameterId id);
+
  private:
   struct Packed {
     cpu::RightPanels panels;

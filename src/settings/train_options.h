@@ -35,6 +35,9 @@ struct TrainOptions {
   bool multi = false;
   std::string adapter;
   int64_t adapter_size = 0;
+  int64_t rank = 0;
+  double alpha = 0.0;
+  std::string targets;
   std::string adapter_layers;
   bool task_pooler = false;
   int64_t h_aug = 0;

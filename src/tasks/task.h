@@ -68,6 +68,9 @@ struct Task {
   double label_scale = 1.0;    ///< regression targets are value / label_scale (STS-B: 5)
   KindSettings settings = {};  ///< what the kind alone knows (span: SpanOptions)
   std::vector<DataFile> files = {};
+  /// What a task file says of the task's adapter, JSON that is checked where adapters are known;
+  /// empty: nothing.
+  std::string adapter = {};
 
   bool operator==(const Task&) const = default;
 };

@@ -19,6 +19,7 @@
 #include "nn/device.h"
 #include "nn/precision_choice.h"
 #include "tasks/task_selection.h"
+#include "train/choose_adapters.h"
 
 namespace pals {
 namespace {
@@ -31,41 +32,6 @@ OpenedModel open_checkpoint(const TrainOptions& options) {
                      .special_tokens_in_text = options.special_tokens_in_text,
                      .flag = "--init_checkpoint",
                      .folder_config_first = true});
-}
-
-AdapterConfig choose_adapter(const TrainOptions& options, const CheckpointSources& sources,
-                             const BertConfig& bert) {
-  // The file's keys first, then the flags on top of them.
-  std::string where = "--adapter";
-  const std::string& file =
-      options.bert_config_file.empty() ? sources.config : options.bert_config_file;
-  const Json json = read_json(file);
-  AdapterConfig adapter = read_adapter_config(json, file);
-  if (has_pals_object(json)) {
-    if (!options.adapter.empty() && options.adapter != adapter.kind) adapter = {};
-  } else if (adapter.kind != "none") {
-    where = file;
-  }
-  if (!options.adapter.empty()) {
-    if (adapter.kind != "none" && adapter.kind != options.adapter) {
-      fail_usage("--adapter ", options.adapter, " contradicts ", file, ", which asks for ",
-                 adapter.kind);
-    }
-    if (adapter.kind == "none") adapter = {};
-    adapter.kind = options.adapter;
-    where = "--adapter " + options.adapter;
-  }
-  if (adapter.kind == "none" && (options.adapter_size > 0 || !options.adapter_layers.empty())) {
-    fail_usage(options.adapter_size > 0 ? "--adapter_size" : "--adapter_layers",
-               " needs --adapter: one of ", join(adapter_names(), ", "));
-  }
-  if (options.h_aug > 0) adapter.size = options.h_aug;
-  if (options.adapter_size > 0) adapter.size = options.adapter_size;
-  if (!options.adapter_layers.empty()) {
-    adapter.layers = parse_layers(options.adapter_layers, "--adapter_layers");
-  }
-  if (options.task_pooler) adapter.task_pooler = true;
-  return resolve_adapter(adapter, bert, where);
 }
 
 // The second text of a pair is of type 1.
@@ -116,23 +82,27 @@ void report_unused(const std::vector<std::string>& unused, const std::string& pa
 void load_folder_tasks(const TrainOptions& options, const OpenedModel& opened, RunSetup& setup) {
   if (options.multi || !opened.trained) return;
   const std::string& folder = opened.files.folder;
-  const AdapterConfig& chosen = setup.description.adapter;
-  const AdapterConfig& saved = opened.description.adapter;
-  if (adapter_to_json(saved) != adapter_to_json(chosen)) {
-    log_info("the task-specific parts in ", folder, " are others (", saved.kind,
-             "): all tasks start with fresh ones");
-    return;
-  }
-  std::vector<std::string> loaded;
-  for (size_t i = 0; i < setup.description.tasks.size(); ++i) {
-    const std::string& name = setup.description.tasks[i].name;
-    const std::string path = adapter_folder(folder, name) + kAdapterWeightsFile;
-    if (!file_exists(path)) continue;
+  const ModelDescription &description = setup.description, &saved = opened.description;
+  std::vector<std::string> loaded, fresh;
+  for (size_t i = 0; i < description.tasks.size(); ++i) {
+    const std::string& name = description.tasks[i].name;
+    const auto found = std::ranges::find(saved.tasks, name, &Task::name);
+    if (found == saved.tasks.end()) continue;
+    if (saved.adapters[static_cast<size_t>(found - saved.tasks.begin())] !=
+        description.adapters[i]) {
+      fresh.push_back(name);
+      continue;
+    }
+    const std::string path = find_adapter_files(folder, name).weights;
     load_task_weights(*setup.model, static_cast<int>(i), load_tensor_file(path), path);
     loaded.push_back(name);
   }
   setup.model->arena().refresh_shadow();
   if (!loaded.empty()) log_info("task-specific parts loaded for ", join(loaded, ", "));
+  if (!fresh.empty()) {
+    log_info("the task-specific parts in ", folder, " are others: ", join(fresh, ", "),
+             fresh.size() == 1 ? " starts" : " start", " with fresh ones");
+  }
 }
 
 // The task of --kind and its flags.
@@ -181,12 +151,15 @@ RunSetup set_up_run(const TrainOptions& options, at::Device device) {
     description.bert.hidden_dropout_prob = options.dropout;
     description.bert.attention_probs_dropout_prob = options.dropout;
   }
-  description.adapter = choose_adapter(options, sources, description.bert);
+  AdapterChoice adapters = choose_adapters(options, opened, description.tasks);
+  description.adapters = std::move(adapters.tasks);
+  setup.common_adapter = std::move(adapters.common);
+  for (Task& task : description.tasks) task.adapter.clear();  // its place is the task's folder
   check_token_types(description, sources.config);
   check_length(options.max_seq_length, description.bert, "--max_seq_length", sources.config);
   setup.tokenizer = std::make_unique<Tokenizer>(open_tokenizer(opened));
   setup.model = std::make_unique<MultiTaskModel>(
-      description.bert, description.adapter, head_specs(description.tasks),
+      description.bert, description.adapters, head_specs(description.tasks),
       choose_training_precision(options.precision, device), options.freeze, device);
   setup.model->set_recording(!options.no_graphs);
   setup.model->set_recompute(options.recompute);
@@ -207,7 +180,11 @@ RunSetup set_up_run(const TrainOptions& options, at::Device device) {
 std::string describe_model(const MultiTaskModel& model, int ranks) {
   const ParameterTable& table = model.arena().table();
   int64_t task_parameters = 0;
-  for (int task = 0; task < model.num_tasks(); ++task) task_parameters += table.count(task);
+  std::vector<AdapterConfig> adapters;
+  for (int task = 0; task < model.num_tasks(); ++task) {
+    task_parameters += table.count(task);
+    adapters.push_back(model.adapter_config(task));
+  }
   const auto millions = [](int64_t n) { return format_double(static_cast<double>(n) / 1e6, 2); };
   const std::string place =
       model.device().is_cpu()
@@ -216,7 +193,7 @@ std::string describe_model(const MultiTaskModel& model, int ranks) {
           : device_name(model.device());
   return concat("model: ", millions(table.count(kSharedOwner)), " M shared parameters, ",
                 millions(task_parameters), " M in ", model.num_tasks(), " task",
-                model.num_tasks() == 1 ? "" : "s", ", adapter ", model.adapter_config().kind, ", ",
+                model.num_tasks() == 1 ? "" : "s", ", adapter ", adapter_kinds_text(adapters), ", ",
                 precision_name(model.precision()), ", ", place,
                 ranks == 1 ? "" : concat(", ", ranks, " ranks"));
 }
@@ -227,9 +204,14 @@ TrainOptions resolved_options(TrainOptions options, const RunSetup& setup) {
   for (const Task& task : description.tasks) names.push_back(task.name);
   options.tasks = join(names, ",");
   options.task_id.reset();
-  options.adapter = description.adapter.kind;
-  options.adapter_size = description.adapter.size;
-  options.task_pooler = description.adapter.task_pooler;
+  if (setup.common_adapter) {
+    const AdapterConfig& adapter = *setup.common_adapter;
+    options.adapter = adapter.kind;
+    (adapter.targets.empty() ? options.adapter_size : options.rank) = adapter.size;
+    options.alpha = adapter.alpha;
+    options.targets = join(adapter.targets, ",");
+    options.task_pooler = adapter.task_pooler;
+  }
   options.do_lower_case = setup.tokenizer->do_lower_case();
   options.special_tokens_in_text.reset();  // so that it is not written unless it is on
   if (setup.tokenizer->settings().special_tokens_in_text) options.special_tokens_in_text = true;

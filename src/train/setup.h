@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "model/model_folder.h"
@@ -12,6 +13,7 @@ namespace pals {
 /// What a run works with.
 struct RunSetup {
   ModelDescription description;
+  std::optional<AdapterConfig> common_adapter;  ///< AdapterChoice::common
   std::unique_ptr<Tokenizer> tokenizer;
   std::unique_ptr<MultiTaskModel> model;
 };

@@ -166,7 +166,7 @@ class EqualResults(ManyRanks):
             for ranks in 2, 4:
                 run, _ = self.run_ranks(ranks, "ranks%d%d" % (number, ranks), *flags, "--shard_optimizer")
                 self.check_close(whole, run)
-                for file in "final/model.safetensors", "final/adapters/rte/adapter_model.safetensors":
+                for file in "final/model.safetensors", "final/adapters/rte/pals_adapter.safetensors":
                     one, other = (read_safetensors(os.path.join(folder, file)) for folder in (whole, run))
                     for name, data in one.items():
                         for a, b in zip(support.floats(data), support.floats(other[name])):

@@ -46,7 +46,7 @@ class ResumedRun(PalsTest):
         for folder in ["final", "best"] + ["best_tasks/" + task for task in TASKS.split(",")]:
             files = ["model.safetensors"]
             for task in [os.path.basename(folder)] if "/" in folder else TASKS.split(","):
-                files.append("adapters/%s/adapter_model.safetensors" % task)
+                files.append("adapters/%s/pals_adapter.safetensors" % task)
             for file in files:
                 self.assertEqual(read_safetensors(os.path.join(run, folder, file)),
                                  read_safetensors(os.path.join(self.whole, folder, file)), (folder, file))

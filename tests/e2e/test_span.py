@@ -135,7 +135,7 @@ class Span(PalsTest):
                          {"sst": ["accuracy", "loss"], "where": ["exact_match", "f1", "loss"],
                           "sts": ["loss", "pearson", "spearman"], "which": ["accuracy", "loss"]})
         self.assertEqual(self.eval(run + "/best", "--data_dir", self.glue)["tasks"], results["tasks"])
-        self.assertIn("qa_outputs.weight", read_safetensors(run + "/best/adapters/where/adapter_model.safetensors"))
+        self.assertIn("qa_outputs.weight", read_safetensors(run + "/best/adapters/where/pals_adapter.safetensors"))
         # Accumulation splits questions, never the choices of one.
         self.pals(*self.mixed("parts", "--gradient_accumulation_steps", "4", "--dropout", "0"))
         self.pals(*self.mixed("whole", "--dropout", "0"))
@@ -155,7 +155,7 @@ class Span(PalsTest):
         for name in "predictions.json", "null_odds.json":
             self.assertEqual(read_json(self.path("run"), name), read_json(self.path("whole"), name))
         for task in "where", "which":
-            file = "final/adapters/%s/adapter_model.safetensors" % task
+            file = "final/adapters/%s/pals_adapter.safetensors" % task
             self.assertEqual(read_safetensors(self.path("run", file)), read_safetensors(self.path("whole", file)))
 
     def test_errors(self):

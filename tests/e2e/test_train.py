@@ -9,8 +9,12 @@ import unittest
 import support
 from support import PalsTest, metrics, read_json, read_safetensors
 
-ADAPTERS = ["none", "pals", "low_rank", "houlsby", "houlsby_pals", "lhuc", "pals_lhuc", "low_rank_lhuc",
+ADAPTERS = ["none", "pals", "low_rank", "houlsby", "houlsby_pals", "lora", "lhuc", "pals_lhuc", "low_rank_lhuc",
             "top_attention", "top_bert_layer"]
+
+
+def adapter_of(run, task):
+    return read_json(run, "final", "adapters", task, "pals_adapter.json")["adapter"]
 
 
 def changed(before, after):
@@ -78,9 +82,9 @@ class ReferenceCommand(PalsTest):
     def test_h_aug_is_the_adapter_size(self):
         one = self.train("one", "--max_steps", "2", "--adapter", "pals", "--h_aug", "18")
         two = self.train("two", "--max_steps", "2", "--adapter", "pals", "--adapter_size", "18")
-        self.assertEqual(read_json(one, "final", "config.json")["pals"]["adapter_size"], 18)
-        self.assertEqual(read_safetensors(one + "/final/adapters/rte/adapter_model.safetensors"),
-                         read_safetensors(two + "/final/adapters/rte/adapter_model.safetensors"))
+        self.assertEqual(adapter_of(one, "rte")["size"], 18)
+        self.assertEqual(read_safetensors(one + "/final/adapters/rte/pals_adapter.safetensors"),
+                         read_safetensors(two + "/final/adapters/rte/pals_adapter.safetensors"))
 
     def test_checkpoint_formats_are_the_same_to_us(self):
         base = self.bert_base()
@@ -103,12 +107,12 @@ class ReferenceCommand(PalsTest):
         two = self.train("two", *flags, model=one + "/final", tasks="sst,cola,rte")
         three = self.train("three", *flags, "--multi", "--adapter", "low_rank", model=one + "/final")
         four = self.train("four", *flags, "--adapter", "pals", model=one + "/final")
-        self.assertEqual(read_json(four, "final", "config.json")["pals"]["adapter"], "pals")
+        self.assertEqual(adapter_of(four, "rte")["kind"], "pals")
         for run in two, three, four:
             self.assertEqual(read_safetensors(one + "/final/model.safetensors"),
                              read_safetensors(run + "/final/model.safetensors"))
         for task in "rte", "sst":
-            file = "/final/adapters/%s/adapter_model.safetensors" % task
+            file = "/final/adapters/%s/pals_adapter.safetensors" % task
             self.assertEqual(read_safetensors(one + file), read_safetensors(two + file))
             fresh = read_safetensors(three + file)
             self.assertEqual({name: len(data) for name, data in read_safetensors(one + file).items()},
@@ -283,8 +287,8 @@ class Adapters(PalsTest):
             with self.subTest(kind=kind):
                 run = self.train(kind, "--adapter", kind, "--max_steps", "3", "--task_pooler",
                                  "--learning_rate", "1e-3")
-                self.assertEqual(read_json(run, "best", "config.json")["pals"]["adapter"], kind)
-                tensors = read_safetensors(run + "/final/adapters/sst/adapter_model.safetensors")
+                self.assertEqual(adapter_of(run, "sst")["kind"], kind)
+                tensors = read_safetensors(run + "/final/adapters/sst/pals_adapter.safetensors")
                 self.assertIn("classifier.weight", tensors)
                 self.assertIn("pooler.dense.weight", tensors)
                 self.assertEqual(len(tensors) > 4, kind != "none")
@@ -293,13 +297,54 @@ class Adapters(PalsTest):
                 results = read_json(run, "eval_results.json")
                 self.assertEqual(shown["tasks"], results["tasks"])
 
+    def test_tasks_have_adapters_of_their_own(self):
+        rows = [("the film is %s" % word, label) for word, label in (("good", "yes"), ("bad", "no")) * 8]
+        data = self.path("rows.tsv")
+        with open(data, "w", encoding="utf-8") as stream:
+            stream.writelines("%s\t%s\n" % row for row in rows)
+        adapters = {"one": {"kind": "lora", "rank": 3, "targets": ["query", "output"]}, "two": {"kind": "houlsby"},
+                    "three": None}
+        shared = {"kind": "classification", "text_a": 0, "label": 1, "labels": ["no", "yes"], "train": data, "dev": data}
+        file = support.write_json(self.path("tasks.json"), {"tasks": [
+            {"name": name, **shared, **({"adapter": adapter} if adapter else {})} for name, adapter in adapters.items()]})
+        flags = ["--task_file", file, "--tasks", "one,two,three", "--init_checkpoint", self.model, "--adapter", "pals",
+                 "--max_steps", "9", "--learning_rate", "1e-2", "--precision", "fp32", "--threads", "1",
+                 "--max_seq_length", "16", "--train_batch_size", "4", "--num_train_epochs", "1"]
+        run = self.path("run")
+        result = self.pals("train", *flags, "--output_dir", run)
+        self.assertIn("adapter lora, houlsby, pals,", result.stderr)
+        one = adapter_of(run, "one")
+        self.assertEqual((one["kind"], one["rank"], one["alpha"], one["targets"]), ("lora", 3, 6, ["query", "output"]))
+        self.assertEqual([adapter_of(run, task)["kind"] for task in ("two", "three")], ["houlsby", "pals"])
+        self.assertNotIn("adapter", json.dumps(read_json(run, "final", "tasks.json")))
+        names = read_safetensors(run + "/final/adapters/one/pals_adapter.safetensors")
+        self.assertIn("layer.1.attention.self.query.lora_A.weight", names)
+        self.assertNotIn("layer.1.attention.self.key.lora_A.weight", names)
+
+        def answers(tasks):
+            text = self.pals("predict", "--model", run + "/final", "--tasks", tasks, "--json", "--precision", "fp32",
+                             "--threads", "1", stdin="the film is good\nbad\n").stdout
+            return [json.loads(line) for line in text.splitlines()]
+        mixed = answers("one,two,three")
+        for task in adapters:
+            self.assertEqual([line[task] for line in mixed], answers(task))
+        # Further training takes each task's parts along; another kind starts anew.
+        more = self.pals("train", "--task_file", file, "--tasks", "one,two,three", "--init_checkpoint", run + "/final",
+                         "--max_steps", "1", "--max_seq_length", "16", "--output_dir", self.path("more"))
+        self.assertIn("loaded for one, two, three", more.stderr)
+        bad = {**read_json(file)}
+        bad["tasks"][0]["adapter"] = {"kind": "lora", "size": 3}
+        message = self.error("train", "--task_file", support.write_json(self.path("bad.json"), bad), *flags[2:],
+                             "--output_dir", self.path("bad"), code=2)
+        self.check_words(message, "task one", '"size"', "lora", "rank")
+
     def test_chosen_layers(self):
         for kind in "pals", "houlsby", "low_rank", "lhuc":
             run = self.train(kind, "--adapter", kind, "--adapter_layers", "1-1", "--max_steps", "3")
-            names = read_safetensors(run + "/final/adapters/rte/adapter_model.safetensors")
+            names = read_safetensors(run + "/final/adapters/rte/pals_adapter.safetensors")
             self.assertTrue(any("layer.1." in name for name in names), names)
             self.assertFalse(any("layer.0." in name for name in names), names)
-            self.assertEqual(read_json(run, "final", "config.json")["pals"]["adapter_layers"], [1])
+            self.assertEqual(adapter_of(run, "rte")["layers"], [1])
 
     def test_freeze(self):
         before = read_safetensors(self.model + "/model.safetensors")
@@ -308,7 +353,7 @@ class Adapters(PalsTest):
         self.assertEqual(changed(before, after), {name for name in before if "LayerNorm" in name})
         start = self.train("start", "--adapter", "pals", "--max_steps", "1", "--freeze")  # the first rate is 0
         for task in "rte", "sst":
-            file = "/final/adapters/%s/adapter_model.safetensors" % task
+            file = "/final/adapters/%s/pals_adapter.safetensors" % task
             one, two = read_safetensors(start + file), read_safetensors(run + file)
             # A query's key bias has no effect: its gradient is rounding alone.
             self.assertEqual({name for name in changed(one, two) if "key.bias" not in name},
@@ -320,7 +365,7 @@ class Adapters(PalsTest):
                          "--do_train", "--sample", "prop", "--seed", "8", tasks="rte,sst")
         drawn = {line["task"] for line in metrics(run)[0]}
         for task in "rte", "sst":
-            file = "/final/adapters/%s/adapter_model.safetensors" % task
+            file = "/final/adapters/%s/pals_adapter.safetensors" % task
             other = self.train("other", "--adapter", "low_rank", "--max_steps", "1", "--seed", "8",
                                "--overwrite_output_dir")
             moved = read_safetensors(other + file) != read_safetensors(run + file)
@@ -333,7 +378,7 @@ class Adapters(PalsTest):
         runs = [self.train("split", *flags, "--optim", "split", tasks="rte"),
                 self.train("normal", *flags, tasks="rte"),
                 self.train("start", *flags[:2], "--max_steps", "1", *flags[6:], tasks="rte")]
-        split, normal, fresh = (read_safetensors(run + "/final/adapters/rte/adapter_model.safetensors")
+        split, normal, fresh = (read_safetensors(run + "/final/adapters/rte/pals_adapter.safetensors")
                                 for run in runs)
 
         def distance(tensors, name):
