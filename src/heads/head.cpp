@@ -6,10 +6,10 @@ namespace pals {
 
 Head::Head(ParameterTable& table, const std::string& prefix, int64_t hidden_size,
            const HeadSpec& spec, int owner)
-    : kind_(kind_of(spec.kind)),
-      dense_(table, prefix, {kind_.head().name}, hidden_size, spec.num_outputs, {owner}) {}
+    : kind_(&kind_of(spec.kind)),
+      dense_(table, prefix, {kind_->head().name}, hidden_size, spec.num_outputs, {owner}) {}
 
-bool Head::reads_tokens() const { return kind_.head().reads_tokens; }
+bool Head::reads_tokens() const { return kind_->head().reads_tokens; }
 
 Dropout Head::dropout(const Pass& pass) const {
   return reads_tokens() ? Dropout{} : pass.hidden_dropout(0, kHead);
@@ -41,7 +41,7 @@ at::Tensor Head::backward(const Pass& pass, const at::Tensor& d_logits,
 
 LossTargets Head::loss_targets(const PackedBatch& batch, const Segment& segment,
                                Upload& upload) const {
-  return upload_layout(kind_.loss_layout(batch, segment, num_outputs()), upload);
+  return upload_layout(kind_->loss_layout(batch, segment, num_outputs()), upload);
 }
 
 }  // namespace pals

@@ -43,7 +43,7 @@ class Head {
  private:
   Dropout dropout(const Pass& pass) const;
 
-  const Kind& kind_;
+  const Kind* kind_;  // never null; a head can be assigned
   Linear dense_;
 };
 

@@ -32,7 +32,8 @@ TEST(TrainOptions, OlderRunsAreReadAndWrittenAsTheyWere) {
   EXPECT_EQ(options.precision, PrecisionChoice::kFloat);
   EXPECT_EQ(options.max_steps, 40);
   EXPECT_EQ(options.do_lower_case, true);
-  EXPECT_EQ(options_to_json(options), saved);
+  const Json now = options_to_json(options);  // with options that are younger than the run
+  for (const auto& [name, value] : saved.items()) EXPECT_EQ(now.at(name), value) << name;
   EXPECT_EQ(differing_options(saved, options_to_json(options)), std::vector<std::string>());
 }
 

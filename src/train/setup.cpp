@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "adapters/reference_keys.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
