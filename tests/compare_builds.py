@@ -268,7 +268,8 @@ class Plan:
             self.comparison.command("train: GLUE", [
                 "train", "--data_dir", self.shared + "/glue", "--tasks", "cola,mrpc,mnli,sts", "--init_checkpoint",
                 self.shared + "/model", "--output_dir", "glue-run", "--max_steps", "8", "--adapter", "low_rank",
-                "--precision", "fp32", "--threads", "1", "--learning_rate", "1e-3", *LENGTH], "glue-run")
+                "--precision", "fp32", "--threads", "1", "--learning_rate", "1e-3", "--keep_checkpoints", "2", *LENGTH],
+                "glue-run")
 
     def convert(self):
         model, tasks = "pals-fp32-1/final", ["--task_file", self.shared + "/tasks.json", *LENGTH]

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/output_path.h"
 #include "base/text_util.h"
 #include "runlog/fields.h"
 #include "train/check_options.h"
@@ -45,6 +46,10 @@ void Keeper::open(const Json& identity) {
     check_identity(options_.output_dir, identity);
   }
   lock_ = open_run_folder(options_);
+  for (const char* part : {"", kDevPredictionsName, "/dev_predictions/last"}) {
+    const std::string folder = options_.output_dir + part;
+    if (directory_exists(folder)) remove_dead_temporaries(folder);
+  }
   identity_ = identity;
   if (identity_.is_null()) return;
   write_file_atomically(options_.output_dir + kIdentityName, json_text(identity_));
