@@ -79,9 +79,10 @@ std::unique_ptr<RunLock> open_run_folder(const TrainOptions& options) {
   const std::string& folder = options.output_dir;
   make_directories(folder);
   auto lock = std::make_unique<RunLock>(folder);
-  for (const char* part : {"", kCheckpointsName, "/best_tasks"}) {
+  for (const char* part : {"", kCheckpointsName, "/best_tasks", kDevPredictionsName}) {
     remove_dead_temporaries(folder + part);
   }
+  remove_dead_temporaries(folder + kDevPredictionsName + "/last");
   if (options.overwrite_output_dir) remove_run(folder);
   write_file_atomically(folder + kRunConfigName, json_text(options_to_json(options)));
   return lock;

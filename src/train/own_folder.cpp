@@ -3,6 +3,7 @@
 #include <pwd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <string_view>
 
@@ -24,6 +25,16 @@ bool is_home(const std::string& folder) {
          (user != nullptr && same_file(folder, user->pw_dir));
 }
 
+// Any of the files that say what a run began with; a checkpoint does too.
+bool holds_run(const std::string& folder) {
+  if (file_exists(folder + kRunConfigName) || file_exists(folder + kIdentityName)) return true;
+  const std::string checkpoints = folder + kCheckpointsName;
+  return directory_exists(checkpoints) &&
+         std::ranges::any_of(list_directory(checkpoints), [](const std::string& name) {
+           return name.starts_with("step-") && name.ends_with(".safetensors");
+         });
+}
+
 // What a run finds of its own: the lock and temporary files of one that was killed as it began, and
 // the log that a shell has opened for this one.
 bool is_of_this_run(const std::string& folder, const std::string& name) {
@@ -41,7 +52,7 @@ void refuse_foreign_folder(const std::string& folder) {
     fail_usage("--output_dir ", folder, " is ", root ? "the root" : "a home",
                " folder; choose one that is the run's alone");
   }
-  if (file_exists(folder + kRunConfigName)) return;
+  if (holds_run(folder)) return;
   for (const std::string& name : list_directory(folder)) {
     if (is_of_this_run(folder, name)) continue;
     fail_usage("--output_dir ", folder, " holds ", quote(name), " but no run (no ",
