@@ -15,7 +15,7 @@ from support import PalsTest, metrics, read_json, read_safetensors
 
 LIBRARY = os.environ["PALS_FAILING_FILES"]
 FULL = bool(os.environ.get("PALS_FULL"))
-SAMPLE = 12
+SAMPLE = 6
 
 
 class Faults(PalsTest):

@@ -18,13 +18,12 @@ from support import PalsTest
 
 FULL = bool(os.environ.get("PALS_FULL"))
 SECONDS = int(os.environ.get("PALS_MUTATION_SECONDS", "3600"))
-ROUNDS = 5  # mutations of each format
+ROUNDS = 3  # mutations of each format
 
 # Formats whose damage may show in the result alone, and why. Take one out when its check has come.
 UNCHECKED = {
     "texts": "a user's text: another text is another question",
     "SQuAD": "the same",
-    "training data": "the same, and the hash of what a run was begun with is not there yet",
     "task file": "the same",
     "config.json": "has no hash yet",
     "vocab.txt": "has no hash yet",
@@ -32,7 +31,6 @@ UNCHECKED = {
     "tasks.json": "has no hash yet",
     "adapter": "its weights have no hash yet",
     "adapter's description": "has no hash yet",
-    "checkpoint": "has no checksum yet",
 }
 
 
@@ -84,7 +82,8 @@ class Mutations(PalsTest):
         return ["train", "--task_file", self.path("tasks.json"), "--init_checkpoint", self.model, "--output_dir",
                 self.path(run), "--max_seq_length", "24", "--train_batch_size", "4", "--max_steps", "4", "--adapter",
                 "pals", "--precision", "fp32", "--threads", "1", "--cache_dir", self.path("cache"),
-                "--save_checkpoints_steps", "2", "--num_train_epochs", "2", "--learning_rate", "1e-2"]
+                "--save_checkpoints_steps", "2", "--keep_checkpoints", "2", "--num_train_epochs", "2",
+                "--learning_rate", "1e-2"]
 
     def setUp(self):
         self.folder = self.place
@@ -186,7 +185,7 @@ class Mutations(PalsTest):
         for name, count in counts.items():
             print("%-24s %s" % (name, json.dumps(count, sort_keys=True)))
         # A loop that changes nothing would find nothing.
-        self.assertGreater(sum(count["refused"] for count in counts.values()), 2 * len(formats))
+        self.assertGreater(sum(count["refused"] for count in counts.values()), len(formats))
 
 
 if __name__ == "__main__":
