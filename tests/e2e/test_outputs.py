@@ -78,12 +78,14 @@ class Outputs(PalsTest):
     def test_a_full_standard_output(self):
         test = support.write_text(self.path("in.txt"), "word1\n")
         run = self.train("run", "--max_steps", "2", tasks="sst,mnli")
+        support.make_test_sets(self.path("tests"))
         arguments = [("info",), ("--version",), ("train", "--help"),
                      ("convert", self.model, self.path("converted"), "--json"),
                      ("features", "--model", self.model, "--pooling", "cls", "--input", test),
                      ("predict", "--model", run + "/final", "--task", "sst", "--input", test),
                      ("eval", "--model", run + "/final", "--data_dir", self.glue, "--json"),
-                     ("submit", "--model", run + "/final", "--data_dir", self.glue, "--output", self.path("x.zip")),
+                     ("submit", "--model", run + "/final", "--data_dir", self.path("tests"), "--output",
+                      self.path("x.zip")),
                      self.train_arguments("run", "--max_steps", "2", "--json", tasks="sst,mnli")]
         for command in arguments:
             with self.subTest(command[0]), open("/dev/full", "w", encoding="utf-8") as full:
