@@ -1,19 +1,20 @@
 # `cmake --install`: the program, the library's headers <pals/...>, the rooms as static libraries, and a
-# CMake package, so that find_package(pals) gives pals::pals (docs/library.md). The rooms are in the
+# CMake package, so that find_package(pals) gives pals::pals, which predicts, and pals::train (docs/library.md). The rooms are in the
 # package as pals::room_ROOM, for its own use: their headers stay here.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/pals")
 
 get_property(rooms GLOBAL PROPERTY PALS_ROOMS)
-list(REMOVE_ITEM rooms cli convert measure train dist settings)  # what no prediction stands on
+list(REMOVE_ITEM rooms cli convert measure)  # the program's alone
 foreach(room IN LISTS rooms)
   set_target_properties(pals_${room} PROPERTIES EXPORT_NAME room_${room})
   install(TARGETS pals_${room} EXPORT palsTargets ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
 endforeach()
 set_target_properties(pals_api PROPERTIES EXPORT_NAME pals)
+set_target_properties(pals_api_train PROPERTIES EXPORT_NAME train)
 target_include_directories(pals_api INTERFACE $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
-install(DIRECTORY "${PROJECT_SOURCE_DIR}/src/api/pals" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
+install(DIRECTORY "${PROJECT_SOURCE_DIR}/src/api/pals" "${PROJECT_SOURCE_DIR}/src/api_train/pals" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
   FILES_MATCHING PATTERN "*.h")
 install(EXPORT palsTargets NAMESPACE pals:: DESTINATION "${package_dir}")
 

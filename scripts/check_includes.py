@@ -4,7 +4,7 @@
 Each src/ROOM/CMakeLists.txt says `pals_room(ROOM [TORCH] [ROOMS room...])`. A file of a room may
 include headers of its own room and of those rooms; reaching a room only through another one is an
 error too, and so is a stated edge that no include uses, so that the statement is the whole truth. A
-room without TORCH includes no LibTorch.
+room without TORCH includes no LibTorch. <pals/x.h> belongs to the room with src/ROOM/pals/x.h.
 
   check_includes.py [ROOT]      checks the tree (default: the repository), exit status 1 on a violation
   check_includes.py --self-test shows on small trees that violations are found
@@ -78,6 +78,7 @@ def check(root):
     if cycle:
         problems.append("rooms in a circle: " + " -> ".join(cycle))
     used = {name: set() for name in rooms}
+    public = {f"pals/{file.name}": file.parent.parent.name for file in root.glob("src/*/pals/*.h")}
     for file in sorted((root / "src").rglob("*")):
         if file.suffix not in SUFFIXES:
             continue
@@ -94,7 +95,7 @@ def check(root):
                 if not rooms[name].torch:
                     problems.append(f"{where}:{line}: {target}: the room `{name}` does without torch")
                 continue
-            other = target.split("/")[0]
+            other = public.get(target, target.split("/")[0])
             used[name].add(other)
             if match.group(1) == '"' and "/" not in target:
                 problems.append(f"{where}:{line}: {target}: write the path from src/, as in \"{name}/{target}\"")
@@ -126,6 +127,8 @@ def self_test():
         ("unused edge", {"src/up/CMakeLists.txt": "pals_room(up ROOMS low)", "src/up/b.cpp": '#include "up/b.h"\n'},
          ["src/up/CMakeLists.txt: no include uses the edge to `low`"]),
         ("relative", {"src/low/c.cpp": '#include "a.h"\n'}, ["src/low/c.cpp:1:"]),
+        ("public header", {"src/low/pals/l.h": "", "src/up/CMakeLists.txt": "pals_room(up)",
+                           "src/up/b.cpp": "#include <pals/l.h>\n"}, ["src/up/b.cpp:1:"]),
         ("unknown room", {"src/up/CMakeLists.txt": "pals_room(up ROOMS lwo)"},
          ["src/up/CMakeLists.txt: there is no room"]),
         ("stray folder", {"src/stray/x.h": ""}, ["src/stray/x.h:"]),

@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import re
+import signal
 import subprocess
 import unittest
 
@@ -76,7 +77,8 @@ class Library(PalsTest):
     def test_headers_are_those_of_the_library_alone(self):
         include = self.prefix / "include"
         headers = {str(header.relative_to(include)) for header in include.rglob("*") if header.is_file()}
-        self.assertEqual(headers, {"pals/" + source.name for source in (REPOSITORY / "src/api/pals").glob("*.h")})
+        self.assertEqual(headers, {"pals/" + source.name for room in ("api", "api_train")
+                                   for source in (REPOSITORY / "src" / room / "pals").glob("*.h")})
         for header in headers:
             text = (include / header).read_text(encoding="utf-8")
             for name in re.findall(r"(?m)^#\s*include\s*(.+)$", text):
@@ -85,12 +87,11 @@ class Library(PalsTest):
                     self.assertIn(name.strip("<>"), headers)
 
     def test_who_predicts_links_no_trainer(self):
-        libraries = {path.name for path in (self.prefix / "lib").glob("*.a")}
-        self.assertIn("libpals_api.a", libraries)
-        self.assertEqual(libraries & {"libpals_train.a", "libpals_dist.a"}, set())
+        trainer = re.compile("pals::(TrainingLoop|World|DataParallel)::")
         for program in "multi_task", "encoder":
-            needed = require(run("readelf", "-d", self.examples / program))
-            self.assertNotRegex(needed, r"libmpi|libnccl")
+            self.assertNotRegex(require(run("readelf", "-d", self.examples / program)), r"libmpi|libnccl")
+            self.assertNotRegex(require(run("nm", "-C", self.examples / program)), trainer)
+        self.assertRegex(require(run("nm", "-C", self.examples / "train")), trainer)
 
     def test_the_program_runs(self):
         program = self.prefix / "bin/pals"
@@ -211,6 +212,31 @@ class Library(PalsTest):
             self.assertAlmostEqual(sum(shown.values()), 1.0, delta=2e-4)
         scores = support.read_json(self.path("run", "eval_results.json"))["tasks"]["swag"]
         self.assertAlmostEqual(right / len(rows), scores["accuracy"], places=6)
+
+    def test_train(self):
+        options = {"tasks": TASKS, "data_dir": self.glue, "init_checkpoint": self.model, "adapter": "pals",
+                   "max_seq_length": 32, "max_steps": 40, "steps_per_epoch": 20, "train_batch_size": 8,
+                   "precision": "fp32", "threads": 1}
+        self.pals("train", "--output_dir", self.path("by-program"), *(f"--{name}={value}" for name, value in options.items()))
+        words = [f"{name}={value}" for name, value in options.items()]
+        folder = self.path("by-library")
+        command = [self.examples / "train", folder, *words]
+        with subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              env=support.environment()) as process:
+            for line in process.stdout:
+                if line.startswith("step 10 of 40: "):
+                    process.send_signal(signal.SIGINT)
+                    break
+            process.stdout.read()
+            self.assertIn("stopped", process.stderr.read())
+        self.assertEqual(process.returncode, 1)
+        output = self.example("train", folder, *words)
+        self.assertRegex(output, r"going on at step \d+ of 40")  # a log line
+        scores = support.read_json(self.path("by-program", "eval_results.json"))
+        self.assertEqual(support.read_json(os.path.join(folder, "eval_results.json")), scores)
+        self.assertRegex(output, rf"(?m)^after step 40: average {scores['average']:.4f}")
+        self.assertRegex(output, r"(?m)^best after step \d+: average ")
+        self.assertIn('unknown option "max_step"; did you mean "max_steps"?', self.example("train", folder, "max_step=1", code=1))
 
     def test_errors_are_messages(self):
         message = self.example("sequence_classification", self.run_folder, "cola", "word1", code=1)
