@@ -193,7 +193,7 @@ class Folders(PalsTest):
             lines = stream.read().splitlines()
         support.write_text(os.path.join(glue, "RTE", "train.tsv"), "\n".join(lines[:-1]) + "\n")
         message = self.error(*self.train_arguments("run", *flags), code=RUN)
-        self.check_words(message, "rte", str(len(lines) - 2), str(len(lines) - 1), "--output_dir")
+        self.check_words(message, "content of rte's train file", "--output_dir")
 
     def test_pairs_need_two_token_types(self):
         model = self.path("model")
