@@ -15,14 +15,6 @@
 namespace pals {
 namespace {
 
-// Whether the folder holds anything that a run of other options would spoil.
-bool has_progress(const std::string& folder) {
-  const std::string checkpoints = folder + kCheckpointsName, log = folder + kMetricsName;
-  return file_exists(folder + kResultsName) ||
-         (file_exists(log) && std::filesystem::file_size(log) > 0) ||
-         (directory_exists(checkpoints) && !list_directory(checkpoints).empty());
-}
-
 // Answers to a span task: of the only set, or with its task's name and split in front.
 bool holds_answers(std::string_view name) {
   for (const std::string_view ending :
@@ -63,6 +55,13 @@ void remove_run(const std::string& folder) {
 }
 
 }  // namespace
+
+bool has_progress(const std::string& folder) {
+  const std::string checkpoints = folder + kCheckpointsName, log = folder + kMetricsName;
+  return file_exists(folder + kResultsName) ||
+         (file_exists(log) && std::filesystem::file_size(log) > 0) ||
+         (directory_exists(checkpoints) && !list_directory(checkpoints).empty());
+}
 
 void check_run_folder(const TrainOptions& options) {
   const std::string& folder = options.output_dir;

@@ -16,6 +16,9 @@ inline constexpr const char* kCheckpointsName = "/checkpoints";
 inline constexpr const char* kIdentityName = "/identity.json";  ///< checkpoints carry the same
 inline constexpr const char* kDevPredictionsName = "/dev_predictions";
 
+/// Whether the folder holds anything that a run of other options or data would spoil.
+bool has_progress(const std::string& folder);
+
 /// UsageError if the folder holds a run of other options. Touches nothing.
 void check_run_folder(const TrainOptions& options);
 

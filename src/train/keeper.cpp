@@ -7,7 +7,6 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "base/output_path.h"
 #include "base/text_util.h"
 #include "runlog/fields.h"
 #include "train/check_options.h"
@@ -42,14 +41,11 @@ void check_state(const Json& state, int64_t total_steps, size_t num_tasks,
 void Keeper::open(const Json& identity) {
   if (!world_.first()) return;
   check_run_folder(options_);
-  if (!identity.is_null() && !options_.overwrite_output_dir) {
+  // What has not begun may still be mended.
+  if (!identity.is_null() && !options_.overwrite_output_dir && has_progress(options_.output_dir)) {
     check_identity(options_.output_dir, identity);
   }
   lock_ = open_run_folder(options_);
-  for (const char* part : {"", kDevPredictionsName, "/dev_predictions/last"}) {
-    const std::string folder = options_.output_dir + part;
-    if (directory_exists(folder)) remove_dead_temporaries(folder);
-  }
   identity_ = identity;
   if (identity_.is_null()) return;
   write_file_atomically(options_.output_dir + kIdentityName, json_text(identity_));
