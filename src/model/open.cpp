@@ -72,9 +72,9 @@ Tokenizer open_tokenizer(const OpenedModel& model) {
 }
 
 AdapterConfig read_adapter_config(const Json& config, const std::string& where) {
-  const bool own = has_pals_object(config) && config["pals"].contains("adapter");
-  return own ? adapter_from_flat_json(config["pals"], where)
-             : adapter_from_reference_keys(config, where);
+  if (!has_pals_object(config)) return adapter_from_reference_keys(config, where);
+  const Json& own = config["pals"];
+  return own.contains("adapter") ? adapter_from_flat_json(own, where) : AdapterConfig();
 }
 
 void check_length(int64_t length, const BertConfig& bert, const std::string& flag,

@@ -142,6 +142,8 @@ TEST_F(Open, ConfigurationsAskForAdapters) {
   saved.kind = "houlsby";
   const Json own = adapter_to_flat_json(saved);
   EXPECT_EQ(kind({{"pals", own}}), "houlsby");
+  // Its tasks' folders say what their adapters are.
+  EXPECT_EQ(kind({{"pals", {{"max_seq_length", 12}}}}), "none");
 }
 
 }  // namespace

@@ -26,7 +26,8 @@ Saved saved_configuration(const TrainOptions& options, const OpenedModel& opened
 }
 
 bool has_reference_keys(const Json& json) {
-  return std::ranges::any_of(reference_adapter_keys(),
+  return !has_pals_object(json) &&
+         std::ranges::any_of(reference_adapter_keys(),
                              [&](const std::string& key) { return json.contains(key); });
 }
 

@@ -93,6 +93,14 @@ class ResumeTwoThreads(ResumedRun):
         self.kill_at_random_moments()
 
 
+class ResumeLora(ResumedRun):
+    name = "whole_lora"
+    flags = ["lora" if flag == "pals" else flag for flag in ResumedRun.flags] + ["--rank", "4", "--targets", "all"]
+
+    def test_killed_at_random_moments(self):
+        self.kill_at_random_moments()
+
+
 class Resume(ResumedRun):
     def test_killed_at_random_moments(self):
         self.kill_at_random_moments()
