@@ -71,6 +71,7 @@ void add_model(OptionList& list, TrainOptions& o) {
             bert_config_file_option(o.bert_config_file),
             vocab_file_option(o.vocab_file),
             lower_case_option(o.do_lower_case),
+            special_tokens_option(o.special_tokens_in_text),
             {.name = "multi",
              .field = o.multi,
              .help = "task-specific parts start fresh, whatever the checkpoint holds",
