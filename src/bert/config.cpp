@@ -92,6 +92,7 @@ constexpr std::array kSwitches = {"is_decoder",
                                   "attention_window"};
 
 constexpr size_t kKeysShown = 6;
+constexpr size_t kShortestMeant = 6;
 constexpr size_t kKeyShown = 30;
 constexpr size_t kValueShown = 60;
 
@@ -184,7 +185,9 @@ class Reader {
       if (!is_key(known_) && !is_key(metadata_keys())) unknown.push_back(item.key());
     }
     if (unknown.empty()) return;
-    // A slip of the pen in a key of ours would change the network.
+    // A slip of the pen in a key of ours would change the network. Short ones ("top") are near to
+    // too many others ("top_k").
+    std::erase_if(known_, [](const std::string& key) { return key.size() < kShortestMeant; });
     for (const std::string& key : unknown) {
       const std::string meant = did_you_mean(key, known_);
       if (!meant.empty()) fail(where_, ": unknown key ", quote(key), meant);

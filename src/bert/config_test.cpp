@@ -20,7 +20,9 @@ Json tiny() {
               {"intermediate_size", 32}};
 }
 
-BertConfig parse(const Json& json) { return parse_bert_config(json, "config.json", {"pals"}); }
+BertConfig parse(const Json& json) {
+  return parse_bert_config(json, "config.json", {"pals", "top", "mult", "hidden_size_aug"});
+}
 
 std::string error_of(const Json& json) {
   try {

@@ -10,6 +10,7 @@
 #include "base/text_util.h"
 #include "catalog/task_json.h"
 #include "model/folder_writer.h"
+#include "text/tokenizer_files.h"
 #include "train/check_options.h"
 #include "train/run_folder.h"
 
@@ -105,12 +106,15 @@ Json run_identity(const TrainOptions& options, const RunSetup& setup,
   }
   Json resolved = options_to_json(options);
   for (const char* path : kPaths) resolved.erase(path);
+  Json tokenizer = tokenizer_config_keys(setup.tokenizer->settings());
+  tokenizer.erase("do_lower_case");  // beside it, where older runs have it
   return {{"version", kIdentityVersion},
           {"tasks", std::move(tasks)},
           {"data", std::move(data)},
           {"bert", bert_config_to_json(description.bert)},
           {"vocabulary", setup.tokenizer->vocabulary().content_hash()},
           {"lower_case", setup.tokenizer->do_lower_case()},
+          {"tokenizer", std::move(tokenizer)},
           {"starting_weights", weights_hash(setup.model->arena())},
           {"options", std::move(resolved)}};
 }
@@ -121,6 +125,8 @@ std::vector<std::string> identity_differences(const Json& saved, const Json& cur
     compare("", section(saved, key), section(current, key), differences);
   }
   compare("BERT configuration", section(saved, "bert"), section(current, "bert"), differences);
+  compare("tokenizer settings", section(saved, "tokenizer"), section(current, "tokenizer"),
+          differences);
   const Json then = section(saved, "options"), now = section(current, "options");
   for (const std::string& name : differing_options(then, now)) {
     compare("--" + name, then.value(name, Json()), now.value(name, Json()), differences);

@@ -44,6 +44,8 @@ TEST(Identity, NamesWhatDiffersOldAndNew) {
             Texts{"content of the vocabulary was \"abcd\", now \"0\""});
   EXPECT_EQ(after([](Json& json) { json["lower_case"] = false; }),
             Texts{"lower-casing was \"true\", now \"false\""});
+  EXPECT_EQ(after([](Json& json) { json["tokenizer"]["strip_accents"] = false; }),
+            Texts{"tokenizer settings, strip_accents was nothing, now \"false\""});
   EXPECT_EQ(after([](Json& json) { json["starting_weights"] = "0"; }),
             Texts{"content of the starting weights was \"ef01\", now \"0\""});
   EXPECT_EQ(after([](Json& json) { json["options"]["learning_rate"] = 0.5; }),
