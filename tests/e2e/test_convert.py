@@ -182,9 +182,10 @@ class Convert(PalsTest):
         self.check_words(self.error("convert", "a", "b", "c", "d", code=2), "4 arguments")
         self.check_words(self.error("convert", self.path("none"), self.path("x"), code=1), self.path("none"))
         self.check_words(self.error("convert", self.model, self.path("x"), "--nmaes", "pals", code=2), "--names")
-        self.check_words(self.error("convert", self.model, self.model, code=2), "--overwrite")
+        self.check_words(self.error("convert", self.model, self.model, code=2), "the input itself")
         self.convert(self.model, self.path("copy"))
-        self.convert(self.path("copy"), self.path("copy"), "--overwrite")
+        self.check_words(self.error("convert", self.model, self.path("copy"), code=2), "--overwrite")
+        self.convert(self.model, self.path("copy"), "--overwrite")
 
 
 class Hostile(PalsTest):
