@@ -103,7 +103,7 @@ step_build() {
 step_tests() {
   check library "$build/load_cuda_library" "$build/libpals_cuda.so"
   check kernels gpu_tests "$build/nn_test" "$on_gpu"
-  check devices gpu_tests "$build/device_test" '*_gpu:*/gpu:Devices.*:PretendDevice.*:DeviceRun.*'
+  check devices gpu_tests "$build/device_test" '*_gpu:*/gpu:Devices.*:SimulatedDevice.*:DeviceRun.*'
   check ranks gpu_tests "$build/device_test" 'DeviceRanks.*'
 }
 

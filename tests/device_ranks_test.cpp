@@ -1,4 +1,4 @@
-// Ranks on devices, in one process: on the pretend device, and through NCCL where there is a GPU.
+// Ranks on devices, in one process: on the simulated device, and through NCCL where there is a GPU.
 // tests/e2e/test_gpu_ranks.py has them in processes of their own.
 #include "dist/device_ranks.h"
 
@@ -88,7 +88,7 @@ TEST(DeviceRanks, TwoOnOneDeviceAreRefused) {
 
 TEST(DeviceRanks, APlaceThatIsTakenIsNamed) {
   const int port = free_port();
-  const at::Device device = testing::pretend_device();
+  const at::Device device = testing::simulated_device();
   const DeviceRanks first(one_of(1, 0, port), device);
   try {
     const DeviceRanks second(one_of(1, 0, port), device);
@@ -106,23 +106,23 @@ TEST(DeviceRanks, NeedAPlaceOnSeveralMachines) {
   Launch launch = one_of(4, 0, 0);
   launch.master_address = "";
   launch.local_size = 2;
-  EXPECT_THROW(DeviceRanks(launch, testing::pretend_device()), UsageError);
+  EXPECT_THROW(DeviceRanks(launch, testing::simulated_device()), UsageError);
 }
 
-/// A machine with so many of the pretend device, until the end of a test.
+/// A machine with so many of the simulated device, until the end of a test.
 class Machine {
  public:
   explicit Machine(int devices) {
-    testing::pretend_device();
-    setenv("PALS_PRETEND_DEVICES", std::to_string(devices).c_str(), 1);
+    testing::simulated_device();
+    setenv("PALS_SIMULATED_DEVICES", std::to_string(devices).c_str(), 1);
   }
-  ~Machine() { unsetenv("PALS_PRETEND_DEVICES"); }
+  ~Machine() { unsetenv("PALS_SIMULATED_DEVICES"); }
   Machine(const Machine&) = delete;
   Machine& operator=(const Machine&) = delete;
 };
 
 TEST(Placement, EachRankHasTheDeviceOfItsNumber) {
-  const std::string name = testing::kPretendDevice;
+  const std::string name = testing::kSimulatedDevice;
   const Machine three(3);
   for (int rank = 0; rank < 3; ++rank) {
     EXPECT_EQ(choose_device(name, {rank, 3}).index(), rank);
@@ -136,7 +136,7 @@ TEST(Placement, EachRankHasTheDeviceOfItsNumber) {
 TEST(Placement, AProcessForEachDeviceThatIsLeftOpen) {
   const Launch alone;
   TrainOptions options;
-  options.device = testing::kPretendDevice;
+  options.device = testing::kSimulatedDevice;
   const Machine three(3);
   EXPECT_EQ(processes_to_start(options, alone), 3);
   EXPECT_EQ(processes_to_start(options, one_of(1, 0, 0)), 1);
@@ -156,7 +156,7 @@ TEST(Placement, AProcessForEachDeviceThatIsLeftOpen) {
 TEST(Placement, OneProcessWhereThereIsNone) {
   const Machine none(0);
   TrainOptions options;
-  options.device = testing::kPretendDevice;
+  options.device = testing::kSimulatedDevice;
   EXPECT_EQ(processes_to_start(options, {}), 1);  // which then says what is missing
   EXPECT_THROW(choose_device(options, {}), UsageError);
 }

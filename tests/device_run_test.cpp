@@ -1,5 +1,5 @@
-// Whole runs of `pals train` on the pretend device: the log, checkpoints, results and model folders
-// are those of a run on the CPU.
+// Whole runs of `pals train` on the simulated device: the log, checkpoints, results and model
+// folders are those of a run on the CPU.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "model/open.h"
 #include "model/test_models.h"
-#include "pretend_device.h"
+#include "simulated_device.h"
 #include "tasks/test_files.h"
 #include "train/memory_check.h"
 #include "train/trainer.h"
@@ -18,7 +18,7 @@
 namespace pals {
 namespace {
 
-using testing::pretend_device;
+using testing::simulated_device;
 
 constexpr const char* kWords[] = {"good", "bad", "film", "rain", "very", "not", "a", "the"};
 
@@ -41,7 +41,7 @@ class DeviceRun : public ::testing::Test {
  protected:
   void SetUp() override {
     set_quiet(true);
-    pretend_device();
+    simulated_device();
     std::string vocabulary = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n";
     for (const char* word : kWords) vocabulary += concat(word, "\n");
     folder_.write("vocab.txt", vocabulary);
@@ -104,7 +104,7 @@ class DeviceRun : public ::testing::Test {
 
 TEST_F(DeviceRun, IsTheCpus) {
   train(options("here", "cpu"));
-  train(options("there", testing::kPretendDevice));
+  train(options("there", testing::kSimulatedDevice));
   const std::vector<Json> here = log("here"), there = log("there");
   ASSERT_EQ(there.size(), here.size());
   int64_t steps = 0;
@@ -119,7 +119,7 @@ TEST_F(DeviceRun, IsTheCpus) {
 
   // Either device reads what the other wrote.
   const auto on_cpu = load_model_folder(path("there/final"), at::kFloat);
-  const auto on_device = load_model_folder(path("there/final"), at::kFloat, pretend_device());
+  const auto on_device = load_model_folder(path("there/final"), at::kFloat, simulated_device());
   const PackedBatch batch = testing::pack(testing::rows_of(testing::tiny_rows(3), 0));
   EXPECT_TRUE(at::allclose(on_device.model->forward(batch).logits.front().cpu(),
                            on_cpu.model->forward(batch).logits.front(), 1e-5, 1e-6));
@@ -133,7 +133,7 @@ TEST_F(DeviceRun, GoesOnFromTheCpusCheckpoint) {
   for (const char* name : {"/checkpoints/step-0000000120.safetensors", "/eval_results.json"}) {
     std::filesystem::remove(path("run") + name);
   }
-  train(options("run", testing::kPretendDevice));
+  train(options("run", testing::kSimulatedDevice));
   const std::vector<Json> whole = log("whole"), resumed = log("run");
   for (size_t i = 0; i < std::min(whole.size(), resumed.size()); ++i) {
     if (!whole[i].contains("step") || !resumed[i].contains("step")) continue;
@@ -148,7 +148,7 @@ TEST_F(DeviceRun, TellsItsCallbacks) {
   std::vector<StepRecord> steps;
   std::vector<EvaluationRecord> evaluations;
   ::testing::internal::CaptureStderr();
-  const TrainResult result = train(options("run", testing::kPretendDevice), {},
+  const TrainResult result = train(options("run", testing::kSimulatedDevice), {},
                                    {.log = [&](const std::string& line) { lines.push_back(line); },
                                     .step =
                                         [&](const StepRecord& step, int64_t total) {
@@ -192,7 +192,7 @@ std::string error_of(const TrainOptions& options) {
 
 TEST_F(DeviceRun, SaysWhatItLacksBeforeTheFirstStep) {
   const ShortOfMemory device(120'000);  // weights fit, gradients and moments beside them do not
-  const std::string error = error_of(options("run", testing::kPretendDevice));
+  const std::string error = error_of(options("run", testing::kSimulatedDevice));
   EXPECT_TRUE(error.starts_with("not enough memory: training takes ")) << error;
   for (const char* part : {"weights", "gradients", "moments", "tokens", "a pretence",
                            "--train_batch_size", "--recompute"}) {
@@ -202,11 +202,11 @@ TEST_F(DeviceRun, SaysWhatItLacksBeforeTheFirstStep) {
 
 TEST_F(DeviceRun, SaysWhatItLacksInAStep) {
   const MultiTaskModel model(testing::tiny_bert(), testing::tiny_adapter("none"),
-                             testing::tiny_heads(), at::kFloat, false, pretend_device());
+                             testing::tiny_heads(), at::kFloat, false, simulated_device());
   const ShortOfMemory device(1000);
   try {
     within_memory(model, 77, [] {
-      at::empty({1 << 20}, at::TensorOptions(at::kFloat).device(pretend_device()));
+      at::empty({1 << 20}, at::TensorOptions(at::kFloat).device(simulated_device()));
     });
     FAIL() << "there was enough";
   } catch (const Error& error) {

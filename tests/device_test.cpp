@@ -1,5 +1,6 @@
 // Training and prediction on another device than the CPU: the same results, and no step of the host
-// into the device's memory. Everywhere on a pretend device, and where there is a GPU on that, too.
+// into the device's memory. Everywhere on a simulated device, and where there is a GPU on that,
+// too.
 #include "nn/device.h"
 
 #include <gtest/gtest.h>
@@ -24,7 +25,7 @@ using testing::has_gpu;
 using testing::kSteps;
 using testing::kTinyTasks;
 using testing::pack;
-using testing::pretend_device;
+using testing::simulated_device;
 using testing::tiny_adapter;
 using testing::tiny_bert;
 using testing::tiny_model;
@@ -33,7 +34,7 @@ using testing::tolerance_on;
 using testing::Training;
 
 // The generic kernels have no matrix products, so that the CPU's are LibTorch's here, as the
-// pretend device's are, and results agree to the last digits.
+// simulated device's are, and results agree to the last digits.
 [[maybe_unused]] const bool kProductsAreLibTorchs = [] {
   cpu::set_isa("generic");
   return true;
@@ -43,17 +44,17 @@ double distance(const at::Tensor& a, const at::Tensor& b) {
   return (a.cpu().to(at::kDouble) - b.cpu().to(at::kDouble)).abs().max().item<double>();
 }
 
-TEST(PretendDevice, ItsMemoryIsOutOfTheHostsReach) {
-  const at::Tensor x = at::ones({3}, at::TensorOptions(at::kFloat).device(pretend_device()));
+TEST(SimulatedDevice, ItsMemoryIsOutOfTheHostsReach) {
+  const at::Tensor x = at::ones({3}, at::TensorOptions(at::kFloat).device(simulated_device()));
   EXPECT_EQ(x.sum().item<float>(), 3.0F);
   EXPECT_DEATH(EXPECT_EQ(*x.const_data_ptr<float>(), 1.0F), "");
   EXPECT_THROW(x + at::ones({3}), c10::Error);
   EXPECT_TRUE(at::equal((x + 1).cpu(), at::full({3}, 2.0F)));
 }
 
-TEST(PretendDevice, IsChosenByItsName) {
-  EXPECT_EQ(choose_device(testing::kPretendDevice), pretend_device());
-  EXPECT_EQ(device_name(pretend_device()), "privateuseone:0 (a pretence)");
+TEST(SimulatedDevice, IsChosenByItsName) {
+  EXPECT_EQ(choose_device(testing::kSimulatedDevice), simulated_device());
+  EXPECT_EQ(device_name(simulated_device()), "privateuseone:0 (a pretence)");
   EXPECT_THROW(choose_device("privateuseone:1"), UsageError);
   EXPECT_THROW(choose_device("privateuseone:x"), UsageError);
 }
@@ -64,10 +65,10 @@ struct Case {
   Precision precision = {};
   bool on_gpu = false;
 
-  at::Device device() const { return on_gpu ? choose_device("cuda") : pretend_device(); }
-  double tolerance(double pretended) const {
+  at::Device device() const { return on_gpu ? choose_device("cuda") : simulated_device(); }
+  double tolerance(double simulated) const {
     const bool rounds = on_gpu && precision.type != at::kFloat;
-    return rounds ? std::max(5e-2, pretended) : tolerance_on(device(), pretended);
+    return rounds ? std::max(5e-2, simulated) : tolerance_on(device(), simulated);
   }
 };
 
@@ -83,8 +84,8 @@ std::vector<Case> cases() {
   all.push_back({"pals_frozen", "pals", false, true});
   all.push_back({"low_rank_task_pooler", "low_rank", true});
   all.push_back({"pals_bf16", "pals", false, false, at::kBFloat16});
-  const size_t pretended = all.size();
-  for (size_t i = 0; i < pretended && has_gpu(); ++i) {
+  const size_t simulated = all.size();
+  for (size_t i = 0; i < simulated && has_gpu(); ++i) {
     Case test = all[i];
     test.name += "_gpu";
     test.on_gpu = true;
@@ -114,15 +115,15 @@ TEST_P(OnAnotherDevice, TrainingAndPredictionAreTheCpus) {
 
   const PackedBatch batch = pack(tiny_rows(3));  // of all tasks
   // Their products are grouped where types have two bytes, and rounded elsewhere than the CPU's.
-  const double pretended = GetParam().precision.type == at::kFloat ? 1e-5 : 5e-2;
+  const double simulated = GetParam().precision.type == at::kFloat ? 1e-5 : 5e-2;
   const auto wanted = here.model().forward(batch), found = there.model().forward(batch);
   for (size_t i = 0; i < wanted.logits.size(); ++i) {
-    EXPECT_LT(distance(found.logits[i], wanted.logits[i]), GetParam().tolerance(pretended)) << i;
+    EXPECT_LT(distance(found.logits[i], wanted.logits[i]), GetParam().tolerance(simulated)) << i;
   }
   const std::vector<double> wanted_losses = here.model().example_losses(batch, wanted),
                             found_losses = there.model().example_losses(batch, found);
   for (size_t i = 0; i < wanted_losses.size(); ++i) {
-    EXPECT_NEAR(found_losses[i], wanted_losses[i], GetParam().tolerance(pretended)) << i;
+    EXPECT_NEAR(found_losses[i], wanted_losses[i], GetParam().tolerance(simulated)) << i;
   }
 }
 
@@ -131,7 +132,7 @@ TEST_P(OnAnotherDevice, RecordedStepsAreTheSame) {
   const int64_t before = testing::num_replays();
   const std::vector<double> expected = eager->run(0, kSteps), losses = recorded->run(0, kSteps);
   // Two parts a step, forward and backward; some sizes come for the first time.
-  const int64_t replays = testing::num_replays() - before;  // on the pretend device
+  const int64_t replays = testing::num_replays() - before;  // on the simulated device
   EXPECT_TRUE(GetParam().on_gpu || replays > 2 * kSteps) << replays;
   const double tolerance =
       GetParam().tolerance(GetParam().precision.type == at::kFloat ? 2e-5 : 2e-2);
@@ -265,14 +266,14 @@ TEST(Devices, ARunWithARecordedOptimizerGoesOn) {
   constexpr auto kWay = Training::Way::kOneBatchWithOptimizer;
   for (const Precision& precision : {Precision(at::kFloat), Precision(at::kBFloat16)}) {
     const AdapterConfig adapter = tiny_adapter("pals");
-    Training whole(adapter, precision, false, pretend_device(), true);
+    Training whole(adapter, precision, false, simulated_device(), true);
     const std::vector<double> expected = whole.run(0, 2 * kSteps, kWay);
     const Folder folder;
     CheckpointStore store(folder.path(), 1);
-    Training begun(adapter, precision, false, pretend_device(), true);
+    Training begun(adapter, precision, false, simulated_device(), true);
     begun.run(0, kSteps, kWay);
     store.save(begun.arena(), kSteps, {{"step", kSteps}});
-    Training resumed(adapter, precision, false, pretend_device(), true);
+    Training resumed(adapter, precision, false, simulated_device(), true);
     ASSERT_TRUE(store.restore(resumed.arena()).has_value());
     testing::set_free_memory(150'000 * static_cast<int64_t>(c10::elementSize(precision.type)));
     const int64_t before = testing::num_replays();
@@ -442,24 +443,24 @@ TEST(Devices, PooledVectorsAreOnTheHost) {
 }
 
 TEST(Devices, FilteredPrecisions) {
-  EXPECT_EQ(parse_precision("auto", pretend_device()).type, at::kBFloat16);
+  EXPECT_EQ(parse_precision("auto", simulated_device()).type, at::kBFloat16);
   for (const char* name : {"fp32", "bf16", "fp16", "tf32"}) {
-    EXPECT_STREQ(precision_name(parse_precision(name, pretend_device())), name);
+    EXPECT_STREQ(precision_name(parse_precision(name, simulated_device())), name);
   }
-  EXPECT_THROW(parse_precision("int8", pretend_device()), UsageError);
+  EXPECT_THROW(parse_precision("int8", simulated_device()), UsageError);
   EXPECT_THROW(parse_precision("fp16", at::kCPU), UsageError);
   EXPECT_THROW(parse_precision("tf32", at::kCPU), UsageError);
 }
 
 class LossScaling : public ::testing::TestWithParam<bool> {
  protected:
-  static at::Device device() { return GetParam() ? choose_device("cuda") : pretend_device(); }
+  static at::Device device() { return GetParam() ? choose_device("cuda") : simulated_device(); }
 };
 
 INSTANTIATE_TEST_SUITE_P(Devices, LossScaling,
                          ::testing::ValuesIn(has_gpu() ? std::vector<bool>{false, true}
                                                        : std::vector<bool>{false}),
-                         [](const auto& info) { return info.param ? "gpu" : "pretended"; });
+                         [](const auto& info) { return info.param ? "gpu" : "simulated"; });
 
 TEST_P(LossScaling, TrainsInFp16AsInFp32) {
   const AdapterConfig adapter = tiny_adapter("pals");

@@ -8,7 +8,7 @@
 
 #include "model/test_models.h"
 #include "nn/device.h"
-#include "pretend_device.h"
+#include "simulated_device.h"
 #include "train/data_parallel.h"
 
 namespace pals::testing {
@@ -17,17 +17,17 @@ constexpr int64_t kSteps = 20;
 
 inline bool has_gpu() { return !choose_device("auto").is_cpu(); }
 
-/// The pretend device, and the GPU where there is one.
+/// The simulated device, and the GPU where there is one.
 inline std::vector<at::Device> devices() {
-  std::vector<at::Device> all = {pretend_device()};
+  std::vector<at::Device> all = {simulated_device()};
   if (has_gpu()) all.push_back(choose_device("cuda"));
   return all;
 }
 
-/// How far losses may be from the CPU's: the pretend device computes on its kernels, in another
+/// How far losses may be from the CPU's: the simulated device computes on its kernels, in another
 /// order at most; a GPU has its own, and small differences grow from step to step.
-inline double tolerance_on(at::Device device, double pretended) {
-  return device.is_cuda() ? std::max(1e-3, pretended) : pretended;
+inline double tolerance_on(at::Device device, double simulated) {
+  return device.is_cuda() ? std::max(1e-3, simulated) : simulated;
 }
 
 /// A model that takes steps on rows of all kinds of tasks, one task after the other.

@@ -30,12 +30,12 @@ foreach(class EqualResults Launchers Refusals Ends)
     LABELS slow TIMEOUT 1200 ENVIRONMENT "PALS_BINARY=$<TARGET_FILE:pals>")
 endforeach()
 
-# Ranks on GPUs, which a library pretends to be.
+# Ranks on GPUs, which a library simulates.
 add_test(NAME e2e_gpu_ranks
   COMMAND ${Python3_EXECUTABLE} -B -m unittest -v test_gpu_ranks
   WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR}/e2e)
 set_tests_properties(e2e_gpu_ranks PROPERTIES LABELS slow TIMEOUT 600
-  ENVIRONMENT "PALS_BINARY=$<TARGET_FILE:pals>;PALS_PRETEND=$<TARGET_FILE:pals_pretend>")
+  ENVIRONMENT "PALS_BINARY=$<TARGET_FILE:pals>;PALS_SIMULATED=$<TARGET_FILE:pals_simulated>")
 
 # The package that `cmake --install` makes, and the programs of examples/ against it.
 add_test(NAME e2e_library

@@ -9,7 +9,7 @@
 #include "checkpoint/safetensors.h"
 #include "model/weights.h"
 #include "nn/device.h"
-#include "pretend_device.h"
+#include "simulated_device.h"
 
 namespace pals {
 namespace {
@@ -42,8 +42,8 @@ std::vector<std::string> single_task_folders() { return folders_with("input_ids"
 at::Device test_device() {
   const char* name = std::getenv("PALS_TEST_DEVICE");
   if (name == nullptr) return at::kCPU;
-  return name == std::string_view(testing::kPretendDevice) ? testing::pretend_device()
-                                                           : choose_device(name);
+  return name == std::string_view(testing::kSimulatedDevice) ? testing::simulated_device()
+                                                             : choose_device(name);
 }
 
 double golden_tolerance(double on_cpu) { return test_device().is_cpu() ? on_cpu : 10 * on_cpu; }

@@ -1,4 +1,4 @@
-// Collectives of the pretend device's ranks: through the store that they meet in, one after the
+// Collectives of the simulated device's ranks: through the store that they meet in, one after the
 // other.
 #pragma once
 

@@ -1,12 +1,16 @@
 // Keyed dropout: a mask is a function of (seed, step, place, row id, position, column), so that it
 // is the same whatever the packing, the thread count, recomputation or a resumed run.
 //
-// The bits, for any device to reproduce (all arithmetic wraps, unsigned):
-//   mix64(z): z ^= z >> 30; z *= 0xBF58476D1CE4E5B9; z ^= z >> 27; z *= 0x94D049BB133111EB; z ^= z
-//   >> 31 r = mix64(key + token_key * 0x9E3779B97F4A7C15)                              64 bits,
-//   once a token h = low32(r) + (column >> 1) * 0x9E3779B9                                    32
-//   bits, once a pair h ^= h >> 16; h *= 0x7FEB352D; h ^= h >> 15; h ^= high32(r); h *= 0x846CA68B;
-//   h ^= h >> 16 u = the low 16 bits of h for an even column, the high 16 bits for an odd one
+// The bits, for any device to reproduce (all arithmetic is unsigned and wraps around):
+// clang-format off
+//   mix64(z):  z ^= z >> 30;  z *= 0xBF58476D1CE4E5B9;
+//              z ^= z >> 27;  z *= 0x94D049BB133111EB;  z ^= z >> 31
+//   r = mix64(key + token_key * 0x9E3779B97F4A7C15)              64 bits, once for each token
+//   h = low32(r) + (column >> 1) * 0x9E3779B9                    32 bits, once for each pair of columns
+//   h ^= h >> 16;  h *= 0x7FEB352D;  h ^= h >> 15;
+//   h ^= high32(r);  h *= 0x846CA68B;  h ^= h >> 16
+//   u = the low 16 bits of h for an even column, the high 16 bits for an odd one
+// clang-format on
 // An element is dropped when u < dropout_threshold(p), else multiplied by dropout_scale(p). The
 // column is the feature; for attention probabilities it is head * 4096 + the key's position in its
 // row, and the token is the query's.

@@ -1,4 +1,4 @@
-"""Training on several GPUs, which a library beside the program pretends to be: each rank has one, and they speak through
+"""Training on several GPUs, which a library beside the program simulates: each rank has one, and they speak through
 the store that they meet in, where on a machine with GPUs NCCL would be."""
 
 import os
@@ -12,7 +12,7 @@ import test_distributed
 from support import PALS
 from test_distributed import MPI, mpirun
 
-PRETEND = os.environ.get("PALS_PRETEND")
+SIMULATED = os.environ.get("PALS_SIMULATED")
 
 
 @unittest.skipIf(MPI == "none", "this pals was built without MPI (libopenmpi-dev)")
@@ -22,11 +22,11 @@ class GpuRanks(test_distributed.ManyRanks):
         os.mkdir(self.path("bin"))
         os.mkdir(self.path("driver"))
         self.program = shutil.copy(PALS, self.path("bin", "pals"))
-        library = shutil.copy(PRETEND, self.path("bin", "libpals_cuda.so"))
+        library = shutil.copy(SIMULATED, self.path("bin", "libpals_cuda.so"))
         os.symlink(library, self.path("driver", "libcuda.so.1"))
 
     def start_on(self, devices, command, **changes):
-        return self.start(command, LD_LIBRARY_PATH=self.path("driver"), PALS_PRETEND_DEVICES=str(devices), **changes)
+        return self.start(command, LD_LIBRARY_PATH=self.path("driver"), PALS_SIMULATED_DEVICES=str(devices), **changes)
 
     def run_on(self, devices, run, *flags, **changes):
         """Trains by the program alone; what came on stderr."""
@@ -87,7 +87,7 @@ class GpuRanks(test_distributed.ManyRanks):
         """Slurm's --gpus-per-task."""
         whole, _ = self.run_ranks(1, "one", "--do_train")
         arguments = self.flags("two", "--do_train", "--device", "cuda")
-        parts = [(1, "env", "PALS_PRETEND_FIRST=%d" % rank, self.program, *arguments) for rank in range(2)]
+        parts = [(1, "env", "PALS_SIMULATED_FIRST=%d" % rank, self.program, *arguments) for rank in range(2)]
         self.finish(self.start_mpirun(1, *parts))
         self.check_close(whole, self.path("two"))
 

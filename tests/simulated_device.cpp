@@ -1,4 +1,4 @@
-#include "pretend_device.h"
+#include "simulated_device.h"
 
 #include <ATen/EmptyTensor.h>
 #include <ATen/native/TensorFactories.h>
@@ -11,8 +11,8 @@
 
 #include "base/error.h"
 #include "nn/device.h"
-#include "pretend_blocks.h"
-#include "pretend_memory.h"
+#include "simulated_blocks.h"
+#include "simulated_memory.h"
 #include "store_ranks.h"
 
 namespace pals::testing {
@@ -25,13 +25,13 @@ int number_from_environment(const char* name, int fallback) {
   const char* text = std::getenv(name);
   return text == nullptr ? fallback : std::atoi(text);
 }
-int num_devices() { return number_from_environment("PALS_PRETEND_DEVICES", 1); }
+int num_devices() { return number_from_environment("PALS_SIMULATED_DEVICES", 1); }
 
-class PretendAllocator : public c10::Allocator {
+class SimulatedAllocator : public c10::Allocator {
  public:
   c10::DataPtr allocate(size_t bytes) override {
-    void* memory = bytes > 0 ? PretendMemory::instance().allocate(bytes) : nullptr;
-    return {memory, memory, &release, c10::Device(kPretendType, usual)};
+    void* memory = bytes > 0 ? SimulatedMemory::instance().allocate(bytes) : nullptr;
+    return {memory, memory, &release, c10::Device(kSimulatedType, usual)};
   }
   c10::DeleterFnPtr raw_deleter() const override { return &release; }
   void copy_data(void* to, const void* from, std::size_t bytes) const override {
@@ -41,20 +41,20 @@ class PretendAllocator : public c10::Allocator {
 
  private:
   static void release(void* memory) {
-    if (memory != nullptr) PretendMemory::instance().release(memory);
+    if (memory != nullptr) SimulatedMemory::instance().release(memory);
   }
 };
 
-PretendAllocator& allocator() {
-  static auto* one = new PretendAllocator;
+SimulatedAllocator& allocator() {
+  static auto* one = new SimulatedAllocator;
   return *one;
 }
 
-struct PretendGuard : c10::impl::NoOpDeviceGuardImpl<kPretendType> {
+struct SimulatedGuard : c10::impl::NoOpDeviceGuardImpl<kSimulatedType> {
   c10::Device exchangeDevice(c10::Device device) const override {
-    return {kPretendType, std::exchange(usual, device.has_index() ? device.index() : usual)};
+    return {kSimulatedType, std::exchange(usual, device.has_index() ? device.index() : usual)};
   }
-  c10::Device getDevice() const override { return {kPretendType, usual}; }
+  c10::Device getDevice() const override { return {kSimulatedType, usual}; }
   void setDevice(c10::Device device) const override { usual = device.index(); }
   void uncheckedSetDevice(c10::Device device) const noexcept override { usual = device.index(); }
   c10::DeviceIndex deviceCount() const noexcept override {
@@ -107,9 +107,9 @@ class HostArguments {
     for (const auto& [original, aliased] : pairs_) {
       if (result.is_same(aliased)) return original;
       TORCH_CHECK(!result.is_alias_of(aliased), op_.schema().name(),
-                  " gives a view, which the pretend device does not know");
+                  " gives a view, which the simulated device does not know");
     }
-    return to_device(result, device_.value_or(c10::Device(kPretendType, usual)));
+    return to_device(result, device_.value_or(c10::Device(kSimulatedType, usual)));
   }
 
   void check_shapes() const {
@@ -123,16 +123,16 @@ class HostArguments {
   at::Tensor take(const at::Tensor& x) {
     if (!x.defined()) return x;
     // As on a GPU, only single numbers may come from the host.
-    TORCH_CHECK(is_pretend(x) || x.dim() == 0, op_.schema().name(), " mixes devices");
+    TORCH_CHECK(is_simulated(x) || x.dim() == 0, op_.schema().name(), " mixes devices");
     at::Tensor aliased = as_host(x);
-    if (!is_pretend(x)) return aliased;
+    if (!is_simulated(x)) return aliased;
     set_device(x.device());
     pairs_.emplace_back(x, aliased);
     return aliased;
   }
 
   void set_device(c10::Device device) {
-    if (device.type() != kPretendType || !device.has_index()) return;
+    if (device.type() != kSimulatedType || !device.has_index()) return;
     TORCH_CHECK(!device_ || *device_ == device, op_.schema().name(), " mixes devices");
     device_ = device;
   }
@@ -209,16 +209,16 @@ class KeptWork : public RecordedWork {
   std::function<void()> work_;
 };
 
-class PretendAccelerator : public Accelerator {
+class SimulatedAccelerator : public Accelerator {
  public:
-  c10::DeviceType type() const override { return kPretendType; }
+  c10::DeviceType type() const override { return kSimulatedType; }
   int device_count() const override { return num_devices(); }
   AcceleratorInfo info(int index) const override {
-    const int number = number_from_environment("PALS_PRETEND_FIRST", 0) + index;
-    return {"a pretence", concat("pretence-", number), static_cast<int64_t>(kPretendBytes),
-            static_cast<int64_t>(PretendMemory::instance().free_bytes())};
+    const int number = number_from_environment("PALS_SIMULATED_FIRST", 0) + index;
+    return {"a pretence", concat("pretence-", number), static_cast<int64_t>(kSimulatedBytes),
+            static_cast<int64_t>(SimulatedMemory::instance().free_bytes())};
   }
-  const BlockTable& blocks() const override { return pretend_blocks(); }
+  const BlockTable& blocks() const override { return simulated_blocks(); }
   void synchronize(int) const override {}
   std::unique_ptr<RecordedWork> record(int, const std::function<void()>& work) const override {
     return std::make_unique<KeptWork>(work);
@@ -233,7 +233,7 @@ class PretendAccelerator : public Accelerator {
 
 }  // namespace
 
-C10_REGISTER_GUARD_IMPL(PrivateUse1, PretendGuard);
+C10_REGISTER_GUARD_IMPL(PrivateUse1, SimulatedGuard);
 
 TORCH_LIBRARY_IMPL(_, PrivateUse1, m) {
   m.fallback(torch::CppFunction::makeFromBoxedFunction<&run_on_host>());
@@ -250,25 +250,25 @@ TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
   m.impl("_reshape_alias", &at::native::_reshape_alias);
 }
 
-Accelerator* pretend_accelerator() {
-  static PretendAccelerator accelerator;
+Accelerator* simulated_accelerator() {
+  static SimulatedAccelerator accelerator;
   static const bool registered = [] {
-    c10::SetAllocator(kPretendType, &allocator());
+    c10::SetAllocator(kSimulatedType, &allocator());
     return true;
   }();
   return registered ? &accelerator : nullptr;
 }
 
-at::Device pretend_device() {
+at::Device simulated_device() {
   static const bool registered = [] {
-    add_accelerator(pretend_accelerator());
+    add_accelerator(simulated_accelerator());
     return true;
   }();
-  return registered ? at::Device(kPretendType, 0) : at::Device(at::kCPU);
+  return registered ? at::Device(kSimulatedType, 0) : at::Device(at::kCPU);
 }
 
 void set_free_memory(int64_t bytes) {
-  PretendMemory::instance().set_free_bytes(static_cast<size_t>(bytes));
+  SimulatedMemory::instance().set_free_bytes(static_cast<size_t>(bytes));
 }
 
 int64_t num_replays() { return replays; }

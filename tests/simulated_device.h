@@ -9,16 +9,17 @@
 namespace pals::testing {
 
 /// Its name for --device.
-inline constexpr const char* kPretendDevice = "privateuseone";
+inline constexpr const char* kSimulatedDevice = "privateuseone";
 
 /// The device; registers it when first asked for. Operators run on the CPU's kernels, on the same
 /// memory: results are the CPU's. Operators that mix devices throw. Memory that is new is full of
 /// NaNs. Work is recorded by keeping it and running it again.
-at::Device pretend_device();
+at::Device simulated_device();
 
-/// Its accelerator; PALS_PRETEND_DEVICES says how many devices there are (1), PALS_PRETEND_FIRST
-/// which one of the machine is the first (0). Processes speak through the store that they meet in.
-Accelerator* pretend_accelerator();
+/// Its accelerator; PALS_SIMULATED_DEVICES says how many devices there are (1),
+/// PALS_SIMULATED_FIRST which one of the machine is the first (0). Processes speak through the
+/// store that they meet in.
+Accelerator* simulated_accelerator();
 
 /// Has so many bytes be free from now on, at most 2 GiB in all; allocations beyond throw
 /// c10::OutOfMemoryError.

@@ -1,10 +1,10 @@
-#include "pretend_blocks.h"
+#include "simulated_blocks.h"
 
 #include <tuple>
 #include <type_traits>
 
 #include "nn/device.h"
-#include "pretend_memory.h"
+#include "simulated_memory.h"
 
 namespace pals::testing {
 namespace {
@@ -97,7 +97,7 @@ void grouped_dense_on_host(const std::vector<DenseGroup>& groups, const at::Tens
 
 }  // namespace
 
-const BlockTable& pretend_blocks() {
+const BlockTable& simulated_blocks() {
   static constexpr BlockTable table = {
       .bias_activation_forward = Wrapped<&BlockTable::bias_activation_forward>::value,
       .bias_activation_backward = Wrapped<&BlockTable::bias_activation_backward>::value,

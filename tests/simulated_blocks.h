@@ -1,4 +1,4 @@
-// The blocks of the pretend device.
+// The blocks of the simulated device.
 #pragma once
 
 #include "nn/block_table.h"
@@ -6,6 +6,6 @@
 namespace pals::testing {
 
 /// The CPU's blocks on the same memory; in fp16 the plain ones.
-const BlockTable& pretend_blocks();
+const BlockTable& simulated_blocks();
 
 }  // namespace pals::testing

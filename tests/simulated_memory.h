@@ -1,4 +1,4 @@
-// The pretend device's memory.
+// The simulated device's memory.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -8,13 +8,13 @@
 
 namespace pals::testing {
 
-constexpr auto kPretendType = c10::DeviceType::PrivateUse1;
-constexpr size_t kPretendBytes = size_t{2} << 30;
+constexpr auto kSimulatedType = c10::DeviceType::PrivateUse1;
+constexpr size_t kSimulatedBytes = size_t{2} << 30;
 
 /// One run of addresses, which the host may touch only while an operator runs.
-class PretendMemory {
+class SimulatedMemory {
  public:
-  static PretendMemory& instance();
+  static SimulatedMemory& instance();
 
   /// Filled with 0xFF. Throws c10::OutOfMemoryError.
   void* allocate(size_t bytes);
@@ -28,27 +28,27 @@ class PretendMemory {
   void end();
 
  private:
-  PretendMemory();
+  SimulatedMemory();
   void unlock();
   void lock_again();
 
   char* base_;
   std::mutex mutex_;
   std::map<size_t, size_t> free_, used_;  // sizes by offset
-  size_t taken_ = 0, limit_ = kPretendBytes;
+  size_t taken_ = 0, limit_ = kSimulatedBytes;
   size_t reach_ = 0, open_ = 0;
   int running_ = 0;
 };
 
 /// While it lives, the device's memory is in reach.
 struct Running {
-  Running() { PretendMemory::instance().begin(); }
-  ~Running() { PretendMemory::instance().end(); }
+  Running() { SimulatedMemory::instance().begin(); }
+  ~Running() { SimulatedMemory::instance().end(); }
   Running(const Running&) = delete;
   Running& operator=(const Running&) = delete;
 };
 
-bool is_pretend(const at::Tensor& x);
+bool is_simulated(const at::Tensor& x);
 
 /// The same memory as a tensor of the CPU; another device's tensor as it is.
 at::Tensor as_host(const at::Tensor& x);

@@ -1,4 +1,4 @@
-#include "pretend_memory.h"
+#include "simulated_memory.h"
 
 #include <sys/mman.h>
 
@@ -12,18 +12,18 @@ constexpr size_t kAlignment = 64;
 
 }  // namespace
 
-PretendMemory& PretendMemory::instance() {
-  static auto* memory = new PretendMemory;  // outlives the last tensor
+SimulatedMemory& SimulatedMemory::instance() {
+  static auto* memory = new SimulatedMemory;  // outlives the last tensor
   return *memory;
 }
 
-void* PretendMemory::allocate(size_t bytes) {
+void* SimulatedMemory::allocate(size_t bytes) {
   const std::lock_guard lock(mutex_);
   const size_t size = std::max(kAlignment, (bytes + kAlignment - 1) / kAlignment * kAlignment);
   auto place = free_.begin();
   while (place != free_.end() && place->second < size) ++place;
   TORCH_CHECK_WITH(OutOfMemoryError, place != free_.end() && taken_ + size <= limit_,
-                   "pretend device: out of memory");
+                   "simulated device: out of memory");
   taken_ += size;
   const auto [first, room] = *place;
   free_.erase(place);
@@ -36,7 +36,7 @@ void* PretendMemory::allocate(size_t bytes) {
   return base_ + first;
 }
 
-void PretendMemory::release(void* pointer) {
+void SimulatedMemory::release(void* pointer) {
   const std::lock_guard lock(mutex_);
   const auto used = used_.find(static_cast<size_t>(static_cast<char*>(pointer) - base_));
   size_t first = used->first, size = used->second;
@@ -58,51 +58,53 @@ void PretendMemory::release(void* pointer) {
   free_[first] = size;
 }
 
-size_t PretendMemory::free_bytes() {
+size_t SimulatedMemory::free_bytes() {
   const std::lock_guard lock(mutex_);
   return limit_ - std::min(limit_, taken_);
 }
 
-void PretendMemory::set_free_bytes(size_t bytes) {
+void SimulatedMemory::set_free_bytes(size_t bytes) {
   const std::lock_guard lock(mutex_);
-  limit_ = std::min(kPretendBytes, taken_ + bytes);
+  limit_ = std::min(kSimulatedBytes, taken_ + bytes);
 }
 
-void PretendMemory::begin() {
+void SimulatedMemory::begin() {
   const std::lock_guard lock(mutex_);
   unlock();
 }
 
-void PretendMemory::end() {
+void SimulatedMemory::end() {
   const std::lock_guard lock(mutex_);
   lock_again();
 }
 
-PretendMemory::PretendMemory()
-    : base_(static_cast<char*>(mmap(nullptr, kPretendBytes, PROT_NONE,
+SimulatedMemory::SimulatedMemory()
+    : base_(static_cast<char*>(mmap(nullptr, kSimulatedBytes, PROT_NONE,
                                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0))) {
-  TORCH_CHECK(base_ != MAP_FAILED, "pretend device: no memory");
-  free_[0] = kPretendBytes;
+  TORCH_CHECK(base_ != MAP_FAILED, "simulated device: no memory");
+  free_[0] = kSimulatedBytes;
 }
 
 // What is in reach is what was ever allocated: more is made so while an operator runs.
-void PretendMemory::unlock() {
+void SimulatedMemory::unlock() {
   if (running_++ == 0 || open_ < reach_) {
     mprotect(base_, reach_, PROT_READ | PROT_WRITE);
     open_ = reach_;
   }
 }
 
-void PretendMemory::lock_again() {
+void SimulatedMemory::lock_again() {
   if (--running_ > 0) return;
   mprotect(base_, reach_, PROT_NONE);
   open_ = 0;
 }
 
-bool is_pretend(const at::Tensor& x) { return x.defined() && x.device().type() == kPretendType; }
+bool is_simulated(const at::Tensor& x) {
+  return x.defined() && x.device().type() == kSimulatedType;
+}
 
 at::Tensor as_host(const at::Tensor& x) {
-  if (!is_pretend(x)) return x;
+  if (!is_simulated(x)) return x;
   return at::from_blob(const_cast<void*>(x.const_data_ptr()), x.sizes(), x.strides(),
                        at::TensorOptions(x.scalar_type()));
 }

@@ -1,7 +1,0 @@
-// The pretend device as a library that `pals` takes for the one for GPUs: end-to-end tests put it
-// beside the program.
-#include "pretend_device.h"
-
-extern "C" __attribute__((visibility("default"))) pals::Accelerator* pals_accelerator() {
-  return pals::testing::pretend_accelerator();
-}
