@@ -1,7 +1,9 @@
 #include <algorithm>
 #include <cctype>
+#include <chrono>
 #include <exception>
 #include <iostream>
+#include <thread>
 
 #include "base/error.h"
 #include "base/json.h"
@@ -11,6 +13,7 @@
 #include "cli/commands.h"
 #include "cli/completion.h"
 #include "cli/outcome.h"
+#include "dist/launch.h"
 #include "options/help.h"
 
 namespace pals {
@@ -83,6 +86,17 @@ int print_option_tables(const std::vector<Command>& commands, const std::string&
   fail_usage("option_tables: there is no command ", quote(name));
 }
 
+// A mistake in the arguments is found by every rank of a run before they know each other. The first
+// one tells it, and its end is that of all; another one speaks only if the first had no cause to.
+void let_first_rank_speak() {
+  constexpr std::chrono::seconds kForTheLauncher{2};
+  try {
+    if (read_launch().rank > 0) std::this_thread::sleep_for(kForTheLauncher);
+  } catch (const UsageError&) {  // the environment says nothing usable of ranks
+    return;
+  }
+}
+
 }  // namespace
 
 std::vector<std::string> expand_arguments(const std::vector<std::string>& arguments) {
@@ -120,6 +134,7 @@ int run_program(int argc, char** argv) {
       add_convert_command(program), add_features_command(program), add_submit_command(program),
       add_bench_command(program),   add_info_command(program)};
   for (const Command& command : commands) command.app->allow_extras();
+  bool running = false;
   try {
     std::vector<std::string> arguments =
         expand_arguments(std::vector<std::string>(argv + 1, argv + argc));
@@ -137,9 +152,12 @@ int run_program(int argc, char** argv) {
     for (const Command& command : commands) {
       if (!command.app->parsed()) continue;
       const std::vector<std::string> extras = command.app->remaining();
-      if (!extras.empty())
+      if (!extras.empty()) {
+        let_first_rank_speak();
         return report(unknown_argument(*command.app, extras.front()), kExitUsage);
+      }
       command.options.check();
+      running = true;
       const StopSignals signals;
       return after_output(command.run(signals.token()));
     }
@@ -153,6 +171,7 @@ int run_program(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return report(concat(error.what(), " (see `pals --help`)"), kExitUsage);
   } catch (...) {
+    if (!running) let_first_rank_speak();
     return report_exception();
   }
 }
