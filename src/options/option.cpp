@@ -33,7 +33,7 @@ std::string range_text(const Range& range) {
 }
 
 std::string expected(const Option& option) {
-  const std::string allowed = option.allowed();
+  std::string allowed = option.allowed();
   const bool two_ends = allowed.find(" to ") != std::string::npos;
   const std::string from = concat(allowed.empty() ? "" : " ", two_ends ? "from " : "", allowed);
   switch (option.field.type()) {

@@ -51,7 +51,7 @@ Vocabulary with_added_tokens(Vocabulary vocabulary, std::vector<AddedToken>& add
     token.id = next;
     more.emplace(next++, token.text);
   }
-  return more.empty() ? vocabulary : vocabulary.with_added(more);
+  return more.empty() ? std::move(vocabulary) : vocabulary.with_added(more);
 }
 
 }  // namespace

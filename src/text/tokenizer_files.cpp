@@ -21,9 +21,9 @@ std::string kind_of(const Json& value) {
 
 // A key's value; null if it is not there.
 const Json& value_of(const Json& json, const char* key) {
-  static const Json kNothing;
+  static const Json nothing;
   const auto it = json.find(key);
-  return it == json.end() ? kNothing : *it;
+  return it == json.end() ? nothing : *it;
 }
 
 std::optional<bool> flag_of(const Json& json, const char* key, const std::string& where) {
