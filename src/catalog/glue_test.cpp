@@ -15,16 +15,10 @@
 namespace pals {
 namespace {
 
-std::vector<std::string> names_of(const std::vector<Task>& tasks) {
-  std::vector<std::string> names;
-  for (const Task& task : tasks) names.push_back(task.name);
-  return names;
-}
-
 using Names = std::vector<std::string>;
 
 TEST(Glue, ListsTheTasksInTheReferencesOrder) {
-  EXPECT_EQ(names_of(glue_tasks()),
+  EXPECT_EQ(task_names(glue_tasks()),
             (Names{"cola", "mrpc", "mnli", "rte", "sts", "sst", "qqp", "qnli", "wnli"}));
   for (const Task& task : glue_tasks()) {
     EXPECT_EQ(files_of(task, "train").size(), 1U) << task.name;
@@ -120,22 +114,22 @@ TEST(Glue, ReadsTheRealFiles) {
 }
 
 TEST(TaskSelection, KnowsTheReferencesGroups) {
-  EXPECT_EQ(names_of(select_tasks("all", std::nullopt, {})),
+  EXPECT_EQ(task_names(select_tasks("all", std::nullopt, {})),
             (Names{"cola", "mrpc", "mnli", "rte", "sts", "sst", "qqp", "qnli"}));
-  EXPECT_EQ(names_of(select_tasks("", std::nullopt, {})).size(), 8U);
-  EXPECT_EQ(names_of(select_tasks("inf", std::nullopt, {})), (Names{"qnli", "mnli", "rte"}));
-  EXPECT_EQ(names_of(select_tasks("single", std::nullopt, {})), (Names{"mrpc"}));
-  EXPECT_EQ(names_of(select_tasks("single", 0, {})), (Names{"cola"}));
-  EXPECT_EQ(names_of(select_tasks("single", 7, {})), (Names{"qnli"}));
+  EXPECT_EQ(task_names(select_tasks("", std::nullopt, {})).size(), 8U);
+  EXPECT_EQ(task_names(select_tasks("inf", std::nullopt, {})), (Names{"qnli", "mnli", "rte"}));
+  EXPECT_EQ(task_names(select_tasks("single", std::nullopt, {})), (Names{"mrpc"}));
+  EXPECT_EQ(task_names(select_tasks("single", 0, {})), (Names{"cola"}));
+  EXPECT_EQ(task_names(select_tasks("single", 7, {})), (Names{"qnli"}));
   for (const int id : {-1, 8}) {
     expect_contains(message_of<UsageError>([&] { select_tasks("single", id, {}); }), "0 cola");
   }
 }
 
 TEST(TaskSelection, TakesLists) {
-  EXPECT_EQ(names_of(select_tasks("rte, MRPC,wnli", std::nullopt, {})),
+  EXPECT_EQ(task_names(select_tasks("rte, MRPC,wnli", std::nullopt, {})),
             (Names{"rte", "mrpc", "wnli"}));
-  EXPECT_EQ(names_of(select_tasks("sst-2,STS-B", std::nullopt, {})), (Names{"sst", "sts"}));
+  EXPECT_EQ(task_names(select_tasks("sst-2,STS-B", std::nullopt, {})), (Names{"sst", "sts"}));
   const std::string message =
       message_of<UsageError>([] { select_tasks("rte,mrcp", std::nullopt, {}); });
   expect_contains(message, "unknown task \"mrcp\"; did you mean \"mrpc\"?");
@@ -149,9 +143,9 @@ TEST(TaskSelection, TakesLists) {
 
 TEST(TaskSelection, MixesOwnTasksIn) {
   const std::vector<Task> own = {{.name = "reviews"}, {.name = "Topics"}};
-  EXPECT_EQ(names_of(select_tasks("", std::nullopt, own)), (Names{"reviews", "Topics"}));
-  EXPECT_EQ(names_of(select_tasks("Topics,rte", std::nullopt, own)), (Names{"Topics", "rte"}));
-  EXPECT_EQ(names_of(select_tasks("all", std::nullopt, own)).size(), 10U);
+  EXPECT_EQ(task_names(select_tasks("", std::nullopt, own)), (Names{"reviews", "Topics"}));
+  EXPECT_EQ(task_names(select_tasks("Topics,rte", std::nullopt, own)), (Names{"Topics", "rte"}));
+  EXPECT_EQ(task_names(select_tasks("all", std::nullopt, own)).size(), 10U);
   expect_contains(message_of<UsageError>([&] { select_tasks("review", std::nullopt, own); }),
                   "did you mean \"reviews\"?");
 }

@@ -12,6 +12,7 @@
 #include "kinds/kind.h"
 #include "model/tokenizer_files.h"
 #include "tasks/glue.h"
+#include "tasks/task_selection.h"
 
 namespace pals {
 namespace {
@@ -157,10 +158,8 @@ BatchList make_batch_list(const BatchListOptions& options) {
       tasks, options.data_dir, tokenizer,
       {options.max_seq_length, std::max(kSampleRows, options.batches * options.batch_size)},
       options.threads);
-  for (const Task& task : tasks) {
-    list.task_names.push_back(task.name);
-    list.task_outputs.push_back(num_outputs(task));
-  }
+  list.task_names = task_names(tasks);
+  for (const Task& task : tasks) list.task_outputs.push_back(num_outputs(task));
 
   const std::vector<int64_t> draws = schedule_draws();
   list.plans = training_plans(list.rows, draws, options.batches, options.batch_size);

@@ -5,15 +5,10 @@
 #include "base/error.h"
 #include "base/text_util.h"
 #include "kinds/kind.h"
+#include "tasks/task_selection.h"
 
 namespace pals {
 namespace {
-
-std::vector<std::string> names_of(const std::vector<Task>& tasks) {
-  std::vector<std::string> names;
-  for (const Task& task : tasks) names.push_back(task.name);
-  return names;
-}
 
 /// Whether a text or pair is all that the kind needs.
 bool takes_texts(const Kind& kind) { return !kind.input().context && !kind.input().choices; }
@@ -26,14 +21,14 @@ int find_task(const std::vector<Task>& tasks, const std::string& name, const std
   }
   if (name.empty() && tasks.size() == 1) return 0;
   fail_usage(flag, ": ", name.empty() ? "missing" : concat("the model has no task ", quote(name)),
-             "; its tasks: ", join(names_of(tasks), ", "));
+             "; its tasks: ", join(task_names(tasks), ", "));
 }
 
 std::vector<int> find_tasks(const std::vector<Task>& tasks, const std::string& names,
                             const std::string& flag) {
   std::vector<std::string> wanted;
   for (const std::string_view name : split(names, ',')) wanted.emplace_back(trim(name));
-  if (names == "all") wanted = names_of(tasks);
+  if (names == "all") wanted = task_names(tasks);
   std::vector<int> found;
   for (const std::string& name : wanted) {
     const int task = find_task(tasks, name, flag);

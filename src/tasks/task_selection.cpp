@@ -25,8 +25,9 @@ const Task* find_task(std::string_view name, const std::vector<Task>& own_tasks)
 
 [[noreturn]] void fail_unknown(std::string_view name, const std::vector<Task>& own_tasks) {
   std::vector<std::string> names = {"all", "inf", "single"};
-  for (const Task& task : glue_tasks()) names.push_back(task.name);
-  for (const Task& task : own_tasks) names.push_back(task.name);
+  for (const std::vector<Task>* tasks : {&glue_tasks(), &own_tasks}) {
+    for (std::string& known : task_names(*tasks)) names.push_back(std::move(known));
+  }
   fail_usage("--tasks: unknown task ", quote(name), did_you_mean(name, names),
              " (valid: ", join(names, ", "), ", or several names separated by commas)");
 }
@@ -55,6 +56,12 @@ std::vector<Task> named_tasks(const std::string& list, const std::vector<Task>& 
 }
 
 }  // namespace
+
+std::vector<std::string> task_names(const std::vector<Task>& tasks) {
+  std::vector<std::string> names;
+  for (const Task& task : tasks) names.push_back(task.name);
+  return names;
+}
 
 std::vector<Task> select_tasks(const std::string& tasks_flag, std::optional<int> task_id,
                                const std::vector<Task>& own_tasks) {

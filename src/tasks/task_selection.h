@@ -9,6 +9,9 @@
 
 namespace pals {
 
+/// The names of tasks, in their order.
+std::vector<std::string> task_names(const std::vector<Task>& tasks);
+
 /// The tasks that `tasks_flag` names, in the order the model numbers them:
 /// - "" (not given): the own tasks if there are any, else as "all";
 /// - "all": GLUE's eight in the reference's order, then the own tasks;

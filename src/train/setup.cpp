@@ -201,9 +201,7 @@ std::string describe_model(const MultiTaskModel& model, int ranks) {
 
 TrainOptions resolved_options(TrainOptions options, const RunSetup& setup) {
   const ModelDescription& description = setup.description;
-  std::vector<std::string> names;
-  for (const Task& task : description.tasks) names.push_back(task.name);
-  options.tasks = join(names, ",");
+  options.tasks = join(task_names(description.tasks), ",");
   options.task_id.reset();
   if (setup.common_adapter) {
     const AdapterConfig& adapter = *setup.common_adapter;

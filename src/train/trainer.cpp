@@ -9,6 +9,7 @@
 #include "base/log_sink.h"
 #include "base/text_util.h"
 #include "data/feature_cache.h"
+#include "tasks/task_selection.h"
 #include "train/check_options.h"
 #include "train/identity.h"
 #include "train/keeper.h"
@@ -103,8 +104,7 @@ class Trainer {
                            .seed = options_.seed,
                            .first_step = first_step,
                            .last_step = plan.steps.total_steps});
-    std::vector<std::string> names;
-    for (const Task& task : setup_.description.tasks) names.push_back(task.name);
+    const std::vector<std::string> names = task_names(setup_.description.tasks);
     TrainingLoop loop(world_, options_, names, model_, optimizer_, parallel_, plan.steps,
                       calls(plan));
     loop.run(loader, first_step);
