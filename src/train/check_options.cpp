@@ -39,7 +39,7 @@ void remove_run(const std::string& folder) {
   std::vector<std::string> kept;
   for (const std::string& name : list_directory(folder)) {
     if (!is_of_a_run(name)) {
-      if (name != ".lock") kept.push_back(name);
+      if (name != kLockName + 1) kept.push_back(name);
       continue;
     }
     std::error_code error;
@@ -78,7 +78,7 @@ std::unique_ptr<RunLock> open_run_folder(const TrainOptions& options) {
   const std::string& folder = options.output_dir;
   make_directories(folder);
   auto lock = std::make_unique<RunLock>(folder);
-  for (const char* part : {"", kCheckpointsName, "/best_tasks", kDevPredictionsName}) {
+  for (const char* part : {"", "/best_tasks", kDevPredictionsName}) {
     remove_dead_temporaries(folder + part);
   }
   remove_dead_temporaries(folder + kDevPredictionsName + "/last");

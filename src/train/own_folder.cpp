@@ -16,8 +16,6 @@
 namespace pals {
 namespace {
 
-constexpr std::string_view kLock = ".lock";  // RunLock's
-
 bool is_home(const std::string& folder) {
   const char* named = std::getenv("HOME");
   const passwd* user = ::getpwuid(::getuid());
@@ -28,18 +26,14 @@ bool is_home(const std::string& folder) {
 // Any of the files that say what a run began with; a checkpoint does too.
 bool holds_run(const std::string& folder) {
   if (file_exists(folder + kRunConfigName) || file_exists(folder + kIdentityName)) return true;
-  const std::string checkpoints = folder + kCheckpointsName;
-  return directory_exists(checkpoints) &&
-         std::ranges::any_of(list_directory(checkpoints), [](const std::string& name) {
-           return name.starts_with("step-") && name.ends_with(".safetensors");
-         });
+  return holds_checkpoints(folder + kCheckpointsName);
 }
 
 // What a run finds of its own: the lock and temporary files of one that was killed as it began, and
 // the log that a shell has opened for this one.
 bool is_of_this_run(const std::string& folder, const std::string& name) {
   const std::string path = folder + "/" + name;
-  return name == kLock || is_temporary_name(name) || same_file(path, "/dev/stdout") ||
+  return name == kLockName + 1 || is_temporary_name(name) || same_file(path, "/dev/stdout") ||
          same_file(path, "/dev/stderr");
 }
 

@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/output_path.h"
 #include "checkpoint/finite.h"
 #include "checkpoint/safetensors.h"
 #include "runlog/fields.h"
@@ -92,6 +93,10 @@ void copy_into(const TensorFile& file, const char* name, const at::Tensor& targe
 
 }  // namespace
 
+bool holds_checkpoints(const std::string& folder) {
+  return directory_exists(folder) && !checkpoint_files(folder).empty();
+}
+
 std::string layout_hash(const ParameterTable& table) {
   std::string text;
   for (const Parameter& row : table.rows()) {
@@ -101,7 +106,7 @@ std::string layout_hash(const ParameterTable& table) {
 }
 
 RunLock::RunLock(const std::string& folder) {
-  const std::string path = folder + "/.lock";
+  const std::string path = folder + kLockName;
   descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
   if (descriptor_ < 0) fail("cannot write ", path, ": ", std::strerror(errno));
   if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
@@ -117,11 +122,7 @@ RunLock::~RunLock() { ::close(descriptor_); }
 CheckpointStore::CheckpointStore(std::string folder, int64_t keep)
     : folder_(std::move(folder)), keep_(std::max<int64_t>(1, keep)) {
   make_directories(folder_);
-  for (const std::string& name : list_directory(folder_)) {
-    if (name.find(".tmp.") != std::string::npos) {
-      std::filesystem::remove(folder_ + "/" + name);
-    }
-  }
+  remove_dead_temporaries(folder_);
 }
 
 std::vector<std::string> CheckpointStore::files() const {

@@ -13,6 +13,9 @@
 
 namespace pals {
 
+/// The file that a run's lock is on.
+inline constexpr const char* kLockName = "/.lock";
+
 /// Keeps a second process out of a run's folder for as long as it lives; the system lets go of the
 /// lock of a killed process. Where the file system knows no locks there is none.
 class RunLock {
@@ -27,6 +30,9 @@ class RunLock {
   int descriptor_;
 };
 
+/// Whether a folder of checkpoints holds any, sound or not.
+bool holds_checkpoints(const std::string& folder);
+
 /// Tells arenas of different models apart: a hash of every name, shape and offset.
 std::string layout_hash(const ParameterTable& table);
 
@@ -36,7 +42,8 @@ class CheckpointStore {
  public:
   /// Throws Error for a state that the run cannot go on from.
   using CheckState = std::function<void(const Json& state, const std::string& where)>;
-  /// Removes what interrupted writes left behind. `keep`: how many files stay.
+  /// Removes what the interrupted writes of dead processes left behind. `keep`: how many files
+  /// stay.
   CheckpointStore(std::string folder, int64_t keep);
 
   /// Writes a checkpoint aside, renames it, then prunes the older ones: never this one, and those

@@ -134,11 +134,15 @@ TEST_F(RunFolder, RefusesACheckpointOfAnotherModel) {
 
 TEST_F(RunFolder, RemovesWhatInterruptedWritesLeft) {
   make_directories(checkpoints());
-  write_file_atomically(checkpoints() + "/step-0000000005.safetensors.tmp.123.1", "half");
-  write_file_atomically(checkpoints() + "/notes.txt", "a user's own");
+  // Of a process that cannot be: the system's numbers end before it.
+  write_file_atomically(checkpoints() + "/step-0000000005.safetensors.tmp.999999999.1", "half");
+  for (const char* own : {"/notes.tmp.txt", "/notes.txt"}) {
+    write_file_atomically(checkpoints() + own, "a user's own");
+  }
   ParameterArena arena = make_arena();
   CheckpointStore store(checkpoints(), 1);
-  EXPECT_EQ(list_directory(checkpoints()), std::vector<std::string>{"notes.txt"});
+  EXPECT_EQ(list_directory(checkpoints()),
+            (std::vector<std::string>{"notes.tmp.txt", "notes.txt"}));
   EXPECT_FALSE(store.restore(arena).has_value());
 }
 
