@@ -10,15 +10,9 @@
 namespace pals {
 namespace {
 
-// "query,value" or a list of such names.
 std::vector<std::string> targets_of(const Json& value) {
-  if (!value.is_string()) return value.get<std::vector<std::string>>();
-  const std::string text = value.get<std::string>();
-  std::vector<std::string> targets;
-  for (const std::string_view name : split(text, ',')) {
-    targets.emplace_back(trim(name));
-  }
-  return targets;
+  return value.is_string() ? parse_targets(value.get<std::string>())
+                           : value.get<std::vector<std::string>>();
 }
 
 std::vector<int> layers_of(const Json& value, const std::string& where) {
@@ -135,6 +129,12 @@ std::string adapter_kinds_text(const std::vector<AdapterConfig>& adapters) {
     if (std::ranges::find(kinds, adapter.kind) == kinds.end()) kinds.push_back(adapter.kind);
   }
   return kinds.empty() ? "none" : join(kinds, ", ");
+}
+
+std::vector<std::string> parse_targets(const std::string& text) {
+  std::vector<std::string> targets;
+  for (const std::string_view name : split(text, ',')) targets.emplace_back(trim(name));
+  return targets;
 }
 
 std::vector<int> parse_layers(const std::string& text, const std::string& where) {

@@ -40,6 +40,9 @@ std::string adapter_kinds_text(const std::vector<AdapterConfig>& adapters);
 /// are.
 void check_adapter_size(const char* what, int64_t size, int64_t multiple, const std::string& where);
 
+/// "query, value" -> {"query", "value"}.
+std::vector<std::string> parse_targets(const std::string& text);
+
 /// "0-5,8" -> {0, ..., 5, 8}.
 std::vector<int> parse_layers(const std::string& text, const std::string& where);
 

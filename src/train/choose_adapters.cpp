@@ -86,7 +86,6 @@ void check_flags(const TrainOptions& options, const std::string& kind) {
 // The flags on top of it.
 AdapterConfig with_flags(AdapterConfig adapter, const TrainOptions& options, const Saved& saved,
                          const BertConfig& bert) {
-  std::vector<std::string> chosen;
   std::string where = has_reference_keys(saved.json) ? saved.file : "--adapter";
   if (!options.adapter.empty()) {
     if (adapter.kind != "none" && adapter.kind != options.adapter) {
@@ -102,10 +101,7 @@ AdapterConfig with_flags(AdapterConfig adapter, const TrainOptions& options, con
   if (options.adapter_size > 0) adapter.size = options.adapter_size;
   if (options.rank > 0) adapter.size = options.rank;
   if (options.alpha > 0) adapter.alpha = options.alpha;
-  for (const std::string_view target : split(options.targets, ',')) {
-    if (!options.targets.empty()) chosen.emplace_back(trim(target));
-  }
-  if (!chosen.empty()) adapter.targets = chosen;
+  if (!options.targets.empty()) adapter.targets = parse_targets(options.targets);
   if (!options.adapter_layers.empty()) {
     adapter.layers = parse_layers(options.adapter_layers, "--adapter_layers");
   }
