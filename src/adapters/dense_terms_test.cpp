@@ -6,22 +6,12 @@
 #include "adapters/low_rank.h"
 #include "base/random.h"
 #include "bert/encoder.h"
+#include "bert/test_config.h"
 
 namespace pals {
 namespace {
 
 constexpr int kLayers = 2;
-
-BertConfig tiny_config() {
-  BertConfig config;
-  config.vocab_size = 30;
-  config.hidden_size = 12;
-  config.num_hidden_layers = kLayers;
-  config.num_attention_heads = 3;
-  config.intermediate_size = 20;
-  config.max_position_embeddings = 8;
-  return config;
-}
 
 // Two tasks with two rows each.
 PackedBatch tiny_batch() {
@@ -90,7 +80,7 @@ class DenseTermsTest : public ::testing::TestWithParam<Case> {
     return (y.to(at::kDouble) * weights).sum().item<double>();
   }
 
-  const BertConfig config_ = tiny_config();
+  const BertConfig config_ = testing::tiny_config(kLayers);
   ParameterTable table_, folded_;
   BertEncoder encoder_;
   std::vector<TaskAdapter> adapters_;

@@ -2,21 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include "bert/test_config.h"
+
 namespace pals {
 namespace {
 
 constexpr int kLayers = 3;
-
-BertConfig tiny_config() {
-  BertConfig config;
-  config.vocab_size = 30;
-  config.hidden_size = 12;
-  config.num_hidden_layers = kLayers;
-  config.num_attention_heads = 3;
-  config.intermediate_size = 20;
-  config.max_position_embeddings = 8;
-  return config;
-}
 
 PackedBatch tiny_batch() {
   const std::vector<int32_t> ids = {2, 5, 9, 3, 7}, types = {0, 0, 0, 1, 1};
@@ -77,9 +68,10 @@ class RecordingHooks : public EncoderHooks {
   void record(const char* place, int layer) { calls.push_back(place + std::to_string(layer)); }
 };
 
-class EncoderTest : public testing::Test {
+class EncoderTest : public ::testing::Test {
  protected:
-  EncoderTest() : encoder_(table_, tiny_config()), pooler_(table_, "", 12, kSharedOwner) {
+  EncoderTest()
+      : encoder_(table_, testing::tiny_config(kLayers)), pooler_(table_, "", 12, kSharedOwner) {
     table_.lay_out();
     arena_ = std::make_unique<ParameterArena>(table_, at::kFloat);
     arena_->initialize(0.3, 3);
