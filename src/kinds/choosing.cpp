@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <numeric>
 #include <stdexcept>
 #include <vector>
 
@@ -14,6 +16,7 @@ Prediction choose_likeliest(std::span<const float> logits) {
   Prediction prediction;
   const auto best = std::ranges::max_element(logits);
   prediction.label = static_cast<int32_t>(best - logits.begin());
+  prediction.logits.assign(logits.begin(), logits.end());
   double sum = 0.0;
   for (const float logit : logits) {
     prediction.probabilities.push_back(std::exp(static_cast<double>(logit) - *best));
@@ -21,6 +24,21 @@ Prediction choose_likeliest(std::span<const float> logits) {
   }
   for (double& probability : prediction.probabilities) probability /= sum;
   return prediction;
+}
+
+OrderedJson label_scores(const std::vector<std::string>& labels, const Prediction& prediction,
+                         bool raw) {
+  std::vector<size_t> order(labels.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::ranges::stable_sort(order, std::ranges::greater(),
+                           [&](size_t label) { return prediction.probabilities[label]; });
+  OrderedJson scores = OrderedJson::array();
+  for (const size_t label : order) {
+    scores.push_back({{"label", labels[label]},
+                      {"score", raw ? static_cast<double>(prediction.logits[label])
+                                    : prediction.probabilities[label]}});
+  }
+  return scores;
 }
 
 Measures measure_labels(const Task& task, const DecodedFile& file) {

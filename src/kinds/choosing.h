@@ -5,7 +5,9 @@
 #include <functional>
 #include <span>
 #include <string>
+#include <vector>
 
+#include "base/json.h"
 #include "batch/packed_batch.h"
 #include "kinds/kind.h"
 
@@ -13,6 +15,10 @@ namespace pals {
 
 /// Softmax, and the first of the likeliest.
 Prediction choose_likeliest(std::span<const float> logits);
+
+/// Kind::to_scores of labels.
+OrderedJson label_scores(const std::vector<std::string>& labels, const Prediction& prediction,
+                         bool raw);
 
 /// The metrics of one label for each example.
 Measures measure_labels(const Task& task, const DecodedFile& file);

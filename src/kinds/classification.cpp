@@ -107,6 +107,9 @@ class Classification : public Kind {
     return {{"label", task.labels[static_cast<size_t>(prediction.label)]},
             {"probabilities", std::move(probabilities)}};
   }
+  OrderedJson to_scores(const Task& task, const Prediction& prediction, bool raw) const override {
+    return label_scores(task.labels, prediction, raw);
+  }
   std::vector<std::string> field_names() const override { return {"label", "probability"}; }
   std::vector<std::string> fields(const Task& task, const Prediction& prediction) const override {
     const auto label = static_cast<size_t>(prediction.label);

@@ -81,6 +81,10 @@ Prediction Kind::decode_example(const Task& /*task*/, std::span<const float> /*l
 void Kind::write_files(const Task& /*task*/, const DecodedFile& /*file*/,
                        const std::string& /*prefix*/) const {}
 
+OrderedJson Kind::to_scores(const Task& task, const Prediction& prediction, bool /*raw*/) const {
+  return to_json(task, prediction);
+}
+
 std::string Kind::submitted(const Task& task, const Prediction& /*prediction*/) const {
   throw std::logic_error("submitted: GLUE has no test set for " + task.name);
 }

@@ -183,6 +183,9 @@ class Kind {
   virtual OrderedJson to_json(const Task& task, const Prediction& prediction) const = 0;
   virtual std::vector<std::string> field_names() const = 0;
   virtual std::vector<std::string> fields(const Task& task, const Prediction& prediction) const = 0;
+  /// As a server gives it: by default to_json(); labels and values are a list of
+  /// {"label": ..., "score": ...}, the highest first. `raw`: logits in place of probabilities.
+  virtual OrderedJson to_scores(const Task& task, const Prediction& prediction, bool raw) const;
   /// As GLUE's server takes it.
   virtual std::string submitted(const Task& task, const Prediction& prediction) const;
 };

@@ -120,6 +120,12 @@ class Regression : public Kind {
   OrderedJson to_json(const Task& /*task*/, const Prediction& prediction) const override {
     return {{"value", prediction.value}};
   }
+  OrderedJson to_scores(const Task& /*task*/, const Prediction& prediction,
+                        bool /*raw*/) const override {
+    OrderedJson scores = OrderedJson::array();
+    scores.push_back({{"label", "value"}, {"score", prediction.value}});
+    return scores;
+  }
   std::vector<std::string> field_names() const override { return {"value"}; }
   std::vector<std::string> fields(const Task& /*task*/,
                                   const Prediction& prediction) const override {

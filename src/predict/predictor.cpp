@@ -23,25 +23,11 @@ EncodedRows Predictor::encode(const std::vector<Example>& texts) const {
 }
 
 std::vector<Logits> Predictor::run_heads(const EncodedRows& rows) const {
-  struct Place {
-    size_t source, number;
-  };
-  std::vector<AskedRows> sources;
-  std::vector<Place> places;  // of each task
-  for (size_t i = 0; i < tasks_.size(); ++i) {
-    const auto shared = std::ranges::find_if(sources, [&](const AskedRows& source) {
-      return source.features == rows.features[i] &&
-             model_.runner.shares_trunk(source.tasks.front(), tasks_[i]);
-    });
-    const auto source = static_cast<size_t>(shared - sources.begin());
-    if (source == sources.size()) sources.push_back({rows.features[i], {}});
-    places.push_back({source, sources[source].tasks.size()});
-    sources[source].tasks.push_back(tasks_[i]);
-  }
-  auto logits =
-      run_rows(model_.runner, sources, {.batch_size = options_.batch_size, .stop = options_.stop});
+  const AskedHeads asked = ask_heads(model_.runner, tasks_, rows.features);
+  auto logits = run_rows(model_.runner, asked.sources,
+                         {.batch_size = options_.batch_size, .stop = options_.stop});
   std::vector<Logits> by_task;
-  for (const Place& place : places) {
+  for (const HeadPlace& place : asked.places) {
     by_task.push_back(std::move(logits[place.source][place.number]));
   }
   return by_task;

@@ -48,8 +48,7 @@ class Predictor {
   std::vector<Prediction> predict(const EncodedRows& rows) const;
 
  private:
-  /// The logits of each task's head for its rows. Where tasks differ in their heads alone, those
-  /// that ask the same rows share one pass.
+  /// The logits of each task's head for its rows.
   std::vector<Logits> run_heads(const EncodedRows& rows) const;
 
   PredictingModel model_;

@@ -91,6 +91,21 @@ Pooling parse_pooling(const std::string& name) {
   fail_usage("--pooling: ", quote(name), " is unknown, expected cls, mean, max or pooled");
 }
 
+AskedHeads ask_heads(const Runner& runner, const std::vector<int>& tasks,
+                     const std::vector<FeaturesPtr>& rows) {
+  AskedHeads asked;
+  for (size_t i = 0; i < tasks.size(); ++i) {
+    const auto shared = std::ranges::find_if(asked.sources, [&](const AskedRows& source) {
+      return source.features == rows[i] && runner.shares_trunk(source.tasks.front(), tasks[i]);
+    });
+    const auto source = static_cast<size_t>(shared - asked.sources.begin());
+    if (source == asked.sources.size()) asked.sources.push_back({rows[i], {}});
+    asked.places.push_back({source, asked.sources[source].tasks.size()});
+    asked.sources[source].tasks.push_back(tasks[i]);
+  }
+  return asked;
+}
+
 std::vector<std::vector<Logits>> run_rows(const Runner& runner,
                                           const std::vector<AskedRows>& sources,
                                           const RunOptions& options) {

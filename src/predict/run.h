@@ -18,6 +18,23 @@ struct AskedRows {
   std::vector<int> tasks;
 };
 
+/// Where the logits of one task's head are among those of sources: of which, and which of its
+/// tasks.
+struct HeadPlace {
+  size_t source = 0, number = 0;
+};
+
+/// The heads that some tasks ask rows for.
+struct AskedHeads {
+  std::vector<AskedRows> sources;
+  std::vector<HeadPlace> places;  ///< of each task
+};
+
+/// `rows` are each task's own. Where tasks differ in their heads alone, those that ask the same
+/// rows share one pass.
+AskedHeads ask_heads(const Runner& runner, const std::vector<int>& tasks,
+                     const std::vector<FeaturesPtr>& rows);
+
 /// Which of the batches a process runs: the first-th, and each stride-th from there on.
 struct BatchShare {
   int64_t first = 0, stride = 1;
