@@ -41,6 +41,8 @@ NOT_RUN = {
     "echo 'a moving, funny film' | /tmp/pals-examples/": "run by tests/e2e/test_library.py",
     "echo 'Ada lives in Rome.": "run by tests/e2e/test_library.py",
     "build/pals bench --precision": "BERT-base, minutes; tests/e2e/test_bench.py runs a tiny model",
+    "build/pals serve": "runs until it is told to end; run by tests/e2e/test_serve.py",
+    "curl": "asks a server; run by tests/e2e/test_serve.py",
     "scripts/gpu_check.sh": "needs a GPU",
     "apt-get download": "fetches packages",
     "for package in": "unpacks them",
@@ -313,7 +315,7 @@ class Pages(unittest.TestCase):
 
     def test_flags_exist(self):
         known = set(HIDDEN_FLAGS) | OTHER_FLAGS
-        for command in ("train", "eval", "predict", "features", "submit", "convert", "bench", "info"):
+        for command in ("train", "eval", "predict", "features", "submit", "convert", "bench", "info", "serve"):
             known |= flags_in(help_of(support.PALS, command))
         for script in ("setup.sh", "test.sh", "gpu_check.sh"):
             known |= flags_in(help_of(REPOSITORY / "scripts" / script))

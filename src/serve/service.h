@@ -1,0 +1,48 @@
+// Answers HTTP requests with a model: parses, encodes, has the batcher compute, decodes.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "http/responder.h"
+#include "serve/batcher.h"
+#include "serve/metrics.h"
+#include "serve/served_model.h"
+#include "serve/work.h"
+
+namespace pals {
+
+struct ServiceOptions {
+  RequestLimits limits = {};
+  size_t max_concurrent_requests = 512;  ///< one more is told 429
+  int threads = 1;                       ///< that parse, encode and decode
+  std::string api_key = {};              ///< empty: everybody may ask
+  BatcherOptions batcher = {};
+};
+
+class Service {
+ public:
+  Service(std::shared_ptr<const ServedModel> model, ServiceOptions options);
+  /// Requests that are still there are answered first, those that wait for the network with 503.
+  ~Service();
+  Service(const Service&) = delete;
+  Service& operator=(const Service&) = delete;
+
+  /// The server's handler.
+  void handle(HttpRequest request, Responder responder);
+
+  /// Whether /health says that requests are welcome; true at first.
+  void set_ready(bool ready);
+
+  std::shared_ptr<const ServedModel> model() const;
+  /// Requests that come from now on are answered by this model.
+  void set_model(std::shared_ptr<const ServedModel> model);
+
+  Batcher& batcher();
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace pals
