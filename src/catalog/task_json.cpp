@@ -147,4 +147,16 @@ Json task_to_json(const Task& task) {
   return json;
 }
 
+Json task_identity(const Task& task) {
+  Json json = task_to_json(task);
+  for (const DataFile& file : task.files) {
+    if (file.split.starts_with("test")) {
+      json.erase(file.split);
+    } else {
+      json[file.split].erase("path");
+    }
+  }
+  return json;
+}
+
 }  // namespace pals

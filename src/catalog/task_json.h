@@ -23,4 +23,7 @@ Task task_from_json(const Json& object, const std::string& where);
 /// The layout that task_from_json reads, with everything spelled out for each file.
 Json task_to_json(const Task& task);
 
+/// The same without what makes no difference to a model: where files lie, and test files.
+Json task_identity(const Task& task);
+
 }  // namespace pals

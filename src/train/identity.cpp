@@ -6,73 +6,27 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/json_differences.h"
 #include "base/log.h"
 #include "base/text_util.h"
 #include "catalog/task_json.h"
 #include "model/folder_writer.h"
 #include "text/tokenizer_files.h"
 #include "train/check_options.h"
-#include "train/run_folder.h"
 
 namespace pals {
 namespace {
 
 constexpr int64_t kIdentityVersion = 1;
-constexpr size_t kShownValue = 30;  // characters of a value in a message
-constexpr size_t kShownText = 130;  // and of all differences, if there are several
 
 // Where something lies makes no difference; what lies there is hashed.
 constexpr std::array kPaths = {"task_file",        "train_file", "dev_file",
                                "bert_config_file", "vocab_file", "init_checkpoint"};
 
-// A task without its files' places.
-Json task_identity(const Task& task) {
-  Json json = task_to_json(task);
-  for (const DataFile& file : task.files) {
-    if (file.split.starts_with("test")) {
-      json.erase(file.split);
-    } else {
-      json[file.split].erase("path");
-    }
-  }
-  return json;
-}
-
 std::string weights_hash(const ParameterArena& arena) {
   const at::Tensor weights = arena.weights().cpu();
   return content_hash_hex(
       {static_cast<const char*>(weights.const_data_ptr()), static_cast<size_t>(weights.nbytes())});
-}
-
-// Lists of labels and texts without JSON's marks.
-std::string shown(const Json& value) {
-  if (value.is_null()) return "nothing";
-  std::string text;
-  if (value.is_array()) {
-    for (const Json& item : value) {
-      text += concat(text.empty() ? "" : ", ",
-                     item.is_string() ? item.get<std::string>() : item.dump());
-    }
-  } else {
-    text = value.is_string() ? value.get<std::string>() : value.dump();
-  }
-  return quote(text, kShownValue);
-}
-
-void compare(const std::string& name, const Json& saved, const Json& current,
-             std::vector<std::string>& differences) {
-  if (saved == current) return;
-  if (!saved.is_object() || !current.is_object()) {
-    differences.push_back(concat(name, " was ", shown(saved), ", now ", shown(current)));
-    return;
-  }
-  Json keys = saved;
-  keys.update(current);
-  for (const auto& item : keys.items()) {
-    const std::string key_name = name.empty() ? item.key() : concat(name, ", ", item.key());
-    compare(key_name, saved.value(item.key(), Json()), current.value(item.key(), Json()),
-            differences);
-  }
 }
 
 Json section(const Json& identity, const char* key) {
@@ -82,14 +36,7 @@ Json section(const Json& identity, const char* key) {
 void refuse_differences(const std::string& folder, const Json& saved, const Json& current) {
   const std::vector<std::string> differences = identity_differences(saved, current);
   if (differences.empty()) return;
-  std::string text = differences.front();
-  size_t shown = 1;
-  for (; shown < differences.size(); ++shown) {
-    if (text.size() + differences[shown].size() > kShownText) break;
-    text += "; " + differences[shown];
-  }
-  if (shown < differences.size()) text += concat("; and ", differences.size() - shown, " more");
-  fail(folder, " holds a run that began with other content: ", text,
+  fail(folder, " holds a run that began with other content: ", some_differences(differences),
        "; give the same, another --output_dir, or --overwrite_output_dir");
 }
 
@@ -121,26 +68,30 @@ Json run_identity(const TrainOptions& options, const RunSetup& setup,
 
 std::vector<std::string> identity_differences(const Json& saved, const Json& current) {
   std::vector<std::string> differences;
+  const auto compare = [&](const std::string& name, const Json& then, const Json& now) {
+    for (std::string& text : json_differences(name, then, now)) {
+      differences.push_back(std::move(text));
+    }
+  };
   for (const char* key : {"tasks", "data"}) {
-    compare("", section(saved, key), section(current, key), differences);
+    compare("", section(saved, key), section(current, key));
   }
-  compare("BERT configuration", section(saved, "bert"), section(current, "bert"), differences);
-  compare("tokenizer settings", section(saved, "tokenizer"), section(current, "tokenizer"),
-          differences);
+  compare("BERT configuration", section(saved, "bert"), section(current, "bert"));
+  compare("tokenizer settings", section(saved, "tokenizer"), section(current, "tokenizer"));
   const Json then = section(saved, "options"), now = section(current, "options");
   for (const std::string& name : differing_options(then, now)) {
-    compare("--" + name, then.value(name, Json()), now.value(name, Json()), differences);
+    compare("--" + name, then.value(name, Json()), now.value(name, Json()));
   }
   for (const auto& [key, name] :
        {std::pair{"vocabulary", "content of the vocabulary"},
         std::pair{"lower_case", "lower-casing"},
         std::pair{"starting_weights", "content of the starting weights"}}) {
-    compare(name, saved.value(key, Json()), current.value(key, Json()), differences);
+    compare(name, saved.value(key, Json()), current.value(key, Json()));
   }
   return differences;
 }
 
-void check_identity(const std::string& folder, const Json& current) {
+void check_identity(const std::string& folder, const Json& state, const Json& current) {
   std::vector<Json> saved;
   const std::string path = folder + kIdentityName;
   if (file_exists(path)) {
@@ -150,11 +101,10 @@ void check_identity(const std::string& folder, const Json& current) {
       log_warning(error.what(), "; it is made again, from what the checkpoint says");
     }
   }
-  const std::optional<Json> state = newest_state(folder + kCheckpointsName);
-  if (state) saved.push_back(state->value("identity", Json()));
+  if (state.is_object()) saved.push_back(state.value("identity", Json()));
   std::erase_if(saved, [](const Json& identity) { return !identity.is_object(); });
   for (const Json& identity : saved) refuse_differences(folder, identity, current);
-  if (state && saved.empty()) {
+  if (!state.is_null() && saved.empty()) {
     log_warning(folder,
                 ": begun by an earlier version, which kept no hashes: whether tasks, data, ",
                 "vocabulary, configuration and starting weights are the same cannot be checked");

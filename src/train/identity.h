@@ -21,8 +21,8 @@ Json run_identity(const TrainOptions& options, const RunSetup& setup,
 std::vector<std::string> identity_differences(const Json& saved, const Json& current);
 
 /// Throws Error, naming what differs, if the folder holds a run of another identity, by its file or
-/// its newest readable checkpoint. A run of an earlier version, which has none, is said not to be
-/// checked. Touches nothing.
-void check_identity(const std::string& folder, const Json& current);
+/// by the state of its newest sound checkpoint (null: there is none). A run of an earlier version,
+/// which has none, is said not to be checked. Touches nothing.
+void check_identity(const std::string& folder, const Json& state, const Json& current);
 
 }  // namespace pals

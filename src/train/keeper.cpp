@@ -43,7 +43,8 @@ void Keeper::open(const Json& identity) {
   check_run_folder(options_);
   // What has not begun may still be mended.
   if (!identity.is_null() && !options_.overwrite_output_dir && has_progress(options_.output_dir)) {
-    check_identity(options_.output_dir, identity);
+    newest_ = newest_checkpoint(options_.output_dir + kCheckpointsName);
+    check_identity(options_.output_dir, newest_ ? newest_->state : Json(), identity);
   }
   lock_ = open_run_folder(options_);
   identity_ = identity;
@@ -56,10 +57,10 @@ std::optional<Json> Keeper::restore(int64_t total_steps) {
   checkpoints_.emplace(options_.output_dir + kCheckpointsName,
                        options_.keep_checkpoints.value_or(kKeptCheckpoints));
   const size_t num_tasks = setup_.description.tasks.size();
-  return checkpoints_->restore(setup_.model->arena(),
-                               [&](const Json& state, const std::string& where) {
-                                 check_state(state, total_steps, num_tasks, where);
-                               });
+  const auto check = [&](const Json& state, const std::string& where) {
+    check_state(state, total_steps, num_tasks, where);
+  };
+  return checkpoints_->restore(setup_.model->arena(), check, std::exchange(newest_, {}));
 }
 
 void Keeper::begin(int64_t step, int64_t total_steps, const std::optional<Json>& state) {

@@ -78,6 +78,7 @@ class Keeper {
   const RunSetup& setup_;
   std::unique_ptr<RunLock> lock_;
   RunResults results_;
+  std::optional<SoundCheckpoint> newest_;  // from open() to restore()
   std::optional<CheckpointStore> checkpoints_;
   std::optional<MetricsWriter> log_;
   LossWatch loss_watch_;

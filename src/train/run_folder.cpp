@@ -55,20 +55,18 @@ void remove_oldest(const std::vector<std::string>& files, int64_t keep) {
   }
 }
 
-TensorFile read_sound_file(const std::string& path) {
-  const MappedFile mapping(path);
+SoundCheckpoint read_sound_file(const std::string& path) {
+  MappedFile mapping(path);
   const bool checked = verify_checksum(mapping.bytes(), path);
-  TensorFile file = read_safetensors(path);
+  TensorFile file = parse_safetensors(mapping.bytes(), path);
+  file.keep(std::move(mapping));
   if (!checked && file.metadata().count("format") > 0) {
     fail(path, ": it has no checksum: it is damaged");
   }
-  return file;
-}
-
-Json state_of(const TensorFile& file, const std::string& path) {
   const auto state = file.metadata().find("state");
   if (state == file.metadata().end()) fail(path, ": it holds no state of a run");
-  return parse_json(state->second, path);
+  Json parsed = parse_json(state->second, path);
+  return {path, std::move(file), std::move(parsed)};
 }
 
 // Before anything is copied.
@@ -151,17 +149,20 @@ void CheckpointStore::save(const ParameterArena& arena, int64_t step, const Json
 
 void CheckpointStore::prune(int64_t keep) const { remove_oldest(files(), keep); }
 
-std::optional<Json> CheckpointStore::restore(ParameterArena& arena, const CheckState& check) {
+std::optional<Json> CheckpointStore::restore(ParameterArena& arena, const CheckState& check,
+                                             std::optional<SoundCheckpoint> newest) {
   const std::vector<std::string> all = files();
   for (auto path = all.rbegin(); path != all.rend(); ++path) {
     try {
-      const TensorFile file = read_sound_file(*path);
+      SoundCheckpoint sound =
+          newest && newest->path == *path ? std::move(*newest) : read_sound_file(*path);
+      const TensorFile& file = sound.file;
       const auto& metadata = file.metadata();
       if (metadata.count("layout") == 0 || metadata.at("layout") != layout_hash(arena.table())) {
         throw OtherModel(concat(*path, ": a checkpoint of another model; choose another ",
                                 "--output_dir, or --overwrite_output_dir"));
       }
-      Json state = state_of(file, *path);
+      Json state = std::move(sound.state);
       if (*path != folder_ + file_name(count_field(state, "step", *path))) {
         fail(*path, ": its state is of step ", state.at("step").dump());
       }
@@ -182,12 +183,12 @@ std::optional<Json> CheckpointStore::restore(ParameterArena& arena, const CheckS
   return std::nullopt;
 }
 
-std::optional<Json> newest_state(const std::string& folder) {
+std::optional<SoundCheckpoint> newest_checkpoint(const std::string& folder) {
   if (!directory_exists(folder)) return std::nullopt;
   const std::vector<std::string> all = checkpoint_files(folder);
   for (auto path = all.rbegin(); path != all.rend(); ++path) {
     try {
-      return state_of(read_sound_file(*path), *path);
+      return read_sound_file(*path);
     } catch (const Error&) {
       // restore() will say what is wrong with it.
     }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "checkpoint/tensor_file.h"
 #include "nn/parameter_arena.h"
 
 namespace pals {
@@ -36,6 +37,16 @@ bool holds_checkpoints(const std::string& folder);
 /// Tells arenas of different models apart: a hash of every name, shape and offset.
 std::string layout_hash(const ParameterTable& table);
 
+/// A file of checkpoints whose checksum was found right.
+struct SoundCheckpoint {
+  std::string path;
+  TensorFile file;
+  Json state;
+};
+
+/// The newest such file in a folder of checkpoints, or nothing.
+std::optional<SoundCheckpoint> newest_checkpoint(const std::string& folder);
+
 /// Whole training states, one file each: checkpoints/step-<n>.safetensors with weights and moments
 /// as they lie in the arena, and the trainer's state as JSON in the metadata; a checksum over all.
 class CheckpointStore {
@@ -52,8 +63,10 @@ class CheckpointStore {
 
   /// Restores the newest sound checkpoint; its state, or nothing if there is none. One that is
   /// damaged (wrong checksum, state that `check` or its own name refuses, weights that are not
-  /// finite) is passed over with a warning. Error if a checkpoint is of another model.
-  std::optional<Json> restore(ParameterArena& arena, const CheckState& check = {});
+  /// finite) is passed over with a warning. Error if a checkpoint is of another model. `newest`: of
+  /// newest_checkpoint(), so that it is read once.
+  std::optional<Json> restore(ParameterArena& arena, const CheckState& check = {},
+                              std::optional<SoundCheckpoint> newest = {});
 
   /// Of a finished run: only the last `keep` files stay.
   void prune(int64_t keep) const;
@@ -65,8 +78,5 @@ class CheckpointStore {
   int64_t keep_;
   std::set<std::string> damaged_;
 };
-
-/// The state of the newest file with a right checksum in a folder of checkpoints, or nothing.
-std::optional<Json> newest_state(const std::string& folder);
 
 }  // namespace pals

@@ -241,14 +241,21 @@ TEST_F(RunFolder, KeepsTheLastFilesOfAFinishedRun) {
   EXPECT_TRUE(file_exists(file_of(3)));
 }
 
-TEST_F(RunFolder, TheNewestSoundStateIsFound) {
-  EXPECT_FALSE(newest_state(checkpoints()).has_value());
+TEST_F(RunFolder, TheNewestSoundFileIsFoundAndReadOnce) {
+  EXPECT_FALSE(newest_checkpoint(checkpoints()).has_value());
   ParameterArena arena = make_arena();
   const CheckpointStore store(checkpoints(), 9);
   for (const int64_t step : {1, 2}) store.save(arena, step, {{"step", step}});
-  EXPECT_EQ(newest_state(checkpoints())->at("step"), 2);
+  EXPECT_EQ(newest_checkpoint(checkpoints())->state.at("step"), 2);
   write_file_atomically(file_of(2), "damaged");
-  EXPECT_EQ(newest_state(checkpoints())->at("step"), 1);
+  EXPECT_EQ(newest_checkpoint(checkpoints())->state.at("step"), 1);
+  // What was found is not read again: the name now stands for another file.
+  std::optional<SoundCheckpoint> found = newest_checkpoint(checkpoints());
+  std::filesystem::remove(file_of(1));
+  write_file_atomically(file_of(1), "damaged");
+  ParameterArena other = make_arena();
+  EXPECT_EQ(CheckpointStore(checkpoints(), 9).restore(other, {}, std::move(found))->at("step"), 1);
+  EXPECT_FALSE(CheckpointStore(checkpoints(), 9).restore(other).has_value());
 }
 
 }  // namespace
