@@ -20,7 +20,8 @@ IGNORED = [
     ("*/pals_adapter.json", {"adapter", "adapter_size", "bottleneck_size", "adapter_layers", "task_pooler"},
      "the settings may be those of the kind; what they decide shows in the tensors"),
     ("*/tasks.json", None, "a task's description, whose keys grow; what it decides shows in the answers"),
-    ("*/pals_adapter.json", {"shared_weights"}, "hashes of tensors that are compared themselves"),
+    ("*/pals_adapter.json", {"shared_weights", "weights", "trained_with", "checksum"},
+     "hashes and copies of what is compared itself"),
 ]
 # Files that got another name.
 RENAMED = {"adapter_config.json": "pals_adapter.json", "adapter_model.safetensors": "pals_adapter.safetensors"}

@@ -1,6 +1,6 @@
 # The program from end to end, by Python's standard library alone.
 find_package(Python3 3.9 REQUIRED COMPONENTS Interpreter)
-foreach(part open foreign train scaling span errors predict predict_answers features submit resume identity convert real_runs bench earlier
+foreach(part open foreign train scaling span errors predict predict_answers features submit resume identity model_identity bounds convert real_runs bench earlier
         outputs serve)
   add_test(NAME e2e_${part}
     COMMAND ${Python3_EXECUTABLE} -B -m unittest -v test_${part}
@@ -13,12 +13,15 @@ endforeach()
 # it, all of the one and an hour of the other.
 add_library(pals_failing_files MODULE failing_files.cpp)
 target_link_libraries(pals_failing_files PRIVATE ${CMAKE_DL_LIBS})
+add_executable(mutate_folders mutate_folders.cpp)
+target_link_libraries(mutate_folders PRIVATE pals_train pals_predict)
+pals_use_torch(mutate_folders)
 foreach(part faults mutations)
   add_test(NAME e2e_${part}
     COMMAND ${Python3_EXECUTABLE} -B -m unittest -v test_${part}
     WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR}/e2e)
   set_tests_properties(e2e_${part} PROPERTIES LABELS slow TIMEOUT 7200 ENVIRONMENT
-    "PALS_BINARY=$<TARGET_FILE:pals>;PALS_FAILING_FILES=$<TARGET_FILE:pals_failing_files>")
+    "PALS_BINARY=$<TARGET_FILE:pals>;PALS_FAILING_FILES=$<TARGET_FILE:pals_failing_files>;PALS_MUTATE_FOLDERS=$<TARGET_FILE:mutate_folders>")
 endforeach()
 
 # Many ranks, each class of tests by itself: every run starts several programs.

@@ -3,7 +3,7 @@
 #include "api/rethrow.h"
 #include "api/wrapped_tokenizer.h"
 #include "features/features.h"
-#include "model/tokenizer_files.h"
+#include "model/open.h"
 
 namespace pals::api {
 

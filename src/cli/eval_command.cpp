@@ -3,12 +3,14 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "catalog/same_task.h"
 #include "catalog/task_file.h"
 #include "cli/commands.h"
 #include "cli/option_flags.h"
 #include "data/feature_cache.h"
 #include "dist/world.h"
 #include "model/open.h"
+#include "model/weights.h"
 #include "nn/device.h"
 #include "nn/precision_choice.h"
 #include "settings/use_options.h"
@@ -19,20 +21,19 @@
 namespace pals {
 namespace {
 
-// With --task_file, its files take the place of those that the model was trained with.
-void replace_files(std::vector<Task>& tasks, const std::string& task_file) {
+// With --task_file, tasks are as it describes them; outputs of their heads follow its labels.
+void take_task_file(LoadedModel& loaded, const std::string& task_file) {
   if (task_file.empty()) return;
+  std::vector<Task>& tasks = loaded.description.tasks;
   for (const Task& own : read_task_file(task_file)) {
-    for (Task& task : tasks) {
-      if (task.name != own.name) continue;
-      if (task.kind != own.kind || task.labels != own.labels) {
-        fail(task_file, ": task ", task.name,
-             " is of another kind or has other labels than the model");
-      }
-      task.files = own.files;
-      task.settings = own.settings;
+    for (size_t i = 0; i < tasks.size(); ++i) {
+      if (tasks[i].name != own.name) continue;
+      order_outputs(*loaded.model, static_cast<int>(i), own,
+                    match_task(tasks[i], own, task_file, "; name another task, or mend it"));
+      tasks[i] = own;
     }
   }
+  loaded.model->arena().refresh_shadow();
 }
 
 void run_eval(const EvalOptions& options, const World& world) {
@@ -41,8 +42,8 @@ void run_eval(const EvalOptions& options, const World& world) {
   report_device(device);
   LoadedModel loaded =
       load_model_folder(options.model, choose_precision(options.precision, device), device);
-  std::vector<Task>& tasks = loaded.description.tasks;
-  replace_files(tasks, options.task_file);
+  take_task_file(loaded, options.task_file);
+  const std::vector<Task>& tasks = loaded.description.tasks;
   const std::string cache = feature_cache_dir(options.cache_dir);
   std::vector<EvaluationSet> sets;
   for (size_t i = 0; i < tasks.size(); ++i) {

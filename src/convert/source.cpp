@@ -13,8 +13,8 @@
 #include "checkpoint/load_tensor_file.h"
 #include "checkpoint/name_map.h"
 #include "checkpoint/safetensors.h"
-#include "convert/label_order.h"
 #include "kinds/kind.h"
+#include "model/label_order.h"
 #include "model/open.h"
 #include "model/weights.h"
 #include "tasks/task_selection.h"
@@ -45,7 +45,8 @@ void add_renamed(TensorFile& to, const std::string& path, const std::string& pre
 }
 
 // A folder that `pals train` or this program wrote: shared weights and adapters under our names.
-void read_own_weights(const ConvertOptions& options, ConvertSource& source) {
+void read_own_weights(const ConvertOptions& options, const OpenedModel& opened,
+                      ConvertSource& source) {
   if (!options.tasks.empty() || !options.task_file.empty() || !options.kind.empty()) {
     fail_usage("--tasks, --task_file and --kind: the tasks are those of ", options.from,
                "/tasks.json");
@@ -53,9 +54,10 @@ void read_own_weights(const ConvertOptions& options, ConvertSource& source) {
   source.format = "model folder";
   add_renamed(source.file, options.from + kWeightsFile, "");
   for (size_t i = 0; i < source.description.tasks.size(); ++i) {
-    add_renamed(source.file,
-                find_adapter_files(options.from, source.description.tasks[i].name).weights,
-                task_prefix(static_cast<int>(i)));
+    const std::string path =
+        find_adapter_files(options.from, source.description.tasks[i].name).weights;
+    opened.identity.check_task_weights(i, read_safetensors(path));
+    add_renamed(source.file, path, task_prefix(static_cast<int>(i)));
   }
   source.single_head =
       source.description.tasks.size() == 1 && source.description.adapters[0].kind == "none";
@@ -193,40 +195,24 @@ void order_outputs(const std::vector<int64_t>& order, ConvertSource& source) {
   }
 }
 
-// One fp32 tensor for each row of the table; values of other types are converted.
-void fill_rows(const WeightPlan& plan, ConvertSource& source) {
-  const std::vector<Parameter>& rows = source.model->arena().table().rows();
-  source.rows.resize(rows.size());
-  for (const auto& [id, entry] : plan.sources) {
-    const Parameter& row = rows[static_cast<size_t>(id)];
-    TensorEntry& out = source.rows[static_cast<size_t>(id)];
-    const void* data = entry->bytes.data();
-    if (entry->dtype != DType::kF32) {
-      const auto numel = static_cast<size_t>(row.numel);
-      const std::span<std::byte> owned = source.file.allocate(numel * sizeof(float));
-      copy_as_float(*entry, reinterpret_cast<float*>(owned.data()), numel);
-      data = owned.data();
-    }
-    out = make_tensor_entry(row.name, DType::kF32, row.shape, data);
-  }
-}
-
 }  // namespace
 
 ConvertSource read_convert_source(const ConvertOptions& options) {
-  const OpenedModel opened = open_model({.path = options.from,
-                                         .bert_config_file = options.bert_config_file,
-                                         .vocab_file = options.vocab_file,
-                                         .do_lower_case = options.do_lower_case,
-                                         .special_tokens_in_text = options.special_tokens_in_text,
-                                         .flag = "FROM"});
+  const OpenedModel opened = open_model(
+      {.path = options.from,
+       .bert_config_file = options.bert_config_file,
+       .vocab_file = options.vocab_file,
+       .do_lower_case = options.do_lower_case,
+       .special_tokens_in_text = options.special_tokens_in_text,
+       .flag = "FROM",
+       .on_difference = options.accept_changes ? OnDifference::kAccept : OnDifference::kRefuse});
   const CheckpointSources& sources = opened.files;
   ConvertSource source;
   source.description = opened.description;
   std::vector<HeadSpec> heads;
   std::vector<int64_t> order;
   if (opened.trained) {
-    read_own_weights(options, source);
+    read_own_weights(options, opened, source);
     heads = head_specs(source.description.tasks);
   } else {
     read_weights(sources, source);
@@ -256,10 +242,10 @@ ConvertSource read_convert_source(const ConvertOptions& options) {
   const WeightPlan plan = plan_weights(source.model->arena().table(), source.file, scope, where);
   sort_unused(options, plan.report.unused, where, source);
   source.missing = plan.report.missing;
-  fill_rows(plan, source);
+  source.rows = filled_rows(source.model->arena().table(), plan, source.file);
   order_outputs(order, source);
   if (opened.trained) {
-    check_adapters(options.from, source.description.tasks, shared_weights_hash(source.tensors()));
+    opened.identity.check_shared_weights(shared_weights_hash(source.tensors()));
   }
   return source;
 }

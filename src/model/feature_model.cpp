@@ -64,8 +64,9 @@ FeatureModel load_feature_model(const FeatureModelOptions& options) {
   model.model = std::make_unique<MultiTaskModel>(bert, resolve_adapter({}, bert, sources.config),
                                                  std::vector<HeadSpec>{{TaskKind::kRegression, 1}},
                                                  options.precision, false, options.device);
-  const LoadReport report = load_weights(*model.model, load_tensor_file(sources.weights),
-                                         LoadScope::kShared, sources.weights);
+  TensorFile file = load_tensor_file(sources.weights);
+  check_shared_weights(opened, file);
+  const LoadReport report = load_weights(*model.model, file, LoadScope::kShared, sources.weights);
   model.model->arena().refresh_shadow();
   model.model->pack_weights();
   model.has_pooler = std::ranges::none_of(

@@ -14,6 +14,8 @@
 #include "base/output_path.h"
 #include "catalog/task_json.h"
 #include "checkpoint/safetensors.h"
+#include "checkpoint/tensor_hash.h"
+#include "model/folder_identity.h"
 #include "text/tokenizer_files.h"
 
 namespace pals {
@@ -93,7 +95,8 @@ void write_shared_files(const std::string& folder, const ModelTensors& tensors,
 }
 
 void write_task_files(const std::string& folder, const ModelTensors& tensors,
-                      const ModelDescription& description, int only_task) {
+                      const ModelDescription& description, const Tokenizer& tokenizer,
+                      int only_task) {
   const std::string hash = shared_weights_hash(tensors);
   Json tasks = Json::array();
   for (size_t i = 0; i < description.tasks.size(); ++i) {
@@ -103,11 +106,10 @@ void write_task_files(const std::string& folder, const ModelTensors& tensors,
     const std::string& name = description.tasks[i].name;
     make_directories(adapter_folder(folder, name));
     const AdapterFiles files = adapter_files(folder, name);
-    write_json(files.config, Json{{"task", name},
-                                  {"adapter", adapter_to_json(description.adapters[i])},
-                                  {"shared_weights", hash}});
-    write_safetensors(files.weights, entries_of(tensors, task, task_prefix(task)),
-                      safetensors_metadata());
+    const std::vector<TensorEntry> entries = entries_of(tensors, task, task_prefix(task));
+    write_json(files.config,
+               adapter_record(description, i, tokenizer, hash, tensors_hash(entries)));
+    write_safetensors(files.weights, entries, safetensors_metadata());
   }
   write_json(folder + kTasksFile, Json{{"tasks", tasks}});
 }
@@ -173,7 +175,9 @@ void write_model_folder(const std::string& path, const ModelTensors& tensors,
   make_directories(fresh);
   try {
     write_shared_files(fresh, tensors, description, tokenizer, share_with);
-    if (!description.tasks.empty()) write_task_files(fresh, tensors, description, only_task);
+    if (!description.tasks.empty()) {
+      write_task_files(fresh, tensors, description, tokenizer, only_task);
+    }
   } catch (...) {
     fs::remove_all(fresh, ignored);
     throw;

@@ -1,5 +1,8 @@
 #include "model/model_folder.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -29,15 +32,38 @@ std::vector<Task> read_tasks(const std::string& path) {
     fail(path, ": expected {\"tasks\": [...]} with at least one task");
   }
   std::vector<Task> tasks;
-  for (const Json& task : json["tasks"]) tasks.push_back(task_from_json(task, path));
+  for (const Json& object : json["tasks"]) {
+    Task task = task_from_json(object, path);
+    if (std::ranges::find(tasks, task.name, &Task::name) != tasks.end()) {
+      fail(path, ": two tasks are named ", quote(task.name));
+    }
+    tasks.push_back(std::move(task));
+  }
   return tasks;
 }
 
-// The hash that an adapter's configuration names; empty if it names none.
-std::string read_shared_hash(const std::string& path) {
-  const Json json = read_json(path);
-  const auto it = json.is_object() ? json.find("shared_weights") : json.end();
-  return it != json.end() && it->is_string() ? it->get<std::string>() : "";
+// The adapter of one task, resolved: what its record says or, in older folders, config.json.
+AdapterConfig read_task_adapter(const std::string& path, const Json& pals, const Json& record,
+                                const std::string& task, const BertConfig& bert) {
+  const std::string config = path + kConfigFile, own = find_adapter_files(path, task).config;
+  const auto adapter = record.find("adapter");
+  const bool is_own = adapter != record.end() && adapter->is_object();
+  if (!pals.contains("adapter")) {
+    if (!is_own) fail(own, ": no \"adapter\" object: not a file that `pals train` wrote");
+    return resolve_adapter(adapter_from_json(*adapter, own), bert, own);
+  }
+  if (is_own) fail(config, ": \"pals\" has an \"adapter\", but so has ", own);
+  return resolve_adapter(adapter_from_flat_json(pals, config), bert, config);
+}
+
+std::vector<Json> read_records(const std::string& path, const std::vector<Task>& tasks) {
+  std::vector<Json> records;
+  for (const Task& task : tasks) {
+    const std::string where = find_adapter_files(path, task.name).config;
+    records.push_back(read_json(where));
+    if (!records.back().is_object()) fail(where, ": expected a JSON object");
+  }
+  return records;
 }
 
 }  // namespace
@@ -49,51 +75,31 @@ void save_model_folder(const std::string& path, const MultiTaskModel& model,
                      share_with);
 }
 
-ModelDescription read_model_description(const std::string& path) {
+SavedDescription read_model_description(const std::string& path, OnDifference on_difference) {
   if (!directory_exists(path)) fail(path, ": no such model folder");
   const std::string config_path = path + kConfigFile;
   const Json config = read_json(config_path);
   if (!has_pals_object(config)) {
     fail(config_path, ": no \"pals\" object: not a folder that `pals train` wrote");
   }
-  ModelDescription description;
-  description.bert = parse_bert_config(config, config_path, {"pals"});
-  description.max_seq_length = read_max_seq_length(config["pals"], description.bert, config_path);
-  description.tasks = read_tasks(path + kTasksFile);
-  for (const Task& task : description.tasks) {
-    description.adapters.push_back(read_task_adapter(path, config, task.name, description.bert));
-  }
-  return description;
-}
-
-AdapterConfig read_task_adapter(const std::string& path, const Json& config,
-                                const std::string& task, const BertConfig& bert) {
   const Json& pals = config["pals"];
-  if (pals.contains("adapter")) {
-    const std::string where = path + kConfigFile;
-    return resolve_adapter(adapter_from_flat_json(pals, where), bert, where);
+  SavedDescription saved;
+  ModelDescription& model = saved.model;
+  model.bert = parse_bert_config(config, config_path, {"pals"});
+  model.max_seq_length = read_max_seq_length(pals, model.bert, config_path);
+  model.tasks = read_tasks(path + kTasksFile);
+  const std::vector<Json> records = read_records(path, model.tasks);
+  saved.identity = FolderIdentity(path, model.tasks, records, on_difference);
+  for (size_t i = 0; i < records.size(); ++i) {
+    model.adapters.push_back(
+        read_task_adapter(path, pals, records[i], model.tasks[i].name, model.bert));
   }
-  const std::string where = find_adapter_files(path, task).config;
-  const Json json = read_json(where);
-  if (!json.is_object() || !json.contains("adapter")) {
-    fail(where, ": no \"adapter\" object: not a file that `pals train` wrote");
-  }
-  return resolve_adapter(adapter_from_json(json["adapter"], where), bert, where);
+  saved.identity.check_description(model);
+  return saved;
 }
 
 bool has_pals_object(const Json& config) {
   return config.is_object() && config.contains("pals") && config["pals"].is_object();
-}
-
-void check_adapters(const std::string& path, const std::vector<Task>& tasks,
-                    const std::string& hash) {
-  for (const Task& task : tasks) {
-    const std::string found = read_shared_hash(find_adapter_files(path, task.name).config);
-    if (found == hash) continue;
-    fail(adapter_folder(path, task.name),
-         ": this adapter was trained with other shared weights than ", path, kWeightsFile,
-         " (found ", found.empty() ? "none" : quote(found), ", expected ", hash, ")");
-  }
 }
 
 }  // namespace pals

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "model/folder_identity.h"
 #include "model/folder_writer.h"
 #include "model/multi_task_model.h"
 #include "text/tokenizer.h"
@@ -20,20 +21,18 @@ void save_model_folder(const std::string& path, const MultiTaskModel& model,
                        const ModelDescription& description, const Tokenizer& tokenizer,
                        int only_task = -1, const std::string& share_with = "");
 
-/// What a folder says of its model: config.json, tasks.json and the tasks' adapters. Error if they
-/// are missing or do not fit each other.
-ModelDescription read_model_description(const std::string& path);
+/// What a folder says of its model, and what its tasks were trained with.
+struct SavedDescription {
+  ModelDescription model;
+  FolderIdentity identity;
+};
 
-/// The adapter of one of its tasks, resolved. `config`: its config.json, where older folders have
-/// it.
-AdapterConfig read_task_adapter(const std::string& path, const Json& config,
-                                const std::string& task, const BertConfig& bert);
+/// Reads config.json, tasks.json and the tasks' adapters. Error if they are missing, do not fit
+/// each other, or (unless differences are accepted) are not what the tasks were trained with.
+SavedDescription read_model_description(const std::string& path,
+                                        OnDifference on_difference = OnDifference::kRefuse);
 
 /// Whether a configuration is that of a model folder with tasks.
 bool has_pals_object(const Json& config);
-
-/// Error unless every task's adapter was trained with the shared weights of this hash.
-void check_adapters(const std::string& path, const std::vector<Task>& tasks,
-                    const std::string& hash);
 
 }  // namespace pals

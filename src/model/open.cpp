@@ -1,6 +1,7 @@
 #include "model/open.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "adapters/reference_keys.h"
 #include "base/error.h"
@@ -49,7 +50,9 @@ OpenedModel open_model(const ModelSource& source) {
     if (replaced) {
       fail_usage("--bert_config_file: the configuration is that of the model folder ", source.path);
     }
-    model.description = read_model_description(source.path);
+    SavedDescription saved = read_model_description(source.path, source.on_difference);
+    model.description = std::move(saved.model);
+    model.identity = std::move(saved.identity);
     return model;
   }
   if (replaced) files.config = source.bert_config_file;
@@ -68,7 +71,30 @@ Tokenizer open_tokenizer(const OpenedModel& model) {
     fail(files.tokenizer.vocabulary_path(), ": ", tokens, " tokens, but ",
          files.config.empty() ? "the model" : files.config, " has a vocab_size of ", known);
   }
+  std::vector<std::string> given;
+  if (model.source.do_lower_case) given.emplace_back("do_lower_case");
+  if (model.source.special_tokens_in_text) given.emplace_back("special_tokens_in_text");
+  model.identity.check_tokenizer(tokenizer, given);
   return tokenizer;
+}
+
+Tokenizer open_folder_tokenizer(const std::string& folder) {
+  const TokenizerFiles files = find_tokenizer_files(folder);
+  if (!files.has_vocabulary()) fail(folder, ": no vocab.txt or tokenizer.json in this folder");
+  const std::string config = folder + kConfigFile;
+  if (!file_exists(config) || !has_pals_object(read_json(config))) return open_tokenizer(files);
+  return open_tokenizer(open_model({.path = folder, .needs_weights = false}));
+}
+
+void check_shared_weights(const OpenedModel& model, TensorFile& file) {
+  if (!model.trained) return;
+  const ModelDescription& saved = model.description;
+  // For its table: the memory of its weights is never touched.
+  const MultiTaskModel layout(saved.bert, saved.adapters, head_specs(saved.tasks), at::kFloat);
+  const ParameterTable& table = layout.arena().table();
+  const WeightPlan plan = plan_weights(table, file, LoadScope::kShared, model.files.weights);
+  model.identity.check_shared_weights(
+      shared_weights_hash({table, filled_rows(table, plan, file), {}}));
 }
 
 AdapterConfig read_adapter_config(const Json& config, const std::string& where) {
@@ -103,11 +129,14 @@ LoadedModel load_model_folder(const std::string& path, const Precision& precisio
                                        head_specs(description.tasks), precision, false, device);
 
   const std::string weights_path = path + kWeightsFile;
-  load_weights(*loaded.model, read_safetensors(weights_path), LoadScope::kShared, weights_path);
-  check_adapters(path, description.tasks, shared_weights_hash(tensors_of(loaded.model->arena())));
+  TensorFile weights = read_safetensors(weights_path);
+  check_shared_weights(opened, weights);
+  load_weights(*loaded.model, weights, LoadScope::kShared, weights_path);
   for (size_t i = 0; i < description.tasks.size(); ++i) {
     const std::string file = find_adapter_files(path, description.tasks[i].name).weights;
-    load_task_weights(*loaded.model, static_cast<int>(i), read_safetensors(file), file);
+    const TensorFile own = read_safetensors(file);
+    opened.identity.check_task_weights(i, own);
+    load_task_weights(*loaded.model, static_cast<int>(i), own, file);
   }
   loaded.model->arena().refresh_shadow();
   loaded.model->pack_weights();
@@ -122,13 +151,17 @@ int add_task(LoadedModel& loaded, const std::string& path, const std::string& na
   if (place_of(description.tasks) < description.tasks.size()) {
     fail(path, ": the model has a task ", quote(name), " already");
   }
-  const ModelDescription other = read_model_description(path);
+  const auto [other, identity] = read_model_description(path);
   const size_t from = place_of(other.tasks);
   if (from == other.tasks.size()) fail(path, kTasksFile, ": there is no task ", quote(name));
   MultiTaskModel& model = *loaded.model;
-  check_adapters(path, {other.tasks[from]}, shared_weights_hash(tensors_of(model.arena())));
+  ModelDescription here = description;
+  here.tasks = {other.tasks[from]};
+  identity.check_other_model(from, task_origin(here, 0, *loaded.tokenizer));
+  identity.check_shared_weights(from, shared_weights_hash(tensors_of(model.arena())));
   const std::string file = find_adapter_files(path, name).weights;
   const TensorFile weights = read_safetensors(file);
+  identity.check_task_weights(from, weights);
   const int task = model.add_task(other.adapters[from], head_specs({other.tasks[from]}).front());
   try {
     load_task_weights(model, task, weights, file);

@@ -23,6 +23,8 @@ struct ModelSource {
   std::string flag = "--model";                ///< names `path` in messages
   bool folder_config_first = false;  ///< a folder's own configuration comes before bert_config_file
   bool needs_weights = true;
+  /// Where a trained folder is not what it was trained with.
+  OnDifference on_difference = OnDifference::kRefuse;
 };
 
 /// A model or checkpoint whose configuration was read; its weights were not.
@@ -32,6 +34,7 @@ struct OpenedModel {
   bool trained = false;  ///< a folder that `pals train` or `pals convert` wrote, with tasks
   /// Of a trained folder all that it says; of others the BERT configuration alone.
   ModelDescription description;
+  FolderIdentity identity;  ///< of a trained folder
 };
 
 /// Finds and reads configuration and tasks. UsageError for a configuration that is missing or
@@ -40,8 +43,17 @@ struct OpenedModel {
 OpenedModel open_model(const ModelSource& source);
 
 /// The model's tokenizer. UsageError without a vocabulary, Error as pals::open_tokenizer for files,
-/// and for a vocabulary with more tokens than the configuration's vocab_size.
+/// for a vocabulary with more tokens than the configuration's vocab_size, and for another tokenizer
+/// than a trained folder's tasks were trained with, but for what flags decide.
 Tokenizer open_tokenizer(const OpenedModel& model);
+
+/// The tokenizer of a folder, with a model or without. Throws Error as open_tokenizer, and if there
+/// is neither a vocab.txt nor a tokenizer.json.
+Tokenizer open_folder_tokenizer(const std::string& folder);
+
+/// Throws Error unless the weights of a trained folder are those that its adapters were trained
+/// with; of other models nothing is checked. `file`: what its weights were read to.
+void check_shared_weights(const OpenedModel& model, TensorFile& file);
 
 /// The adapter that a configuration asks for, of all tasks, not yet resolved: the "pals" object
 /// beside a file or in an older folder, or the reference's keys. Error as adapter_from_flat_json
@@ -60,8 +72,8 @@ struct LoadedModel {
   std::unique_ptr<MultiTaskModel> model;
 };
 
-/// Reads a model folder that save_model_folder wrote, for prediction. Error if a file is missing or
-/// does not fit, and if an adapter belongs to other shared weights.
+/// Reads a model folder that save_model_folder wrote, for prediction. Error if a file is missing,
+/// does not fit, or is not what the tasks were trained with (FolderIdentity).
 /// `do_lower_case` and `special_tokens_in_text` as in ModelSource.
 LoadedModel load_model_folder(const std::string& path, const Precision& precision,
                               at::Device device = at::kCPU,
@@ -69,8 +81,9 @@ LoadedModel load_model_folder(const std::string& path, const Precision& precisio
                               std::optional<bool> special_tokens_in_text = std::nullopt);
 
 /// Takes a task of a folder with the same shared weights into a loaded model and returns its number
-/// (MultiTaskModel::add_task). Error as load_model_folder, and if the folder has no such task or
-/// the model one of that name; nothing has changed then.
+/// (MultiTaskModel::add_task). Error as load_model_folder, if the folder has no such task or the
+/// model one of that name, and for a task that was trained with another configuration or tokenizer
+/// than the model's; nothing has changed then.
 int add_task(LoadedModel& loaded, const std::string& path, const std::string& name);
 /// Lets go of a task; its number becomes free.
 void remove_task(LoadedModel& loaded, int task);

@@ -38,10 +38,4 @@ Tokenizer open_tokenizer(const TokenizerFiles& files, std::optional<bool> do_low
                                                        special_tokens_in_text));
 }
 
-Tokenizer open_folder_tokenizer(const std::string& folder) {
-  const TokenizerFiles files = find_tokenizer_files(folder);
-  if (!files.has_vocabulary()) fail(folder, ": no vocab.txt or tokenizer.json in this folder");
-  return open_tokenizer(files);
-}
-
 }  // namespace pals

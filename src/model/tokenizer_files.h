@@ -24,8 +24,4 @@ Tokenizer open_tokenizer(const TokenizerFiles& files,
                          std::optional<bool> do_lower_case = std::nullopt,
                          std::optional<bool> special_tokens_in_text = std::nullopt);
 
-/// The tokenizer of a folder, with a model or without. Throws Error as above, and if there is
-/// neither a vocab.txt nor a tokenizer.json.
-Tokenizer open_folder_tokenizer(const std::string& folder);
-
 }  // namespace pals

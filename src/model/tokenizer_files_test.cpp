@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "model/open.h"
 
 namespace pals {
 namespace {

@@ -9,13 +9,15 @@
 #include "base/text_util.h"
 #include "checkpoint/finite.h"
 #include "checkpoint/name_map.h"
+#include "kinds/kind.h"
+#include "model/folder_writer.h"
 
 namespace pals {
 namespace {
 
-// A message names all tensors of any checkpoint there is; a hostile file may hold more.
-constexpr size_t kNamed = 2000;
-constexpr size_t kLongestName = 200;
+// Of a message's 300 characters: all names of a list, and one of them.
+constexpr size_t kNamesShown = 180;
+constexpr size_t kLongestName = 160;
 
 // Names come from files: what could garble a terminal is escaped, what has no end is cut.
 std::string shown(const std::string& name) {
@@ -90,12 +92,15 @@ void write_weight(ParameterArena& arena, ParameterId id, const TensorEntry& entr
 
 }  // namespace
 
-std::string list_names(const std::vector<std::string>& names) {
+std::string list_names(const std::vector<std::string>& names, size_t lists) {
   std::string text;
-  for (size_t i = 0; i < std::min(names.size(), kNamed); ++i) {
-    text += (i > 0 ? ", " : "") + shown(names[i]);
+  size_t listed = 0;
+  for (; listed < names.size(); ++listed) {
+    const std::string name = shown(names[listed]);
+    if (listed > 0 && text.size() + name.size() > kNamesShown / lists) break;
+    text += (listed > 0 ? ", " : "") + name;
   }
-  if (names.size() > kNamed) text += concat(" and ", names.size() - kNamed, " more");
+  if (names.size() > listed) text += concat(" and ", names.size() - listed, " more");
   return text;
 }
 
@@ -139,16 +144,37 @@ WeightPlan plan_weights(const ParameterTable& table, const TensorFile& file, Loa
       required.push_back(concat(row.name, " ", shape_text(row.shape)));
     }
   }
-  std::vector<std::string> problems;
-  if (!draft.misfits.empty()) {
-    problems.push_back("tensors that do not fit: " + list_names(draft.misfits));
-  }
-  if (!required.empty()) problems.push_back("missing tensors: " + list_names(required));
-  if (problems.empty()) return plan;
+  if (draft.misfits.empty() && required.empty()) return plan;
   std::vector<std::string> unknown = report.unused;
   std::erase_if(unknown, [](const std::string& name) { return is_left_out(name); });
-  if (!unknown.empty()) problems.push_back("tensors of unknown name: " + list_names(unknown));
+  const std::pair<const char*, const std::vector<std::string>&> lists[] = {
+      {"tensors that do not fit: ", draft.misfits},
+      {"missing tensors: ", required},
+      {"tensors of unknown name: ", unknown}};
+  const auto num_lists = static_cast<size_t>(
+      std::ranges::count_if(lists, [](const auto& list) { return !list.second.empty(); }));
+  std::vector<std::string> problems;
+  for (const auto& [title, names] : lists) {
+    if (!names.empty()) problems.push_back(title + list_names(names, num_lists));
+  }
   fail(where, ": ", join(problems, "; "));
+}
+
+std::vector<TensorEntry> filled_rows(const ParameterTable& table, const WeightPlan& plan,
+                                     TensorFile& file) {
+  std::vector<TensorEntry> rows(table.rows().size());
+  for (const auto& [id, entry] : plan.sources) {
+    const Parameter& row = table[id];
+    const void* data = entry->bytes.data();
+    if (entry->dtype != DType::kF32) {
+      const auto numel = static_cast<size_t>(row.numel);
+      const std::span<std::byte> owned = file.allocate(numel * sizeof(float));
+      copy_as_float(*entry, reinterpret_cast<float*>(owned.data()), numel);
+      data = owned.data();
+    }
+    rows[static_cast<size_t>(id)] = make_tensor_entry(row.name, DType::kF32, row.shape, data);
+  }
+  return rows;
 }
 
 LoadReport load_weights(MultiTaskModel& model, const TensorFile& file, LoadScope scope,
@@ -166,7 +192,7 @@ void load_task_weights(MultiTaskModel& model, int task, const TensorFile& file,
                        const std::string& where) {
   ParameterArena& arena = model.task_arena(task);
   const ParameterTable& table = arena.table();
-  const std::string prefix = concat("tasks.", task, ".");
+  const std::string prefix = task_prefix(task);
   std::vector<std::string> problems;
   for (const TensorEntry& entry : file.tensors()) {
     if (table.find(prefix + entry.name) < 0) problems.push_back(entry.name + " (unknown)");
@@ -187,6 +213,19 @@ void load_task_weights(MultiTaskModel& model, int task, const TensorFile& file,
   for (const Parameter& row : table.rows()) {
     if (row.owner != task) continue;
     write_weight(arena, table.find(row.name), *file.find(row.name.substr(prefix.size())));
+  }
+}
+
+void order_outputs(MultiTaskModel& model, int number, const Task& task,
+                   const std::vector<int64_t>& order) {
+  if (order.empty()) return;
+  const ParameterArena& arena = model.task_arena(number);
+  const std::string head = concat(task_prefix(number), kind_of(task).head().name, ".");
+  const at::Tensor index = at::tensor(order, at::kLong).to(arena.device());
+  for (const Parameter& row : arena.table().rows()) {
+    if (!row.name.starts_with(head)) continue;
+    const at::Tensor weight = arena.weight(arena.table().find(row.name));
+    weight.copy_(weight.index_select(0, index));
   }
 }
 

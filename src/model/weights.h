@@ -46,7 +46,19 @@ LoadReport load_weights(MultiTaskModel& model, const TensorFile& file, LoadScope
 void load_task_weights(MultiTaskModel& model, int task, const TensorFile& file,
                        const std::string& where);
 
-/// Names of tensors for a message; of many, the first few and how many more there are.
-std::string list_names(const std::vector<std::string>& names);
+/// The tensors that fill the rows of a table, one for each row in its order, as fp32; those of
+/// other types are converted in memory of the file's. Without bytes where nothing fills a row.
+std::vector<TensorEntry> filled_rows(const ParameterTable& table, const WeightPlan& plan,
+                                     TensorFile& file);
+
+/// Puts the outputs of the head of a task, number `number` of the model, into another order: output
+/// [k] becomes the one that was `order[k]`. An empty order changes nothing. A bf16 shadow is left
+/// to the caller (refresh_shadow).
+void order_outputs(MultiTaskModel& model, int number, const Task& task,
+                   const std::vector<int64_t>& order);
+
+/// Names of tensors for a message; of many, the first few and how many more there are, so that a
+/// message with `lists` of them stays within 300 characters.
+std::string list_names(const std::vector<std::string>& names, size_t lists = 1);
 
 }  // namespace pals

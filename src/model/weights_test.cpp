@@ -260,5 +260,60 @@ TEST(LoadTaskWeights, NamesWhatDoesNotFit) {
   EXPECT_EQ(model->arena().weights().abs().max().item<float>(), 0.0F);
 }
 
+TEST(OrderOutputs, PutsTheHeadsRowsIntoAnotherOrder) {
+  const Task task{.name = "mine", .labels = {"c", "a", "b"}};
+  const auto model = tiny_model(tiny_bert(), tiny_adapter("pals"));
+  testing::randomise(*model, 3);
+  const at::Tensor before = model->arena().weights().clone();
+  const ParameterTable& table = model->arena().table();
+  order_outputs(*model, 2, task, {});
+  EXPECT_TRUE(at::equal(model->arena().weights(), before));
+  order_outputs(*model, 2, task, {2, 0, 1});
+  for (const Parameter& row : table.rows()) {
+    at::Tensor expected = before.narrow(0, row.offset, row.numel).view(row.shape);
+    if (row.name.starts_with("tasks.2.classifier.")) {
+      expected = at::stack({expected[2], expected[0], expected[1]});
+    }
+    EXPECT_TRUE(at::equal(model->arena().weight(table.find(row.name)), expected)) << row.name;
+  }
+}
+
+TEST(FilledRows, AreInTheTablesOrderAndConverted) {
+  const auto model = tiny_model(tiny_bert(), tiny_adapter("none"));
+  const ParameterTable& table = model->arena().table();
+  const std::vector<uint16_t> halves(24, 0x3f80);  // 1 as bf16
+  TensorFile file;
+  file.add(make_tensor_entry("pooler.dense.bias", DType::kBF16, {24}, halves.data()), "test");
+  WeightPlan plan;
+  const ParameterId id = table.find("pooler.dense.bias");
+  plan.sources[id] = file.find("pooler.dense.bias");
+  const std::vector<TensorEntry> rows = filled_rows(table, plan, file);
+  ASSERT_EQ(rows.size(), table.rows().size());
+  for (size_t i = 0; i < rows.size(); ++i) {
+    if (static_cast<ParameterId>(i) != id) {
+      EXPECT_TRUE(rows[i].bytes.empty());
+      continue;
+    }
+    EXPECT_EQ(rows[i].dtype, DType::kF32);
+    std::vector<float> values(24);
+    copy_as_float(rows[i], values.data(), values.size());
+    EXPECT_EQ(values, std::vector<float>(24, 1.0F));
+  }
+}
+
+TEST(ListNames, StaysWithinALine) {
+  EXPECT_EQ(list_names({}), "");
+  EXPECT_EQ(list_names({"a", "b\n"}), "a, \"b\\n\"");
+  std::vector<std::string> names;
+  for (int i = 100; i < 500; ++i)
+    names.push_back(concat("encoder.layer.", i, ".output.dense.bias"));
+  const std::string one = list_names(names), two = list_names(names, 2);
+  EXPECT_LT(one.size(), 200U);
+  EXPECT_TRUE(one.ends_with(" and 395 more")) << one;
+  EXPECT_LT(two.size(), 110U);
+  EXPECT_TRUE(two.ends_with(" and 398 more")) << two;
+  EXPECT_LT(list_names({std::string(5000, 'x'), "b"}).size(), 200U);
+}
+
 }  // namespace
 }  // namespace pals

@@ -26,6 +26,7 @@ struct ConvertOptions {
   std::optional<int> max_seq_length;  ///< of a model folder; not given: as before, or the default
   bool encoder_only = false;
   bool drop_unexpected = false;
+  bool accept_changes = false;  ///< a model folder counts as it is, whatever its hashes say
   bool overwrite = false;
 };
 

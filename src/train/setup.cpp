@@ -9,11 +9,13 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/text_util.h"
+#include "catalog/same_task.h"
 #include "catalog/single_task.h"
 #include "catalog/task_file.h"
 #include "checkpoint/load_tensor_file.h"
 #include "checkpoint/name_map.h"
 #include "kinds/kind.h"
+#include "model/label_order.h"
 #include "model/open.h"
 #include "model/weights.h"
 #include "nn/blocks.h"
@@ -69,6 +71,20 @@ LoadReport load_checkpoint(const TrainOptions& options, const TensorFile& file,
   }
 }
 
+// The head of a classifier from elsewhere, whose configuration says in which order its outputs are.
+void order_foreign_outputs(const OpenedModel& opened, RunSetup& setup) {
+  const std::vector<Task>& tasks = setup.description.tasks;
+  if (tasks.size() != 1) return;
+  const std::string& config = opened.files.config;
+  std::vector<int64_t> order;
+  try {
+    order = output_order(read_json(config), tasks[0], config);
+  } catch (const UsageError& error) {
+    fail_usage(error.what(), "; or --multi for a fresh head");
+  }
+  order_outputs(*setup.model, 0, tasks[0], order);
+}
+
 // What the file holds and the model does not take is said, so that no head is lost unnoticed.
 void report_unused(const std::vector<std::string>& unused, const std::string& path) {
   std::vector<std::string> names;
@@ -94,8 +110,14 @@ void load_folder_tasks(const TrainOptions& options, const OpenedModel& opened, R
       fresh.push_back(name);
       continue;
     }
+    const std::vector<int64_t> order =
+        match_task(*found, description.tasks[i], folder,
+                   "; give the same, or --multi for fresh task-specific parts");
     const std::string path = find_adapter_files(folder, name).weights;
-    load_task_weights(*setup.model, static_cast<int>(i), load_tensor_file(path), path);
+    const TensorFile file = load_tensor_file(path);
+    opened.identity.check_task_weights(static_cast<size_t>(found - saved.tasks.begin()), file);
+    load_task_weights(*setup.model, static_cast<int>(i), file, path);
+    order_outputs(*setup.model, static_cast<int>(i), description.tasks[i], order);
     loaded.push_back(name);
   }
   setup.model->arena().refresh_shadow();
@@ -169,10 +191,12 @@ RunSetup set_up_run(const TrainOptions& options, at::Device device) {
     log_warning("no --init_checkpoint: training from random weights");
     setup.model->arena().initialize(range, options.seed);
   } else {
-    const TensorFile file = load_tensor_file(sources.weights);
+    TensorFile file = load_tensor_file(sources.weights);
+    check_shared_weights(opened, file);
     const LoadReport report = load_checkpoint(options, file, sources.weights, *setup.model);
     report_unused(report.unused, sources.weights);
     setup.model->arena().initialize(range, options.seed, report.missing);
+    if (scope_of(options, file) == LoadScope::kAll) order_foreign_outputs(opened, setup);
     load_folder_tasks(options, opened, setup);
   }
   return setup;

@@ -1,4 +1,4 @@
-#include "convert/label_order.h"
+#include "model/label_order.h"
 
 #include <algorithm>
 
