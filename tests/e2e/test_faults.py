@@ -1,9 +1,10 @@
 """A run that fails or dies at any of its operations on files goes on and ends as if nothing had been.
 
 tests/failing_files.cpp, preloaded, makes the n-th write, fsync, rename, ... fail, stop half-way, be interrupted, or be the
-process's last. A sample of the operations by a fixed seed; with PALS_FULL all of them.
+process's last. A sample of the operations by a fixed seed; with PALS_FULL all of them. The faults of each kind are counted.
 """
 
+import collections
 import os
 import random
 import shutil
@@ -27,12 +28,20 @@ class Faults(PalsTest):
         super().setUpClass()
         cls.whole = os.path.join(os.path.dirname(cls.model), "faults-whole")
         cls.log = cls.whole + ".operations"
+        cls.counts = collections.Counter()
         test = cls("setUp")
         test.folder = os.path.dirname(cls.model)
         result = test.run_with("faults-whole", PALS_FAULT_LOG=cls.log)
         assert result.returncode == 0, result.stderr
         with open(cls.log, encoding="utf-8") as stream:
             cls.operations = [line.split()[0] for line in stream]
+
+    @classmethod
+    def tearDownClass(cls):
+        print("%d operations; faults: %s, together %d" % (
+            len(cls.operations), ", ".join("%s %d" % item for item in sorted(cls.counts.items())),
+            sum(cls.counts.values())))
+        super().tearDownClass()
 
     def run_with(self, run, **settings):
         """The run with the library preloaded."""
@@ -74,6 +83,7 @@ class Faults(PalsTest):
             with self.subTest(action, number=number, operation=self.operations[number - 1]):
                 shutil.rmtree(self.path("run"), ignore_errors=True)
                 check(self.run_with("run", PALS_FAULT="%s:%d" % (action, number)))
+                self.counts[action] += 1
 
     def finish(self):
         self.train("run", *self.flags)
