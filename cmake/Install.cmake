@@ -23,7 +23,7 @@ configure_package_config_file("${PROJECT_SOURCE_DIR}/cmake/palsConfig.cmake.in"
 write_basic_package_version_file("${CMAKE_BINARY_DIR}/palsConfigVersion.cmake"
   COMPATIBILITY SameMinorVersion)
 install(FILES "${CMAKE_BINARY_DIR}/palsConfig.cmake" "${CMAKE_BINARY_DIR}/palsConfigVersion.cmake"
-  "${PROJECT_SOURCE_DIR}/cmake/PalsLibTorch.cmake" DESTINATION "${package_dir}")
+  "${PROJECT_SOURCE_DIR}/cmake/PalsLibTorch.cmake" "${PROJECT_SOURCE_DIR}/cmake/FindZstd.cmake" DESTINATION "${package_dir}")
 
 set_target_properties(pals PROPERTIES INSTALL_RPATH "${PALS_LIBTORCH_RUNTIME}"
   BUILD_WITH_INSTALL_RPATH ON)

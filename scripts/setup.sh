@@ -47,7 +47,7 @@ needs_python=$want_weights$want_transformers
 [ -z "$want_build" ] || [ -e "$libtorch/torch/lib/libtorch_cpu.so" ] || needs_python=1
 [ -z "$want_gpu" ] || needs_python=1
 [ -z "$want_build" ] || needed+=(ca-certificates g++ cmake ninja-build ccache python3
-  libicu-dev nlohmann-json3-dev libcli11-dev zlib1g-dev libgtest-dev libbenchmark-dev libboost1.81-dev
+  libicu-dev nlohmann-json3-dev libcli11-dev zlib1g-dev libzstd-dev libgtest-dev libbenchmark-dev libboost1.81-dev
   libopenmpi-dev openmpi-bin iproute2)
 [ -z "$needs_python" ] || needed+=(ca-certificates python3 python3-venv)
 [ -z "$want_dev" ] || needed+=(clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev)
@@ -56,7 +56,7 @@ list_for_others() {
   cat >&2 <<'END'
 This is not Debian 12 or a relative of it with apt, so nothing was installed. Needed are:
   build   x86_64 Linux with glibc 2.28 or newer, g++ 12 or newer (C++20), CMake 3.25 or newer, Ninja,
-          ICU, nlohmann-json 3.11, CLI11 2.1, zlib, Boost 1.81, GoogleTest, Google Benchmark (each with
+          ICU, nlohmann-json 3.11, CLI11 2.1, zlib, zstd, Boost 1.81, GoogleTest, Google Benchmark (each with
           headers);
           an MPI (Open MPI, MPICH) for training with many processes, iproute2 for a test of it;
           Python 3.10 or newer with venv; ccache helps

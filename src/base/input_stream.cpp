@@ -38,7 +38,7 @@ InputStream::~InputStream() {
   if (descriptor_ > 0) ::close(descriptor_);
 }
 
-bool InputStream::read(std::string& buffer, size_t most) {
+size_t InputStream::read_raw(std::string& buffer, size_t most) const {
   const size_t size = buffer.size();
   buffer.resize(size + most);
   ssize_t got = -1;
@@ -48,10 +48,57 @@ bool InputStream::read(std::string& buffer, size_t most) {
   const int error_number = errno;
   buffer.resize(size + static_cast<size_t>(got > 0 ? got : 0));
   if (got < 0) fail("cannot read ", name_, ": ", error_text(error_number));
-  return got > 0;
+  return static_cast<size_t>(got);
 }
 
-bool InputStream::at_hand(int milliseconds) const {
+// Reads a piece of the file, of which nothing or much may come.
+void InputStream::take_raw() {
+  constexpr size_t kRawBytes = size_t{1} << 14;
+  std::string raw = std::move(start_);
+  start_.clear();
+  ended_ = read_raw(raw, kRawBytes) == 0;
+  if (!plain_ && !unpacker_) {
+    const Compression compression = compression_of(raw);
+    if (compression != Compression::kNone) {
+      unpacker_.emplace(compression, name_);
+    } else if (!ended_ && may_be_compressed(raw)) {
+      start_ = std::move(raw);
+      return;
+    } else {
+      plain_ = true;
+    }
+  }
+  if (begin_ == ahead_.size()) {
+    ahead_.clear();
+    begin_ = 0;
+  }
+  if (!unpacker_) {
+    ahead_ += raw;
+    return;
+  }
+  unpacker_->add(raw, ahead_);
+  if (ended_) unpacker_->finish();
+}
+
+bool InputStream::look_ahead() {
+  const size_t before = ahead().size();
+  while (!ended_ && ahead().size() == before) take_raw();
+  return ahead().size() > before;
+}
+
+bool InputStream::read(std::string& buffer, size_t most) {
+  if (ahead().empty() && plain_ && !ended_) {
+    ended_ = read_raw(buffer, most) == 0;
+    return !ended_;
+  }
+  if (ahead().empty() && !look_ahead()) return false;
+  const std::string_view piece = ahead().substr(0, most);
+  buffer += piece;
+  begin_ += piece.size();
+  return true;
+}
+
+bool InputStream::poll(int milliseconds) const {
   pollfd wanted{.fd = descriptor_, .events = POLLIN, .revents = 0};
   // An interruption counts as nothing there: the caller looks again. What poll() cannot watch is
   // left to read(), which says what is wrong.
@@ -59,7 +106,14 @@ bool InputStream::at_hand(int milliseconds) const {
   return ready > 0 || (ready < 0 && errno != EINTR);
 }
 
-bool InputStream::wait() const {
+bool InputStream::at_hand(int milliseconds) {
+  if (!ahead().empty() || ended_) return true;
+  if (!poll(milliseconds)) return false;
+  if (!plain_) take_raw();
+  return plain_ || !ahead().empty() || ended_;
+}
+
+bool InputStream::wait() {
   constexpr int kWaitMilliseconds = 100;
   while (!at_hand(kWaitMilliseconds)) {
     if (stop_.stop_requested()) return false;

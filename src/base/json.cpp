@@ -108,6 +108,11 @@ class Builder : public nlohmann::json_sax<Json> {
     fail_here("not valid JSON: ", reason, "; near ", quote(last_token));
   }
 
+  [[noreturn]] void refuse_zero(size_t offset) {
+    position = text_.data() + offset + 1;
+    fail_here("not valid JSON: a zero byte");
+  }
+
  private:
   template <typename... Parts>
   [[noreturn]] void fail_here(const Parts&... parts) {
@@ -172,6 +177,8 @@ std::string text_of(const AnyJson& value, int indent) {
 Json parse_json(std::string_view text, const std::string& where) {
   Builder builder(text, where);
   builder.position = text.data();
+  // The parser takes a zero byte for the end.
+  if (const size_t zero = text.find('\0'); zero != text.npos) builder.refuse_zero(zero);
   Json::sax_parse(TrackingIterator(text.data(), &builder.position),
                   TrackingIterator(text.data() + text.size(), &builder.position), &builder);
   return std::move(builder.result);

@@ -36,6 +36,11 @@ TEST(Json, ParsesEveryKindOfValue) {
   EXPECT_EQ(parse_json("18446744073709551615", "t").get<uint64_t>(), UINT64_MAX);
 }
 
+TEST(Json, DoesNotEndAtAZeroByte) {
+  expect_error(std::string("{\"a\": 1}\n\0{\"b\": 2}", 18), "f.json:2:1: ", "a zero byte");
+  expect_error(std::string("{}\0", 3), "f.json:1:3: ", "not valid JSON: a zero byte");
+}
+
 TEST(Json, SaysWhereTheFaultIs) {
   expect_error("", "f.json:1:1: not valid JSON", "unexpected end");
   expect_error("{\"a\": 1,\n \"b\": x}", "f.json:2:7: not valid JSON", "invalid literal");

@@ -54,12 +54,22 @@ FileFormat format_of(const std::string& name, const std::string& where) {
 }
 
 FileFormat format_from_path(const std::string& path, const std::string& where) {
-  const std::string name = ascii_lower(path);
-  if (name.ends_with(".tsv")) return FileFormat::kTsv;
-  if (name.ends_with(".csv")) return FileFormat::kCsv;
-  if (name.ends_with(".jsonl") || name.ends_with(".ndjson")) return FileFormat::kJsonl;
+  if (const std::optional<FileFormat> format = format_of_name(path)) return *format;
   fail_usage(where, ": the name ", quote(path),
              " does not tell the format; add \"format\": \"tsv\", \"csv\" or \"jsonl\"");
+}
+
+std::vector<std::string> unlabelled_of(const Json& value, const std::string& where) {
+  if (!value.is_array()) fail_type(where, "unlabelled", value, "a list such as [\"-\", \"\"]");
+  std::vector<std::string> labels;
+  for (const Json& item : value) {
+    if (item.is_number() || item.is_boolean()) {
+      labels.push_back(item.dump());
+    } else {
+      labels.emplace_back(item.is_null() ? "" : trim(string_of(item, "unlabelled", where)));
+    }
+  }
+  return labels;
 }
 
 /// All columns that a file names.
@@ -121,12 +131,18 @@ void set_columns(DataFile& file, TaskKind kind, const FileSettings& own, const F
   }
   file.required_columns = own.required_columns;
   if (!file.required_columns && !is_test) file.required_columns = task.required_columns;
+  if (file.label && own.unlabelled) {
+    file.unlabelled = *own.unlabelled;
+  } else if (file.label && task.unlabelled) {
+    file.unlabelled = *task.unlabelled;
+  }
   const std::optional<bool> header = own.header ? own.header : task.header;
   check_file(file, header, where);
   const std::vector<Column> columns = all_columns(file);
   const bool named = std::any_of(columns.begin(), columns.end(),
                                  [](const Column& column) { return !column.number; });
   file.header = file.format != FileFormat::kJsonl && header.value_or(named);
+  file.header_known = file.format != FileFormat::kJsonl && (header || named);
 }
 
 Json column_to_json(const Column& column) {
@@ -140,7 +156,7 @@ std::vector<std::string> file_keys(TaskKind kind) {
   if (layout.format) return {};
   std::vector<std::string> keys = {"format", "header", layout.text_a, layout.text_b};
   if (layout.choices != nullptr) keys.emplace_back(layout.choices);
-  keys.insert(keys.end(), {"label", "required_columns"});
+  keys.insert(keys.end(), {"label", "unlabelled", "required_columns"});
   return keys;
 }
 
@@ -158,6 +174,8 @@ void set_file_key(FileSettings& settings, const std::string& key, const Json& va
     settings.no_text_b = value.is_null();
   } else if (layout.choices != nullptr && key == layout.choices) {
     settings.choices = columns_of(value, key, where);
+  } else if (key == "unlabelled") {
+    settings.unlabelled = unlabelled_of(value, where);
   } else if (key == "label") {
     settings.label = column_of(value, key, where);
     settings.no_label = value.is_null();
@@ -220,6 +238,7 @@ Json data_file_to_json(const DataFile& file, TaskKind kind) {
   if (file.text_b) json[layout.text_b] = column_to_json(*file.text_b);
   for (const Column& column : file.choices) json[layout.choices].push_back(column_to_json(column));
   if (file.label) json["label"] = column_to_json(*file.label);
+  if (!file.unlabelled.empty()) json["unlabelled"] = file.unlabelled;
   if (file.required_columns) json["required_columns"] = *file.required_columns;
   return json;
 }

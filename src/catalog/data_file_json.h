@@ -17,6 +17,7 @@ struct FileSettings {
   std::optional<int> required_columns;
   std::optional<Column> text_a, text_b, label;
   std::vector<Column> choices;
+  std::optional<std::vector<std::string>> unlabelled;
   bool no_text_b = false, no_label = false;  ///< null: not even the task's
 };
 

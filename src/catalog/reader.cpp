@@ -1,17 +1,20 @@
 #include "catalog/reader.h"
 
 #include <filesystem>
+#include <utility>
 
 #include "base/error.h"
 #include "base/file.h"
 #include "base/text_util.h"
+#include "base/unpack.h"
 #include "kinds/kind.h"
+#include "kinds/row_reading.h"
 
 namespace pals {
 namespace {
 
 /// Opens a task's file, or says what was looked for and where.
-MappedFile open_data_file(const Task& task, const DataFile& file, const std::string& base_dir) {
+UnpackedFile open_data_file(const Task& task, const DataFile& file, const std::string& base_dir) {
   const std::string path = data_path(file, base_dir);
   if (!file_exists(path) && !directory_exists(path)) {
     const bool below_data_dir = std::filesystem::path(file.path).is_relative();
@@ -21,7 +24,7 @@ MappedFile open_data_file(const Task& task, const DataFile& file, const std::str
                                  ", want the folder that holds ", file.path, ")")
                         : "");
   }
-  return MappedFile(path);
+  return UnpackedFile(path);
 }
 
 }  // namespace
@@ -31,14 +34,20 @@ std::string data_path(const DataFile& file, const std::string& base_dir) {
 }
 
 ExampleSet read_examples(const Task& task, const DataFile& file, const std::string& base_dir) {
-  const MappedFile mapped = open_data_file(task, file, base_dir);
-  return kind_of(task).read(task, file, mapped.bytes(), mapped.path());
+  const UnpackedFile content = open_data_file(task, file, base_dir);
+  return kind_of(task).read(task, file, content.bytes(), content.path());
 }
 
-std::vector<std::string> collect_labels(const Task& task, const DataFile& file,
-                                        const std::string& base_dir) {
-  const MappedFile mapped = open_data_file(task, file, base_dir);
-  return kind_of(task).find_labels(task, file, mapped.bytes(), mapped.path());
+std::vector<std::string> collect_labels(const Task& task, const std::string& base_dir) {
+  std::vector<std::string> labels;
+  for (const DataFile* file : files_of(task, "train")) {
+    const UnpackedFile content = open_data_file(task, *file, base_dir);
+    for (std::string& label :
+         kind_of(task).find_labels(task, *file, content.bytes(), content.path())) {
+      labels.push_back(std::move(label));
+    }
+  }
+  return merged_labels(labels);
 }
 
 }  // namespace pals

@@ -15,8 +15,8 @@ std::string data_path(const DataFile& file, const std::string& base_dir);
 /// does, and for a file that is missing or has no rows.
 ExampleSet read_examples(const Task& task, const DataFile& file, const std::string& base_dir);
 
-/// The distinct labels of a file, as Kind::find_labels. Throws Error as read_examples does.
-std::vector<std::string> collect_labels(const Task& task, const DataFile& file,
-                                        const std::string& base_dir);
+/// The distinct labels of all training files, as Kind::find_labels finds them in each. Throws Error
+/// as read_examples does.
+std::vector<std::string> collect_labels(const Task& task, const std::string& base_dir);
 
 }  // namespace pals

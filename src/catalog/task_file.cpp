@@ -70,14 +70,14 @@ std::vector<Task> read_task_file(const std::string& path) {
   std::vector<Task> tasks = parse_task_file(read_json(path), path, folder);
   for (Task& task : tasks) {
     if (kind_of(task).has_labels() && task.labels.empty()) {
-      const DataFile* train = find_file(task, "train");
-      if (train == nullptr) {
+      const std::vector<const DataFile*> training = files_of(task, "train");
+      if (training.empty()) {
         fail_usage(path, ": task ", quote(task.name),
                    " has neither \"labels\" nor a \"train\" file to take them from");
       }
-      task.labels = collect_labels(task, *train, "");
-      log_info("task ", task.name, ": labels ", quote_list(task.labels), " (from ", train->path,
-               ")");
+      task.labels = collect_labels(task, "");
+      log_info("task ", task.name, ": labels ", quote_list(task.labels), " (from ",
+               training.front()->path, training.size() > 1 ? " and others)" : ")");
     }
     check_task(task, path);
   }

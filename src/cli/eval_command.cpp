@@ -13,6 +13,7 @@
 #include "model/weights.h"
 #include "nn/device.h"
 #include "nn/precision_choice.h"
+#include "predict/find_task.h"
 #include "settings/use_options.h"
 #include "train/data_parallel.h"
 #include "train/evaluator.h"
@@ -26,12 +27,11 @@ void take_task_file(LoadedModel& loaded, const std::string& task_file) {
   if (task_file.empty()) return;
   std::vector<Task>& tasks = loaded.description.tasks;
   for (const Task& own : read_task_file(task_file)) {
-    for (size_t i = 0; i < tasks.size(); ++i) {
-      if (tasks[i].name != own.name) continue;
-      order_outputs(*loaded.model, static_cast<int>(i), own,
-                    match_task(tasks[i], own, task_file, "; name another task, or mend it"));
-      tasks[i] = own;
-    }
+    const int place = find_task(tasks, own.name, task_file);
+    Task& task = tasks[static_cast<size_t>(place)];
+    order_outputs(*loaded.model, place, own,
+                  match_task(task, own, task_file, "; name another task, or mend it"));
+    task = own;
   }
   loaded.model->arena().refresh_shadow();
 }

@@ -113,7 +113,7 @@ int run_features(const FeaturesOptions& options, const std::stop_token& stop) {
   const bool tokens = options.pooling.empty();
   const FeaturesRun run{
       options, model, ModelRunner(*model.model), {.batch_size = options.batch_size, .stop = stop}};
-  WindowReader reader(open_input(options.input, LineRule::kBars, {}, stop), *model.tokenizer,
+  WindowReader reader(open_text_input(options.input, LineRule::kBars, stop), *model.tokenizer,
                       options.max_seq_length,
                       (tokens ? kTokenWindowBatches : kVectorWindowBatches) * options.batch_size,
                       {RowForm()}, stop);

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,20 +10,21 @@
 
 namespace pals {
 
-/// What the input must hold for the tasks that are asked.
-struct InputNeeds {
-  std::string span, choice;              ///< a task that needs contexts, and one that needs choices
-  bool only_choice = false;              ///< no task is of another kind
-  std::optional<DataFile> columns = {};  ///< of a table whose columns no flag names
+/// An input, and the tasks (by their numbers) that are asked about it.
+struct TaskInput {
+  std::unique_ptr<TextInput> input;
+  std::vector<int> tasks;
 };
 
-/// What tasks need. The usual columns: question and context for span tasks; those of its own files
-/// for multiple choice, or context and choices.
-InputNeeds needs_of(const std::vector<const Task*>& tasks);
+/// Opens what the flags name for the tasks of "a,b" or "all". Where no flag names columns, they are
+/// those that the tasks' own files have. "all" means the tasks that the input fits, by its number
+/// of texts and its columns; the others are named in a warning. UsageError as find_tasks, for named
+/// tasks that the input does not fit, and for flags that contradict each other.
+TaskInput open_task_input(const InputFlags& flags, const std::vector<Task>& tasks,
+                          const std::string& names, const std::stop_token& stop);
 
-/// Opens what the flags name. Lines are cut by `rule`, unless the needs ask for another one.
-/// UsageError for flags that contradict each other, and for needs that the input cannot fulfil.
-std::unique_ptr<TextInput> open_input(const InputFlags& flags, LineRule rule,
-                                      const InputNeeds& needs, const std::stop_token& stop);
+/// Opens what the flags name: texts and pairs, for no task. Lines are cut by `rule`.
+std::unique_ptr<TextInput> open_text_input(const InputFlags& flags, LineRule rule,
+                                           const std::stop_token& stop);
 
 }  // namespace pals

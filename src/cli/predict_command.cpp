@@ -11,7 +11,6 @@
 #include "nn/device.h"
 #include "nn/precision_choice.h"
 #include "nn/threads.h"
-#include "predict/find_task.h"
 #include "predict/output.h"
 #include "predict/predictor.h"
 #include "predict/render.h"
@@ -38,15 +37,13 @@ int run_predict(const PredictOptions& options, const std::stop_token& stop) {
       load_model_folder(options.model, choose_precision(options.precision, device), device);
   const ModelRunner runner(*loaded.model);
   const PredictingModel model = predicting_model(loaded, runner);
+  TaskInput asked = open_task_input(options.input, model.tasks, options.tasks, stop);
   const Predictor predictor(
-      model, find_tasks(model.tasks, options.tasks, "--task"),
+      model, asked.tasks,
       {.batch_size = options.batch_size, .threads = at::get_num_threads(), .stop = stop});
   const std::vector<const Task*>& tasks = predictor.tasks();
-
-  std::unique_ptr<TextInput> input =
-      open_input(options.input, LineRule::kTab, needs_of(tasks), stop);
-  const AnswerLines answers(tasks, input->has_ids(), json);
-  WindowReader reader(std::move(input), model.rules.tokenizer, model.rules.max_seq_length,
+  const AnswerLines answers(tasks, asked.input->has_ids(), json);
+  WindowReader reader(std::move(asked.input), model.rules.tokenizer, model.rules.max_seq_length,
                       kWindowBatches * options.batch_size, predictor.forms(), stop);
   TextOutput output(options.output);
   output.write(answers.header());

@@ -61,6 +61,9 @@ std::string feature_key(const Task& task, const DataFile& file, const std::strin
   key.add(file.required_columns.value_or(-1));
   key.add(file.choices.size());
   for (const Column& choice : file.choices) key.add(std::optional<Column>(choice));
+  key.add(file.header_known);
+  key.add(file.unlabelled.size());
+  for (const std::string& label : file.unlabelled) key.add(label);
   // What cannot be learned is left out of training only, and texts are kept for the others.
   key.add(file.is_training());
   return key.hex();
@@ -145,14 +148,28 @@ void keep_features(const FeatureRequest& request, const FeatureSet& features,
   }
 }
 
+void report_reading(const Task& task, const DataFile& file, const FeatureSet& features) {
+  const std::string where = concat(task.name, " ", file.split, ": ");
+  if (features.skipped > 0) {
+    const SkippedTraits traits = kind_of(task).skipped();
+    log_warning(where, features.skipped, " ", traits.unit, features.skipped == 1 ? "" : "s", " of ",
+                file.path, " skipped for ", traits.reason);
+  }
+  for (const std::string& note : features.notes) log_warning(where, file.path, ": ", note);
+}
+
 FeaturesPtr load_features(const Task& task, const DataFile& file, const std::string& base_dir,
                           const Tokenizer& tokenizer, int max_seq_length,
                           const std::string& cache_dir, int threads) {
   const FeatureRequest request(task, file, base_dir, tokenizer, max_seq_length);
-  if (FeaturesPtr cached = find_features(request, cache_dir)) return cached;
+  if (FeaturesPtr cached = find_features(request, cache_dir)) {
+    report_reading(task, file, *cached);
+    return cached;
+  }
   FeatureSet features =
       kind_of(task).make_features(task, read_examples(task, file, base_dir), file.is_training(),
                                   {tokenizer, max_seq_length}, {.threads = threads});
+  report_reading(task, file, features);
   keep_features(request, features, cache_dir);
   return std::make_shared<const FeatureSet>(std::move(features));
 }

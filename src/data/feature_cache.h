@@ -47,6 +47,9 @@ FeaturesPtr find_features(const FeatureRequest& request, const std::string& cach
 void keep_features(const FeatureRequest& request, const FeatureSet& features,
                    const std::string& cache_dir);
 
+/// Says what was left out when features were made, and what is odd about their file.
+void report_reading(const Task& task, const DataFile& file, const FeatureSet& features);
+
 /// The features of one file of a task: from the cache, or read, encoded on `threads` threads (0:
 /// all cores) and kept there. Throws Error as read_examples does.
 FeaturesPtr load_features(const Task& task, const DataFile& file, const std::string& base_dir,

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/text_util.h"
 #include "data/packed_texts.h"
 #include "kinds/kind.h"
 
@@ -69,6 +70,7 @@ struct Parts {
   PackedTexts texts;
   std::vector<int32_t> token_ids, first_lengths;
   std::vector<float> targets;
+  std::string notes = {};
 
   /// Calls visit(array, values) for each.
   template <typename Self, typename Visit>
@@ -88,6 +90,7 @@ struct Parts {
     visit(self.texts.token_words, header.num_context_tokens);
     visit(self.texts.question_contexts, header.num_questions);
     visit(self.texts.bytes, header.num_text_bytes);
+    visit(self.notes, header.num_note_bytes);
   }
 };
 
@@ -95,9 +98,10 @@ struct Parts {
 /// counts things of a byte or more, so that none above it can be right: the sum cannot overflow,
 /// and no more memory is asked for than the file has.
 void check_sizes(const FeatureFileHeader& header, uint64_t bytes) {
-  for (const uint64_t number : {header.num_examples, header.num_rows, header.num_tokens,
-                                header.num_targets, header.num_contexts, header.num_context_tokens,
-                                header.num_questions, header.num_answers, header.num_text_bytes}) {
+  for (const uint64_t number :
+       {header.num_examples, header.num_rows, header.num_tokens, header.num_targets,
+        header.num_contexts, header.num_context_tokens, header.num_questions, header.num_answers,
+        header.num_text_bytes, header.num_note_bytes}) {
     if (number > bytes) fail("its size does not fit its numbers");
   }
   uint64_t sum = 0;
@@ -132,15 +136,15 @@ void write_feature_file(const std::string& path, std::string_view key, const Fea
   header.num_tokens = static_cast<uint64_t>(features.num_tokens());
   header.num_targets = features.targets.size();
   header.num_skipped = static_cast<uint64_t>(features.skipped);
-  const Parts arrays{features.row_offsets,    features.group_offsets,
-                     features.target_offsets, pack_texts(features.texts),
-                     features.token_ids,      features.first_lengths,
-                     features.targets};
+  const Parts arrays{features.row_offsets,       features.group_offsets,    features.target_offsets,
+                     pack_texts(features.texts), features.token_ids,        features.first_lengths,
+                     features.targets,           join(features.notes, "\n")};
   header.num_contexts = arrays.texts.token_offsets.size() - 1;
   header.num_context_tokens = arrays.texts.token_ids.size();
   header.num_questions = arrays.texts.question_contexts.size();
   header.num_answers = arrays.texts.answer_starts.size();
   header.num_text_bytes = arrays.texts.bytes.size();
+  header.num_note_bytes = arrays.notes.size();
 
   std::vector<std::string_view> parts;
   Parts::each(arrays, header,
@@ -189,6 +193,9 @@ FeatureSet parse_feature_file(std::string_view bytes, std::string_view key,
   features.targets = std::move(arrays.targets);
   features.texts = unpack_texts(arrays.texts);
   features.skipped = static_cast<int64_t>(header.num_skipped);
+  if (!arrays.notes.empty()) {
+    for (const std::string_view note : split(arrays.notes, '\n')) features.notes.emplace_back(note);
+  }
   check_content(features, limits);
   return features;
 }

@@ -36,12 +36,13 @@ struct FeatureFileHeader {
   uint64_t num_questions = 0;
   uint64_t num_answers = 0;
   uint64_t num_text_bytes = 0;  ///< of contexts, questions, their ids and answers
+  uint64_t num_note_bytes = 0;  ///< a line each
 };
-static_assert(sizeof(FeatureFileHeader) == 160);
+static_assert(sizeof(FeatureFileHeader) == 168);
 
 /// Raise it when the reader, the tokenizer, truncation or this format changes what a file holds:
 /// caches of other versions are not found any more.
-inline constexpr uint32_t kFeatureVersion = 3;
+inline constexpr uint32_t kFeatureVersion = 4;
 
 /// Writes `features` to `path`, aside and renamed. `key` has 32 characters. Throws Error if the
 /// file cannot be written.

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "base/error.h"
-#include "base/log.h"
 #include "catalog/reader.h"
 #include "data/feature_cache.h"
 #include "features/parallel.h"
@@ -23,22 +22,23 @@ void serve_once(Promise& promise, const Serve& serve) {
   }
 }
 
-// What is left out (rows of another width in QQP, questions whose answer is not in the context) is
-// not passed over in silence.
-void report_skipped(const FeatureJob& job, int64_t skipped) {
-  if (skipped == 0) return;
-  const SkippedTraits traits = kind_of(job.task).skipped();
-  log_warning(concat(job.task.name, " ", job.file.split, ": ", skipped, " ", traits.unit,
-                     skipped == 1 ? "" : "s", " of ", job.file.path, " skipped for ",
-                     traits.reason));
-}
-
 }  // namespace
 
 FeaturesFuture ready_features(FeaturesPtr features) {
   std::promise<FeaturesPtr> promise;
   promise.set_value(std::move(features));
   return promise.get_future().share();
+}
+
+FeaturesFuture joined_features(std::vector<FeaturesFuture> parts) {
+  if (parts.size() == 1) return parts.front();
+  return std::async(std::launch::deferred,
+                    [parts = std::move(parts)]() -> FeaturesPtr {
+                      std::vector<FeaturesPtr> ready;
+                      for (const FeaturesFuture& part : parts) ready.push_back(part.get());
+                      return std::make_shared<const FeatureSet>(join_features(ready));
+                    })
+      .share();
 }
 
 FeatureStore::FeatureStore(std::vector<FeatureJob> jobs, const Tokenizer& tokenizer,
@@ -78,7 +78,7 @@ FeaturesFuture FeatureStore::features(int64_t job) const {
 }
 
 void FeatureStore::give(Entry& entry, FeaturesPtr features) {
-  report_skipped(entry.job, features->skipped);
+  report_reading(entry.job.task, entry.job.file, *features);
   serve_once(entry.read_promise, [](auto& promise) { promise.set_value(); });
   serve_once(entry.examples_promise,
              [&](auto& promise) { promise.set_value(features->num_examples()); });

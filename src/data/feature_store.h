@@ -18,6 +18,9 @@ using FeaturesFuture = std::shared_future<FeaturesPtr>;
 /// A future that holds `features` already.
 FeaturesFuture ready_features(FeaturesPtr features);
 
+/// The features of several files as those of one, joined when somebody asks for them.
+FeaturesFuture joined_features(std::vector<FeaturesFuture> parts);
+
 /// Hashes of a data file: of its content, and of that with all else that its features depend on.
 struct FeatureHashes {
   std::string file, key;

@@ -30,9 +30,16 @@ void append_features(const FeatureSet& part, FeatureSet& all) {
   append_all(part.first_lengths, all.first_lengths);
   append_all(part.targets, all.targets);
   all.skipped += part.skipped;
+  append_all(part.notes, all.notes);
 }
 
 }  // namespace
+
+FeatureSet join_features(const std::vector<FeaturesPtr>& parts) {
+  FeatureSet all;
+  for (const FeaturesPtr& part : parts) append_features(*part, all);
+  return all;
+}
 
 int32_t encode_pair(const Tokenizer& tokenizer, std::string_view text_a, std::string_view text_b,
                     int max_seq_length, std::vector<int32_t>& ids) {

@@ -6,6 +6,7 @@
 #include <memory>
 #include <span>
 #include <stop_token>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -46,7 +47,8 @@ struct FeatureSet {
   std::vector<int64_t> target_offsets{
       0};               ///< [E+1], example e's are [target_offsets[e], target_offsets[e+1])
   int64_t skipped = 0;  ///< of the file, left out by its reader or for want of an answer
-  FeatureTexts texts;   ///< of span tasks, but for training
+  std::vector<std::string> notes;  ///< of its reader, for the user
+  FeatureTexts texts;              ///< of span tasks, but for training
 
   int64_t num_rows() const { return static_cast<int64_t>(row_offsets.size()) - 1; }
   int64_t num_examples() const { return static_cast<int64_t>(group_offsets.size()) - 1; }
@@ -88,6 +90,9 @@ int32_t encode_pair(const Tokenizer& tokenizer, std::string_view text_a, std::st
 /// UsageError as encode_pair does.
 void encode_example(const Example& example, const Tokenizer& tokenizer, int max_seq_length,
                     FeatureSet& features);
+
+/// The examples of all parts, one after the other, without their texts.
+FeatureSet join_features(const std::vector<FeaturesPtr>& parts);
 
 /// Adds the item of that number to a set of features.
 using AppendFeatures = std::function<void(int64_t item, FeatureSet& features)>;

@@ -3,20 +3,22 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/text_util.h"
 #include "base/utf8.h"
 
 namespace pals {
 namespace {
 
 constexpr int64_t kContextsPerChunk = 32;
-constexpr int kSpecialTokens = 3;  // [CLS] [SEP] [SEP]
+constexpr int kSpecialTokens = 3;      // [CLS] [SEP] [SEP]
+constexpr size_t kNamedQuestions = 3;  // of those that are left out
 
 /// What the original counts as white space between words.
 bool is_word_break(char32_t code) {
   return code == ' ' || code == '\t' || code == '\r' || code == '\n' || code == 0x202F;
 }
 
-std::string join(const std::vector<std::string_view>& words, int64_t first, int64_t last) {
+std::string join_words(const std::vector<std::string_view>& words, int64_t first, int64_t last) {
   std::string text;
   for (int64_t i = first; i <= last; ++i) {
     if (i > first) text += ' ';
@@ -110,6 +112,7 @@ void append_labelled(std::string_view text, const SpanContext& context, const Qu
                          static_cast<size_t>(rules.max_seq_length));
     if (!answer && training) {
       ++features.skipped;
+      if (features.notes.size() < kNamedQuestions) features.notes.push_back(quote(question.id));
       return;
     }
   }
@@ -119,6 +122,15 @@ void append_labelled(std::string_view text, const SpanContext& context, const Qu
                 if (question.answers.empty()) return {0, 0};
                 return {};
               });
+}
+
+/// Makes one note of the questions that were noted.
+void name_left_out(FeatureSet& features) {
+  std::vector<std::string>& names = features.notes;
+  if (names.empty()) return;
+  if (names.size() > kNamedQuestions) names.resize(kNamedQuestions);
+  const int64_t more = features.skipped - std::ssize(names);
+  names = {concat("left out: ", join(names, ", "), more > 0 ? concat(" and ", more, " more") : "")};
 }
 
 }  // namespace
@@ -150,7 +162,7 @@ SpanContext split_context(const Tokenizer& tokenizer, std::string_view text) {
 }
 
 std::string join_words(const SpanContext& context, int64_t first, int64_t last) {
-  return join(context.words, first, last);
+  return join_words(context.words, first, last);
 }
 
 SpanRows span_rows(int64_t first_length, int64_t context_tokens, const SpanOptions& options,
@@ -189,7 +201,7 @@ std::optional<TokenSpan> find_answer(const Tokenizer& tokenizer, std::string_vie
   const int64_t last_word = word_at(text, context, *end);
   if (first_word < 0) return std::nullopt;
   const std::vector<std::string_view> wanted = split_words(answer.text);
-  const std::string clean = join(wanted, 0, static_cast<int64_t>(wanted.size()) - 1);
+  const std::string clean = join_words(wanted, 0, static_cast<int64_t>(wanted.size()) - 1);
   if (join_words(context, first_word, last_word).find(clean) == std::string::npos) {
     return std::nullopt;
   }
@@ -223,6 +235,7 @@ FeatureSet make_span_features(const QuestionSet& questions, const SpanRules& rul
                                       if (!training) tokens[c] = std::move(context);
                                     });
   if (!training) all.texts = {questions, std::move(tokens)};
+  name_left_out(all);
   return all;
 }
 

@@ -98,6 +98,8 @@ TEST(SpanFeatures, AnswersThatAreNotFoundAreSkippedInTrainingOnly) {
   const FeatureSet training = features_of(wrong, {}, true, 16);
   EXPECT_EQ(training.num_rows(), 0);
   EXPECT_EQ(training.skipped, 1);
+  ASSERT_EQ(training.notes.size(), 1U);
+  EXPECT_TRUE(training.notes[0].starts_with("left out: \"")) << training.notes[0];
   const FeatureSet dev = features_of(wrong, {}, false, 16);
   EXPECT_EQ(dev.num_examples(), 1);
   EXPECT_TRUE(dev.targets.empty());

@@ -1,6 +1,5 @@
 // Classification: a text or pair, and one of several labels.
 #include <algorithm>
-#include <unordered_map>
 #include <utility>
 
 #include "base/error.h"
@@ -48,17 +47,24 @@ class Classification : public Kind {
 
   ExampleSet read(const Task& task, const DataFile& file, std::string_view bytes,
                   const std::string& where) const override {
-    std::unordered_map<std::string_view, float> classes;
-    for (const std::string& label : task.labels) {
-      classes.emplace(label, static_cast<float>(classes.size()));
-    }
-    return read_rows(file, bytes, where, [&](const TextRow& row, const RowPlace& place) {
-      const auto found = classes.find(row.label);
-      if (found != classes.end()) return std::vector<float>{found->second};
+    const LabelTable classes(task.labels);
+    std::vector<int64_t> counts(task.labels.size());
+    const auto class_of = [&](const TextRow& row, const RowPlace& place) {
+      if (const std::optional<size_t> found = classes.find(row.label)) {
+        ++counts[*found];
+        return std::vector<float>{static_cast<float>(*found)};
+      }
       fail(place.position(), ": unknown label ", quote(row.label), " for task ", quote(task.name),
            " (labels: ", quote_list(task.labels), ")", did_you_mean(row.label, task.labels),
-           place.header_hint());
-    });
+           place.hint(row.label));
+    };
+    ExampleSet set = read_rows(file, bytes, where, class_of);
+    if (file.is_training()) {
+      for (std::string& note : label_notes(task.labels, counts)) {
+        set.notes.push_back(std::move(note));
+      }
+    }
+    return set;
   }
   void check_features(const FeatureSet& features, int64_t num_outputs) const override {
     check_single_rows(features);

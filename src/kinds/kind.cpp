@@ -41,6 +41,7 @@ FeatureSet Kind::make_features(const Task& /*task*/, const ExampleSet& set, bool
   FeatureSet features = pals::make_features(set.examples, rules.tokenizer, rules.max_seq_length,
                                             workers.threads, workers.stop);
   features.skipped += set.skipped;
+  features.notes = set.notes;
   return features;
 }
 

@@ -28,8 +28,7 @@ class MultipleChoiceKind : public Kind {
   }
   const char* usual_name() const override { return "swag"; }
   Json usual_columns(const std::string& path) const override {
-    const std::string name = ascii_lower(path);
-    if (name.ends_with(".jsonl") || name.ends_with(".ndjson")) {
+    if (format_of_name(path) == FileFormat::kJsonl) {
       return {{"context", "context"}, {"choices", "choices"}, {"label", "label"}};
     }
     Json columns = {{"context", "sent1"}, {"start", "sent2"}, {"label", "label"}};
@@ -40,13 +39,13 @@ class MultipleChoiceKind : public Kind {
   ExampleSet read(const Task& task, const DataFile& file, std::string_view bytes,
                   const std::string& where) const override {
     const auto number_of = [&](const TextRow& row, const RowPlace& place) {
-      const std::optional<int64_t> number = parse_int(row.label);
+      const std::optional<int64_t> number = parse_int(plain_label(row.label));
       if (number && *number >= 0 && *number < static_cast<int64_t>(row.choices.size())) {
         return std::vector<float>{static_cast<float>(*number)};
       }
       fail(place.position(), ": label ", quote(row.label), " of task ", quote(task.name),
            ", want the number of the right choice, 0 to ", row.choices.size() - 1,
-           place.header_hint());
+           place.hint(row.label));
     };
     return read_rows(file, bytes, where, number_of, [](const TextRow& row, const RowPlace& place) {
       check_choices(row.choices, place.position());

@@ -30,7 +30,7 @@ float value_of(const Task& task, std::string_view label, const RowPlace& place) 
   const std::optional<double> number = parse_double(digits);
   if (!number) {
     fail(place.position(), ": got ", quote(label), " as the value for task ", quote(task.name),
-         ", want a number", place.header_hint());
+         ", want a number", place.hint(label));
   }
   const double value = *number / task.label_scale;
   if (!std::isfinite(value) || std::abs(value) > std::numeric_limits<float>::max()) {
@@ -62,9 +62,20 @@ class Regression : public Kind {
 
   ExampleSet read(const Task& task, const DataFile& file, std::string_view bytes,
                   const std::string& where) const override {
-    return read_rows(file, bytes, where, [&](const TextRow& row, const RowPlace& place) {
-      return std::vector<float>{value_of(task, row.label, place)};
+    int64_t beyond = 0;
+    float largest = 1.0F;
+    ExampleSet set = read_rows(file, bytes, where, [&](const TextRow& row, const RowPlace& place) {
+      const float value = value_of(task, row.label, place);
+      if (std::abs(value) > 1.0F) ++beyond;
+      if (std::abs(value) > std::abs(largest)) largest = value;
+      return std::vector<float>{value};
     });
+    if (beyond > 0) {
+      set.notes.push_back(concat(beyond, " of ", set.examples.size(),
+                                 " values are beyond \"label_scale\", which is ", task.label_scale,
+                                 "; the largest is ", largest * task.label_scale));
+    }
+    return set;
   }
   void check_features(const FeatureSet& features, int64_t /*num_outputs*/) const override {
     check_single_rows(features);

@@ -1,6 +1,7 @@
 #include "kinds/row_reading.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <utility>
 
@@ -24,9 +25,82 @@ std::string label_of(const Json& value, const std::string& where) {
   return label;
 }
 
+constexpr const char* kLeaveOut =
+    "; if this means that the row has none, \"unlabelled\": [...] in the task file leaves it out";
+
+/// Whether a label is what data sets write where there is none.
+bool is_no_label(std::string_view label) {
+  static const std::set<std::string_view> marks = {"", "-", "?", "nan", "null", "n/a", "<na>"};
+  return marks.contains(ascii_lower(label));
+}
+
+std::string count_of(int64_t count, const char* unit) {
+  return concat(count, " ", unit, count == 1 ? "" : "s");
+}
+
+/// A few names, and how many more there are.
+std::string some_of(const std::vector<std::string>& names) {
+  constexpr size_t kShown = 5;
+  const size_t shown = std::min(names.size(), kShown);
+  std::string text =
+      join({names.begin(), names.begin() + static_cast<std::ptrdiff_t>(shown)}, ", ");
+  if (names.size() > shown) text += concat(" and ", names.size() - shown, " more");
+  return text;
+}
+
+/// The labels of a file that lists none, as they are met.
+class LabelCollector {
+ public:
+  explicit LabelCollector(const DataFile& file)
+      : may_have_header_(!file.header && !file.header_known && file.format != FileFormat::kJsonl) {}
+
+  size_t size() const { return counts_.size(); }
+  bool contains(std::string_view label) const { return counts_.contains(label); }
+  void add(const TextRow& row) {
+    if (rows_++ == 0) {
+      first_label_ = row.label;
+      first_text_ = row.text_a;
+    }
+    const auto found = counts_.find(row.label);
+    if (found == counts_.end()) {
+      counts_.emplace(row.label, 1);
+    } else {
+      ++found->second;
+    }
+  }
+
+  /// Whether the first row rather names the columns: its label stands there alone, and is another
+  /// kind of thing than the others are.
+  bool starts_with_header() const {
+    if (!may_have_header_ || rows_ < 2 || counts_.find(first_label_)->second > 1) return false;
+    if (is_label_name(first_label_) || is_text_name(first_text_)) return true;
+    bool numbers = !parse_double(first_label_), often = true;
+    for (const auto& [label, count] : counts_) {
+      if (label == first_label_) continue;
+      numbers = numbers && parse_double(label).has_value();
+      often = often && count > 1;
+    }
+    return numbers || (often && first_text_.find(' ') == std::string::npos);
+  }
+
+  const std::string& first_label() const { return first_label_; }
+  std::vector<std::string> labels() const {
+    std::vector<std::string> labels;
+    for (const auto& [label, count] : counts_) labels.push_back(label);
+    return labels;
+  }
+
+ private:
+  bool may_have_header_;
+  int64_t rows_ = 0;
+  std::string first_label_, first_text_;
+  std::map<std::string, int64_t, std::less<>> counts_;
+};
+
 }  // namespace
 
-std::string RowPlace::header_hint() const {
+std::string RowPlace::hint(std::string_view label) const {
+  if (is_no_label(label)) return kLeaveOut;
   const bool header = file_.header || file_.format == FileFormat::kJsonl;
   return rows_.line() == 1 && !header ? "; is line 1 a header? Then say so in the task file" : "";
 }
@@ -47,6 +121,12 @@ ExampleSet read_rows(const DataFile& file, std::string_view bytes, const std::st
     set.examples.push_back(std::move(example));
   }
   set.skipped = rows.skipped();
+  if (rows.blank_lines() > 0) {
+    set.notes.push_back(count_of(rows.blank_lines(), "blank line") + " passed over");
+  }
+  if (rows.unlabelled() > 0) {
+    set.notes.push_back(count_of(rows.unlabelled(), "row") + " without a label left out");
+  }
   if (set.examples.empty()) {
     fail(where, ": no examples in the file",
          set.skipped > 0
@@ -56,30 +136,93 @@ ExampleSet read_rows(const DataFile& file, std::string_view bytes, const std::st
   return set;
 }
 
+std::string_view plain_label(std::string_view label) {
+  const size_t point = label.find('.');
+  if (point == label.npos || point + 1 == label.size()) return label;
+  const bool zeros = label.find_first_not_of('0', point + 1) == label.npos;
+  return zeros && parse_int(label.substr(0, point)) ? label.substr(0, point) : label;
+}
+
 std::vector<std::string> labels_in_rows(const Task& task, const DataFile& file,
                                         std::string_view bytes, const std::string& where) {
   TextRowReader rows(file, bytes, where);
-  std::set<std::string, std::less<>> labels;
+  LabelCollector labels(file);
   TextRow row;
+  int64_t first_line = 1;
   while (rows.next(row)) {
-    if (row.label.empty()) fail(rows.position(), ": the label is empty");
-    if (labels.contains(row.label)) continue;
-    if (labels.size() == kMostCollectedLabels) {
+    if (row.label.empty()) fail(rows.position(), ": the label is empty", kLeaveOut);
+    if (is_no_label(row.label)) fail(rows.position(), ": label ", quote(row.label), kLeaveOut);
+    if (labels.size() == 0) first_line = rows.line();
+    if (labels.size() == kMostCollectedLabels && !labels.contains(row.label)) {
       fail(rows.position(), ": task ", quote(task.name), " has more than ", kMostCollectedLabels,
            " different labels; is it a regression, or the label in another column?");
     }
-    labels.emplace(row.label);
+    labels.add(row);
   }
-  if (labels.empty()) fail(where, ": no examples in the file");
-  std::vector<std::string> sorted(labels.begin(), labels.end());
-  const bool all_numbers = std::all_of(sorted.begin(), sorted.end(), [](const std::string& label) {
-    return parse_int(label).has_value();
-  });
-  if (all_numbers) {
-    std::stable_sort(sorted.begin(), sorted.end(),
+  if (labels.size() == 0) fail(where, ": no examples in the file");
+  if (labels.starts_with_header()) {
+    fail(where, ":", first_line, ": is this row a header, with ", quote(labels.first_label()),
+         " for a label? Say \"header\": true or false in the task file");
+  }
+  return merged_labels(labels.labels());
+}
+
+std::vector<std::string> merged_labels(const std::vector<std::string>& labels) {
+  const auto whole = [](const std::string& label) { return parse_int(label).has_value(); };
+  const bool any_whole = std::any_of(labels.begin(), labels.end(), whole);
+  std::map<std::string, std::string> one_of_each;
+  for (const std::string& label : labels) {
+    const std::string plain(plain_label(label));
+    std::string& one = one_of_each[plain];
+    if (one.empty() || label.size() < one.size()) one = any_whole ? plain : label;
+  }
+  std::vector<std::string> merged;
+  for (const auto& [plain, label] : one_of_each) merged.push_back(label);
+  std::sort(merged.begin(), merged.end());
+  if (std::all_of(merged.begin(), merged.end(), whole)) {
+    std::stable_sort(merged.begin(), merged.end(),
                      [](const auto& a, const auto& b) { return *parse_int(a) < *parse_int(b); });
   }
-  return sorted;
+  return merged;
+}
+
+LabelTable::LabelTable(const std::vector<std::string>& labels) {
+  for (size_t i = 0; i < labels.size(); ++i) {
+    written_.emplace(labels[i], i);
+    plain_.emplace(plain_label(labels[i]), i);
+  }
+}
+
+std::optional<size_t> LabelTable::find(std::string_view label) const {
+  auto found = written_.find(std::string(label));
+  if (found != written_.end()) return found->second;
+  found = plain_.find(std::string(plain_label(label)));
+  if (found == plain_.end()) return std::nullopt;
+  return found->second;
+}
+
+std::vector<std::string> label_notes(const std::vector<std::string>& labels,
+                                     const std::vector<int64_t>& counts) {
+  std::map<std::string, std::vector<size_t>> by_case;
+  std::vector<std::string> notes, once, groups;
+  for (size_t i = 0; i < labels.size(); ++i) {
+    if (counts[i] == 0) continue;
+    by_case[ascii_lower(labels[i])].push_back(i);
+    if (counts[i] == 1) once.push_back(quote(labels[i]));
+  }
+  for (const auto& [lower, same] : by_case) {
+    if (same.size() < 2) continue;
+    std::vector<std::string> shown;
+    for (const size_t i : same) shown.push_back(concat(quote(labels[i]), " (", counts[i], ")"));
+    groups.push_back(join(shown, " and "));
+  }
+  if (!groups.empty())
+    notes.push_back("labels that differ in their case alone: " + some_of(groups));
+  if (!once.empty()) {
+    notes.push_back(concat(once.size(), " of ", labels.size(), " labels ",
+                           once.size() == 1 ? "occurs" : "occur", " once: ", some_of(once)));
+  }
+  return notes;
 }
 
 std::vector<std::string> labels_from_json(const Json& value, const std::string& where) {

@@ -21,7 +21,7 @@ int find_task(const std::vector<Task>& tasks, const std::string& name, const std
   }
   if (name.empty() && tasks.size() == 1) return 0;
   fail_usage(flag, ": ", name.empty() ? "missing" : concat("the model has no task ", quote(name)),
-             "; its tasks: ", join(task_names(tasks), ", "));
+             did_you_mean(name, task_names(tasks)), "; its tasks: ", join(task_names(tasks), ", "));
 }
 
 std::vector<int> find_tasks(const std::vector<Task>& tasks, const std::string& names,

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "base/error.h"
-#include "base/input_stream.h"
+#include "base/log.h"
 #include "base/text_util.h"
 #include "tasks/row_stream.h"
 #include "tasks/squad.h"
@@ -14,14 +14,29 @@
 namespace pals {
 namespace {
 
+/// Says once how many blank lines were passed over.
+void report_blank_lines(const std::string& where, int64_t& lines) {
+  if (lines == 0) return;
+  log_warning(where, ": ", lines, lines == 1 ? " blank line" : " blank lines", " passed over");
+  lines = 0;
+}
+
 class LineInput : public TextInput {
  public:
-  LineInput(const std::string& path, LineRule rule, const std::stop_token& stop)
-      : stream_(path, stop), rows_(stream_, false), rule_(rule) {}
+  LineInput(std::unique_ptr<InputStream> stream, LineRule rule, std::optional<LineTexts> texts)
+      : stream_(std::move(stream)),
+        rows_(*stream_, false),
+        rule_(rule),
+        expected_(std::move(texts)) {}
 
   bool next(InputRow& row) override {
     std::string_view line;
-    if (!rows_.next(line)) return false;
+    do {
+      if (!rows_.next(line)) {
+        report_blank_lines(rows_.where(), blank_lines_);
+        return false;
+      }
+    } while (passed_over(line));
     if (rule_ == LineRule::kChoices) {
       take_choices(line, row.texts);
       return true;
@@ -29,6 +44,7 @@ class LineInput : public TextInput {
     if (rule_ == LineRule::kQuestion && line.find('\t') == std::string_view::npos) {
       fail(position(), ": no tab in this line, want question<tab>context");
     }
+    if (expected_) check_number(line);
     const TextPair texts = split_line(line, rule_);
     row.texts.text_a = texts.a;
     row.texts.text_b = texts.b;
@@ -38,6 +54,20 @@ class LineInput : public TextInput {
   bool at_hand(int milliseconds) override { return rows_.at_hand(milliseconds); }
 
  private:
+  bool passed_over(std::string_view line) {
+    if (!expected_ || expected_->number == 1 || !is_blank(line)) return false;
+    ++blank_lines_;
+    return true;
+  }
+
+  void check_number(std::string_view line) const {
+    const size_t texts = split(line, '\t').size();
+    if (texts == expected_->number) return;
+    fail(position(), ": ", texts, texts == 1 ? " text" : " texts with tabs between", ", but task ",
+         quote(expected_->task), " takes ", expected_->number == 1 ? "one" : "two",
+         "; is it a table? Then say --text_a, and --id for a column of names");
+  }
+
   void take_choices(std::string_view line, Example& texts) const {
     std::vector<std::string_view> fields = split(line, '\t');
     texts.text_a = fields.front();
@@ -48,24 +78,30 @@ class LineInput : public TextInput {
 
   std::string position() const { return concat(rows_.where(), ":", rows_.line()); }
 
-  InputStream stream_;
+  std::unique_ptr<InputStream> stream_;
   RowCutter rows_;
   LineRule rule_;
+  std::optional<LineTexts> expected_;
+  int64_t blank_lines_ = 0;
 };
 
 class TableInput : public TextInput {
  public:
-  TableInput(const std::string& path, const DataFile& file, const std::stop_token& stop)
-      : stream_(path, stop), file_(file) {
+  TableInput(std::unique_ptr<InputStream> stream, const DataFile& file)
+      : stream_(std::move(stream)), file_(file) {
     auto rows =
-        std::make_unique<StreamedRows>(stream_, file_.format, text_keys(file_, stream_.name()));
+        std::make_unique<StreamedRows>(*stream_, file_.format, text_keys(file_, stream_->name()));
     rows_ = rows.get();
-    texts_.emplace(file_, std::move(rows), stream_.name());
+    texts_.emplace(file_, std::move(rows), stream_->name());
   }
 
   bool next(InputRow& row) override {
     TextRow found;
-    if (!texts_->next(found)) return false;
+    if (!texts_->next(found)) {
+      int64_t blank_lines = std::exchange(reported_, true) ? 0 : texts_->blank_lines();
+      report_blank_lines(stream_->name(), blank_lines);
+      return false;
+    }
     if (!file_.choices.empty()) check_choices(found.choices, texts_->position());
     row.id = found.label;
     row.texts.text_a = found.text_a;
@@ -78,15 +114,16 @@ class TableInput : public TextInput {
   bool has_ids() const override { return file_.label.has_value(); }
 
  private:
-  InputStream stream_;
+  std::unique_ptr<InputStream> stream_;
   DataFile file_;
   StreamedRows* rows_ = nullptr;  // of texts_
   std::optional<TextRowReader> texts_;
+  bool reported_ = false;
 };
 
 class SquadInput : public TextInput {
  public:
-  SquadInput(const std::string& path, const std::stop_token& stop) : stream_(path, stop) {}
+  explicit SquadInput(std::unique_ptr<InputStream> stream) : stream_(std::move(stream)) {}
 
   bool next(InputRow& row) override {
     if (!questions_) read();
@@ -106,12 +143,13 @@ class SquadInput : public TextInput {
     constexpr size_t kReadBytes = size_t{1} << 20;
     std::string bytes;
     do {
-      if (!stream_.wait()) fail(stream_.name(), ": stopped");
-    } while (bytes.size() <= kMaxSquadBytes && stream_.read(bytes, kReadBytes));
-    questions_ = parse_squad(bytes, stream_.name(), {.unanswerable = true, .needs_answers = false});
+      if (!stream_->wait()) fail(stream_->name(), ": stopped");
+    } while (bytes.size() <= kMaxSquadBytes && stream_->read(bytes, kReadBytes));
+    questions_ =
+        parse_squad(bytes, stream_->name(), {.unanswerable = true, .needs_answers = false});
   }
 
-  InputStream stream_;
+  std::unique_ptr<InputStream> stream_;
   std::optional<QuestionSet> questions_;
   size_t next_ = 0;
 };
@@ -131,18 +169,31 @@ TextPair split_line(std::string_view line, LineRule rule) {
   return {line.substr(0, bars), line.substr(bars + kBars.size())};
 }
 
+std::unique_ptr<TextInput> open_lines(std::unique_ptr<InputStream> stream, LineRule rule,
+                                      std::optional<LineTexts> texts) {
+  return std::make_unique<LineInput>(std::move(stream), rule, std::move(texts));
+}
+
+std::unique_ptr<TextInput> open_table(std::unique_ptr<InputStream> stream, const DataFile& file) {
+  return std::make_unique<TableInput>(std::move(stream), file);
+}
+
+std::unique_ptr<TextInput> open_squad(std::unique_ptr<InputStream> stream) {
+  return std::make_unique<SquadInput>(std::move(stream));
+}
+
 std::unique_ptr<TextInput> open_lines(const std::string& path, LineRule rule,
                                       const std::stop_token& stop) {
-  return std::make_unique<LineInput>(path, rule, stop);
+  return open_lines(std::make_unique<InputStream>(path, stop), rule);
 }
 
 std::unique_ptr<TextInput> open_table(const std::string& path, const DataFile& file,
                                       const std::stop_token& stop) {
-  return std::make_unique<TableInput>(path, file, stop);
+  return open_table(std::make_unique<InputStream>(path, stop), file);
 }
 
 std::unique_ptr<TextInput> open_squad(const std::string& path, const std::stop_token& stop) {
-  return std::make_unique<SquadInput>(path, stop);
+  return open_squad(std::make_unique<InputStream>(path, stop));
 }
 
 Column parse_column(const std::string& text) {

@@ -1,11 +1,14 @@
 // Texts to work on, one after another, out of lines, tables or SQuAD's files.
 #pragma once
 
+#include <cstddef>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
 
+#include "base/input_stream.h"
 #include "tasks/task.h"
 
 namespace pals {
@@ -45,22 +48,37 @@ enum class LineRule {
   kChoices    ///< `context<tab>choice<tab>choice...`
 };
 
+/// How many texts each line must hold: 1, or 2 with a tab between.
+struct LineTexts {
+  size_t number = 1;
+  std::string task;  ///< that takes so many, for errors
+};
+
 /// The texts of one line that holds no choices.
 TextPair split_line(std::string_view line, LineRule rule);
 
-// Those below wait for their input in pieces, and throw Error once `stop` is requested.
+// Those below wait for their input in pieces, and throw Error once its stop is requested.
 
-/// Every line of a file is a row; "" and "-" are standard input.
-std::unique_ptr<TextInput> open_lines(const std::string& path, LineRule rule,
-                                      const std::stop_token& stop = {});
+/// Every line is a row. If `texts` are given, a line with another number of them is an Error; where
+/// it must hold two, blank lines are passed over, and counted in a warning at the end.
+std::unique_ptr<TextInput> open_lines(std::unique_ptr<InputStream> stream, LineRule rule,
+                                      std::optional<LineTexts> texts = {});
 
 /// The columns file.text_a, file.text_b and file.choices of a table, and ids out of file.label;
-/// file.path is not looked at. Throws Error as TextRowReader does and for unusable choices.
-std::unique_ptr<TextInput> open_table(const std::string& path, const DataFile& file,
-                                      const std::stop_token& stop = {});
+/// file.path is not looked at. Throws Error as TextRowReader does and for unusable choices; blank
+/// lines that it passes over are counted in a warning at the end.
+std::unique_ptr<TextInput> open_table(std::unique_ptr<InputStream> stream, const DataFile& file);
 
 /// The questions of a SQuAD file, which is read as a whole when the first one is asked for.
 /// next() throws Error as parse_squad does; answers need not be there.
+std::unique_ptr<TextInput> open_squad(std::unique_ptr<InputStream> stream);
+
+// The same of a file; "" and "-" are standard input.
+
+std::unique_ptr<TextInput> open_lines(const std::string& path, LineRule rule,
+                                      const std::stop_token& stop = {});
+std::unique_ptr<TextInput> open_table(const std::string& path, const DataFile& file,
+                                      const std::stop_token& stop = {});
 std::unique_ptr<TextInput> open_squad(const std::string& path, const std::stop_token& stop = {});
 
 /// "3" and "-1" are a column by number, everything else one by name.

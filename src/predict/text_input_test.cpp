@@ -85,6 +85,25 @@ TEST(TextInput, QuestionsNeedATab) {
   EXPECT_NE(next_error(*input).find("lines:2: no tab"), std::string::npos);
 }
 
+TEST(TextInput, LinesOfAnotherNumberOfTextsAreErrors) {
+  const TestFolder folder;
+  std::ofstream(folder / "lines") << "a\tb\n\n \nc\td\ne\n";
+  const auto open = [&](size_t number) {
+    return open_lines(std::make_unique<InputStream>(folder / "lines"), LineRule::kTab,
+                      LineTexts{number, "t"});
+  };
+  EXPECT_NE(
+      next_error(*open(1)).find("lines:1: 2 texts with tabs between, but task \"t\" takes one"),
+      std::string::npos);
+  const auto pairs = open(2);
+  InputRow row;
+  ASSERT_TRUE(pairs->next(row));
+  ASSERT_TRUE(pairs->next(row));
+  EXPECT_EQ(row.texts.text_b, "d");
+  EXPECT_NE(next_error(*pairs).find("lines:5: 1 text, but task \"t\" takes two"),
+            std::string::npos);
+}
+
 TEST(TextInput, ChoicesInLinesAndTables) {
   const TestFolder folder;
   std::ofstream(folder / "lines") << "c\tone\ttwo\nc\tone\n";

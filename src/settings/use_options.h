@@ -22,7 +22,7 @@ struct InputFlags {
   std::string input;  ///< empty: standard input
   std::string format = "auto";
   std::string text_a, text_b, choices, id;  ///< columns
-  bool header = false;
+  std::optional<bool> header;               ///< not given: as the columns are named
 };
 
 struct EvalOptions {

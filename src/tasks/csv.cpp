@@ -8,10 +8,23 @@
 namespace pals {
 
 CsvReader::CsvReader(std::string_view bytes, const std::string& where)
-    : CsvReader(text_of_file(bytes, where), where, 1) {}
+    : CsvReader(text_of_file(bytes, where), where, 1,
+                line_ends_of(text_of_file(bytes, where), true)) {}
 
-CsvReader::CsvReader(std::string_view piece, std::string where, int64_t first_line)
-    : where_(std::move(where)), text_(piece), line_(first_line) {}
+CsvReader::CsvReader(std::string_view piece, std::string where, int64_t first_line, LineEnds ends)
+    : where_(std::move(where)), text_(piece), ends_(ends), line_(first_line) {}
+
+bool CsvReader::at_line_end() const {
+  const char c = text_[position_];
+  return c == '\n' || (c == '\r' && ends_ == LineEnds::kAny);
+}
+
+/// At a line end, or at the end of the text.
+void CsvReader::pass_line_end() {
+  if (position_ >= text_.size()) return;
+  position_ += text_.substr(position_).starts_with("\r\n") ? 2 : 1;
+  ++line_;
+}
 
 /// The end of what may be looked at for the current row: one byte more than a row may have.
 size_t CsvReader::row_limit() const {
@@ -26,9 +39,9 @@ void CsvReader::fail_open_quote(int64_t line) const {
 CsvReader::Field CsvReader::read_plain_field() {
   const size_t begin = position_;
   const size_t limit = row_limit();
-  while (position_ < limit && text_[position_] != ',' && text_[position_] != '\n') ++position_;
+  while (position_ < limit && text_[position_] != ',' && !at_line_end()) ++position_;
   size_t end = position_;
-  const bool row_ends = end == text_.size() || text_[end] == '\n';
+  const bool row_ends = end == text_.size() || at_line_end();
   if (row_ends && end > begin && text_[end - 1] == '\r') --end;
   return {begin, end - begin, false};
 }
@@ -47,8 +60,7 @@ CsvReader::Field CsvReader::read_quoted_field() {
       if (limit < text_.size()) fail_row_too_long(where_, row_line_);
       fail_open_quote(opening_line);
     }
-    line_ += std::count(text_.begin() + static_cast<std::ptrdiff_t>(position_),
-                        text_.begin() + static_cast<std::ptrdiff_t>(quote), '\n');
+    line_ += count_line_ends(text_.substr(position_, quote - position_), ends_);
     position_ = quote + 1;
     const bool doubled = position_ < limit && text_[position_] == '"';
     if (doubled || unescaped) {
@@ -62,10 +74,10 @@ CsvReader::Field CsvReader::read_quoted_field() {
     unescaped = true;
     piece_begin = ++position_;
   }
-  if (position_ + 1 < text_.size() && text_[position_] == '\r' && text_[position_ + 1] == '\n') {
-    ++position_;
-  }
-  if (position_ < text_.size() && text_[position_] != ',' && text_[position_] != '\n') {
+  // A CR before the end belongs to the line's end.
+  const std::string_view rest = text_.substr(position_, 2);
+  if (rest == "\r\n" || rest == "\r") ++position_;
+  if (position_ < text_.size() && text_[position_] != ',' && !at_line_end()) {
     fail(where_, ":", line_, ": text after a closing quote; want a comma or the end of the line ",
          "(a quote inside a quoted field is written twice)");
   }
@@ -76,28 +88,25 @@ bool CsvReader::next(std::vector<std::string_view>& fields) {
   fields.clear();
   row_.clear();
   unescaped_.clear();
-  while (position_ < text_.size() && (text_[position_] == '\n' || text_[position_] == '\r')) {
-    if (text_[position_] == '\r' && text_.substr(position_, 2) != "\r\n") break;
-    if (text_[position_++] == '\n') ++line_;
-  }
   if (position_ >= text_.size()) return false;
   row_begin_ = position_;
   row_line_ = line_;
-  while (true) {
+  bool more = true;
+  while (more) {
     const bool quoted_field = position_ < text_.size() && text_[position_] == '"';
     row_.push_back(quoted_field ? read_quoted_field() : read_plain_field());
     if (position_ - row_begin_ > kMaxRowBytes) fail_row_too_long(where_, row_line_);
-    const bool more = position_ < text_.size() && text_[position_] == ',';
-    if (position_ < text_.size()) ++position_;
-    if (!more) break;
+    more = position_ < text_.size() && text_[position_] == ',';
+    if (more) ++position_;
   }
-  check_utf8(text_.substr(row_begin_, position_ - row_begin_), where_, row_line_);
-  // The last field ended at a line feed, unless the text is over.
-  if (text_[position_ - 1] == '\n') ++line_;
+  const std::string_view row = text_.substr(row_begin_, position_ - row_begin_);
+  pass_line_end();
+  check_utf8(row, where_, row_line_);
   for (const Field& field : row_) {
     const std::string_view source = field.unescaped ? std::string_view(unescaped_) : text_;
     fields.push_back(source.substr(field.begin, field.length));
   }
+  blank_ = is_blank(row);
   return true;
 }
 

@@ -9,7 +9,7 @@
 
 namespace pals {
 
-/// Rows of a CSV file. Empty lines are no rows. A quote inside an unquoted field is text; text
+/// Rows of a CSV file. A quote inside an unquoted field is text; text
 /// after a closing quote and a quote that is never closed are errors with the line.
 class CsvReader : public RowReader {
  public:
@@ -17,10 +17,11 @@ class CsvReader : public RowReader {
   CsvReader(std::string_view bytes, const std::string& where);
 
   /// The rows of a piece of a file that begins on line `first_line`.
-  CsvReader(std::string_view piece, std::string where, int64_t first_line);
+  CsvReader(std::string_view piece, std::string where, int64_t first_line, LineEnds ends);
 
   bool next(std::vector<std::string_view>& fields) override;
   int64_t line() const override { return row_line_; }
+  bool blank() const override { return blank_; }
 
  private:
   /// One field of the current row: a piece of the file, or of unescaped_ if it held doubled quotes.
@@ -32,12 +33,16 @@ class CsvReader : public RowReader {
   Field read_plain_field();
   Field read_quoted_field();
   size_t row_limit() const;
+  bool at_line_end() const;
+  void pass_line_end();
   [[noreturn]] void fail_open_quote(int64_t line) const;
 
   std::string where_;
   std::string_view text_;
+  LineEnds ends_;
   size_t position_ = 0;
   size_t row_begin_ = 0;
+  bool blank_ = false;
   int64_t line_;
   int64_t row_line_ = 0;
   std::vector<Field> row_;

@@ -20,6 +20,7 @@ Column column(int number) { return {number, ""}; }
 DataFile labelled(std::string split, std::string path, Texts texts, int label, bool header = true) {
   DataFile file{.split = std::move(split), .path = std::move(path)};
   file.header = header;
+  file.header_known = true;
   file.text_a = column(texts.a);
   if (texts.b) file.text_b = column(*texts.b);
   file.label = column(label);

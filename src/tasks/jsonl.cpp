@@ -70,7 +70,13 @@ void JsonlFields::read(std::string_view line, const std::string& where,
     fail(where, ": got ", object.type_name(), ", want a JSON object such as {\"text\": \"...\"}");
   }
   for (const std::string& key : keys_.values) {
-    values_.push_back(text_of(value_at(object, key, where), key, where));
+    const Json& value = value_at(object, key, where);
+    const bool no_label = value.is_null() && key == keys_.label;
+    if (no_label && !keys_.label_may_be_null) {
+      fail(where, ": the label ", quote(key), " is null; rows without a label are left out by ",
+           "\"unlabelled\": [\"\"] in the task file");
+    }
+    values_.push_back(no_label ? "" : text_of(value, key, where));
   }
   if (!keys_.list.empty()) {
     append_list(value_at(object, keys_.list, where), keys_.list, where, values_);
@@ -80,9 +86,10 @@ void JsonlFields::read(std::string_view line, const std::string& where,
 
 bool JsonlReader::next(std::vector<std::string_view>& fields) {
   std::string_view line;
-  do {
-    if (!lines_.next(line)) return false;
-  } while (trim(line).empty());
+  if (!lines_.next(line)) return false;
+  fields.clear();
+  blank_ = trim(line).empty();
+  if (blank_) return true;
   fields_.read(line, concat(lines_.where(), ":", lines_.line()), fields);
   return true;
 }

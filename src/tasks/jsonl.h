@@ -26,17 +26,19 @@ class JsonlFields {
   std::vector<std::string> values_;
 };
 
-/// Rows of a JSONL file. Lines of white space are no rows.
+/// Rows of a JSONL file.
 class JsonlReader : public RowReader {
  public:
   JsonlReader(std::string_view bytes, std::string where, JsonlKeys keys)
       : lines_(bytes, std::move(where)), fields_(std::move(keys)) {}
   bool next(std::vector<std::string_view>& fields) override;
   int64_t line() const override { return lines_.line(); }
+  bool blank() const override { return blank_; }
 
  private:
   LineReader lines_;
   JsonlFields fields_;
+  bool blank_ = false;
 };
 
 }  // namespace pals

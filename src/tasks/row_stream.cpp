@@ -1,7 +1,5 @@
 #include "tasks/row_stream.h"
 
-#include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include "base/error.h"
@@ -35,50 +33,60 @@ bool RowCutter::fill() {
   return !ended_;
 }
 
+/// As far as the buffer tells.
+bool RowCutter::knows_line_ends() {
+  if (ends_) return true;
+  if (!mark_checked_) return false;
+  const std::string_view start =
+      std::string_view(buffer_).substr(begin_).substr(0, kMaxRowBytes + 2);
+  ends_ = find_line_ends(start, csv_, ended_ || start.size() == kMaxRowBytes + 2);
+  return ends_.has_value();
+}
+
 /// Moves scan_ to the end of the current row; false if that is not in the buffer.
 bool RowCutter::find_end() {
   if (found_) return true;
-  if (!mark_checked_) return false;
-  if (csv_) return find_csv_end();
-  const void* end = std::memchr(buffer_.data() + scan_, '\n', buffer_.size() - scan_);
-  found_ = end != nullptr;
-  scan_ =
-      found_ ? static_cast<size_t>(static_cast<const char*>(end) - buffer_.data()) : buffer_.size();
-  return found_;
-}
-
-bool RowCutter::find_csv_end() {
+  if (!knows_line_ends()) return false;
+  if (after_cr_ && begin_ < buffer_.size()) {
+    if (buffer_[begin_] == '\n') scan_ = ++begin_;
+    after_cr_ = false;
+  }
+  const bool any = *ends_ == LineEnds::kAny;
+  if (!csv_) {
+    const size_t end = any ? buffer_.find_first_of("\r\n", scan_) : buffer_.find('\n', scan_);
+    found_ = end != buffer_.npos;
+    scan_ = found_ ? end : buffer_.size();
+    return found_;
+  }
   for (; scan_ < buffer_.size(); ++scan_) {
     const char c = buffer_[scan_];
-    if (state_ == Csv::kQuoted) {
-      if (c == '"') state_ = Csv::kQuoteInQuoted;
-    } else if (c == '\n') {
-      return found_ = true;
-    } else if (c == ',') {
-      state_ = Csv::kFieldStart;
-    } else if (c == '"' && state_ != Csv::kPlain) {
-      state_ = Csv::kQuoted;  // of a field, or the second of two inside one
-    } else {
-      state_ = Csv::kPlain;
-    }
+    if (!quotes_.see(c) && (c == '\n' || (any && c == '\r'))) return found_ = true;
   }
   return false;
+}
+
+/// The end of a row that was found.
+void RowCutter::pass_end() {
+  if (scan_ < buffer_.size()) after_cr_ = buffer_[scan_++] == '\r';
+  begin_ = scan_;
+  found_ = false;
+  quotes_ = {};
 }
 
 bool RowCutter::next(std::string_view& row) {
   while (!find_end()) {
     if (too_long()) fail_row_too_long(where(), line_);
     if (fill()) continue;
+    find_end();  // now that all is there
+    if (found_) break;
     if (begin_ == buffer_.size()) return false;
     scan_ = buffer_.size();
     break;
   }
   row = std::string_view(buffer_).substr(begin_, scan_ - begin_);
   row_line_ = line_;
-  line_ += std::count(row.begin(), row.end(), '\n') + 1;
-  begin_ = scan_ = std::min(scan_ + 1, buffer_.size());
-  found_ = false;
-  state_ = Csv::kFieldStart;
+  line_ += count_line_ends(row, *ends_) + 1;
+  pass_end();
   if (row.ends_with('\r')) row.remove_suffix(1);
   if (row.size() > kMaxRowBytes) fail_row_too_long(where(), row_line_);
   check_utf8(row, where(), row_line_);
@@ -98,52 +106,19 @@ StreamedRows::StreamedRows(InputStream& input, FileFormat format, JsonlKeys keys
     : rows_(input, format == FileFormat::kCsv), format_(format), jsonl_(std::move(keys)) {}
 
 bool StreamedRows::next(std::vector<std::string_view>& fields) {
-  if (format_ == FileFormat::kCsv) return next_csv(fields);
-  if (format_ == FileFormat::kJsonl) return next_jsonl(fields);
   std::string_view row;
-  if (!next_tsv_row(row)) return false;
-  split_tsv(row, fields);
-  return true;
-}
-
-bool StreamedRows::next_tsv_row(std::string_view& row) {
-  if (empty_lines_ > 0) {
-    row = --empty_lines_ > 0 ? std::string_view() : after_empty_lines_;
-    return true;
-  }
   if (!rows_.next(row)) return false;
-  if (!row.empty()) return true;
-  do {
-    ++empty_lines_;
-    if (!rows_.next(after_empty_lines_)) {
-      empty_lines_ = 0;
-      return false;
-    }
-  } while (after_empty_lines_.empty());
-  return true;  // the first empty line; empty_lines_ - 1 more and the row itself are to come
-}
-
-int64_t StreamedRows::line() const { return rows_.line() - empty_lines_; }
-
-bool StreamedRows::at_hand(int milliseconds) {
-  return empty_lines_ > 0 || rows_.at_hand(milliseconds);
-}
-
-bool StreamedRows::next_csv(std::vector<std::string_view>& fields) {
-  std::string_view row;
-  while (rows_.next(row)) {
-    csv_.emplace(row, rows_.where(), rows_.line());
-    if (csv_->next(fields)) return true;
+  blank_ = format_ == FileFormat::kJsonl ? trim(row).empty() : is_blank(row);
+  if (format_ == FileFormat::kTsv) {
+    split_tsv(row, fields);
+  } else if (blank_) {
+    fields.assign(format_ == FileFormat::kCsv ? 1 : 0, row);
+  } else if (format_ == FileFormat::kJsonl) {
+    jsonl_.read(row, concat(rows_.where(), ":", rows_.line()), fields);
+  } else {
+    csv_.emplace(row, rows_.where(), rows_.line(), rows_.line_ends());
+    csv_->next(fields);
   }
-  return false;
-}
-
-bool StreamedRows::next_jsonl(std::vector<std::string_view>& fields) {
-  std::string_view row;
-  do {
-    if (!rows_.next(row)) return false;
-  } while (trim(row).empty());
-  jsonl_.read(row, concat(rows_.where(), ":", rows_.line()), fields);
   return true;
 }
 

@@ -31,16 +31,16 @@ class RowCutter {
 
   /// The line, from 1, on which the last row began.
   int64_t line() const { return row_line_; }
+  LineEnds line_ends() const { return ends_.value_or(LineEnds::kLf); }
 
   const std::string& where() const { return input_.name(); }
 
  private:
-  enum class Csv { kFieldStart, kPlain, kQuoted, kQuoteInQuoted };
-
+  bool knows_line_ends();
   bool find_end();
-  bool find_csv_end();
   bool fill();
   void drop_mark();
+  void pass_end();
   bool too_long() const { return buffer_.size() - begin_ > kMaxRowBytes + 2; }
 
   InputStream& input_;
@@ -51,7 +51,9 @@ class RowCutter {
   bool found_ = false;
   bool mark_checked_ = false;
   bool ended_ = false;
-  Csv state_ = Csv::kFieldStart;
+  QuoteScan quotes_;
+  std::optional<LineEnds> ends_;
+  bool after_cr_ = false;  // which ended the last row: an LF behind it belongs to it
   int64_t line_ = 1;
   int64_t row_line_ = 0;
 };
@@ -64,21 +66,16 @@ class StreamedRows : public RowReader {
   StreamedRows(InputStream& input, FileFormat format, JsonlKeys keys);
 
   bool next(std::vector<std::string_view>& fields) override;
-  int64_t line() const override;
-  bool at_hand(int milliseconds);
+  int64_t line() const override { return rows_.line(); }
+  bool blank() const override { return blank_; }
+  bool at_hand(int milliseconds) { return rows_.at_hand(milliseconds); }
 
  private:
-  bool next_tsv_row(std::string_view& row);
-  bool next_csv(std::vector<std::string_view>& fields);
-  bool next_jsonl(std::vector<std::string_view>& fields);
-
   RowCutter rows_;
   FileFormat format_;
   JsonlFields jsonl_;
   std::optional<CsvReader> csv_;  // of the current row
-  // Empty lines count only if something follows: they are given once it has come.
-  std::string_view after_empty_lines_;
-  int64_t empty_lines_ = 0;
+  bool blank_ = false;
 };
 
 }  // namespace pals

@@ -53,7 +53,8 @@ class RowStream : public ::testing::Test {
 TEST_F(RowStream, TsvAsOfAWholeFile) {
   for (const char* bytes :
        {"", "\n", "a", "a\n", "a\tb\r\nc\td", "\xEF\xBB\xBFone\ttwo\n", "a\n\n\nb\n\n\n", "\n\na\n",
-        "\t\n\t\t", "a\n\xFFz\n", "\xEF", "\xEF\xBB", "\xEF\xBB\xBF"}) {
+        "\t\n\t\t", "a\rb\rc\td\r", "a\rb\r\nc\rd\n", "a\rb\nc\n", "a\r\n\r\r", "\r", "a\r\r\nb\n",
+        "a\n\xFFz\n", "\xEF", "\xEF\xBB", "\xEF\xBB\xBF"}) {
     expect_same(FileFormat::kTsv, bytes);
   }
 }
@@ -62,7 +63,8 @@ TEST_F(RowStream, CsvAsOfAWholeFile) {
   for (const char* bytes :
        {"", "a,b\n1,2\n", "\"a\",\"b\nc\"\r\nd,e", "\"say \"\"hi\"\"\",x\n\n\ny,z\n",
         "\xEF\xBB\xBF\"q\n\",1\n2,3", "a\"b,c\nd,e\n", "\"open\nand never closed\n\n",
-        "\"closed\" text\na,b\n", ",\n,,\n", "\"\"\n\"\",\"\"", "x,\"\n\n\"\nlast,row"}) {
+        "\"closed\" text\na,b\n", ",\n,,\n", "\"\"\n\"\",\"\"", "x,\"\n\n\"\nlast,row",
+        "a,b\rc,\"d\ne\"\r", "a,\"b\r\rc\"\nd,e\n", "a,b\r\"c\",d\r\n\re,f\r"}) {
     expect_same(FileFormat::kCsv, bytes);
   }
 }
@@ -81,6 +83,17 @@ TEST_F(RowStream, RowsAcrossManyReads) {
     csv += "\"" + number + "\n\"\"quoted\"\" " + std::string(static_cast<size_t>(i % 41), 'x') +
            "\"," + number + "\n";
     tsv += number + "\t" + std::string(static_cast<size_t>(i % 53), 'y') + "\n";
+  }
+  expect_same(FileFormat::kCsv, csv);
+  expect_same(FileFormat::kTsv, tsv);
+}
+
+TEST_F(RowStream, CarriageReturnsAcrossManyReads) {
+  std::string csv, tsv;
+  for (int i = 0; i < 30000; ++i) {
+    const std::string number = std::to_string(i);
+    csv += number + ",\"x\n" + std::string(static_cast<size_t>(i % 41), 'x') + "\"\r";
+    tsv += number + "\t" + std::string(static_cast<size_t>(i % 53), 'y') + (i % 3 ? "\r" : "\r\n");
   }
   expect_same(FileFormat::kCsv, csv);
   expect_same(FileFormat::kTsv, tsv);

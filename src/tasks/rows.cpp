@@ -1,7 +1,6 @@
 #include "tasks/rows.h"
 
 #include <algorithm>
-#include <cstring>
 #include <stdexcept>
 #include <utility>
 
@@ -17,12 +16,60 @@ std::string_view text_of_file(std::string_view bytes, const std::string& where) 
     fail(where, ": the file is UTF-16, want UTF-8; convert it: iconv -f UTF-16 -t UTF-8");
   }
   if (bytes.starts_with("\xEF\xBB\xBF")) bytes.remove_prefix(3);
-  while (!bytes.empty() && (bytes.back() == '\n' || bytes.back() == '\r')) bytes.remove_suffix(1);
   return bytes;
 }
 
+bool is_blank(std::string_view line) { return line.find_first_not_of(" \r") == line.npos; }
+
+bool QuoteScan::see(char c) {
+  if (state_ == State::kQuoted) {
+    if (c == '"') state_ = State::kQuoteInQuoted;
+    return true;
+  }
+  if (c == '"' && state_ != State::kPlain) {
+    state_ = State::kQuoted;  // of a field, or the second of two inside one
+    return true;
+  }
+  state_ = c == ',' ? State::kFieldStart : State::kPlain;
+  return false;
+}
+
+std::optional<LineEnds> find_line_ends(std::string_view start, bool csv, bool complete) {
+  int64_t alone = 0, others = 0;
+  QuoteScan quotes;
+  for (size_t i = 0; i < start.size(); ++i) {
+    const char c = start[i];
+    if (csv && quotes.see(c)) continue;
+    if (c == '\n' || c == '\r') quotes = {};
+    if (c == '\n') {
+      ++others;
+      if (alone == 0) return LineEnds::kLf;
+    } else if (c == '\r') {
+      if (i + 1 == start.size() && !complete) return std::nullopt;
+      if (i + 1 == start.size() || start[i + 1] != '\n') ++alone;
+    }
+  }
+  if (!complete) return std::nullopt;
+  return alone > others ? LineEnds::kAny : LineEnds::kLf;
+}
+
+LineEnds line_ends_of(std::string_view text, bool csv) {
+  return *find_line_ends(text.substr(0, kMaxRowBytes + 2), csv, true);
+}
+
+int64_t count_line_ends(std::string_view text, LineEnds ends) {
+  int64_t count = std::count(text.begin(), text.end(), '\n');
+  if (ends == LineEnds::kLf) return count;
+  for (size_t i = text.find('\r'); i != text.npos; i = text.find('\r', i + 1)) {
+    if (i + 1 == text.size() || text[i + 1] != '\n') ++count;
+  }
+  return count;
+}
+
 void check_utf8(std::string_view text, const std::string& where, int64_t line) {
-  const std::optional<size_t> offset = find_invalid_utf8(text);
+  std::optional<size_t> offset = find_invalid_utf8(text);
+  const size_t zero = text.find('\0');
+  if (zero != text.npos) offset = std::min(zero, offset.value_or(zero));
   if (!offset) return;
   // A CSV row may run over several lines.
   const std::string_view before = text.substr(0, *offset);
@@ -31,6 +78,10 @@ void check_utf8(std::string_view text, const std::string& where, int64_t line) {
   line += std::count(before.begin(), before.end(), '\n');
   constexpr char kHex[] = "0123456789ABCDEF";
   const auto byte = static_cast<unsigned char>(text[*offset]);
+  if (byte == 0) {
+    fail(where, ":", line, ": byte ", *offset - line_start + 1,
+         " of the line is zero: this is no text, or UTF-16 without a mark; want UTF-8");
+  }
   fail(where, ":", line, ": byte ", *offset - line_start + 1, " of the line, 0x", kHex[byte >> 4],
        kHex[byte & 15], ", is not UTF-8; convert the file, for example: iconv -f LATIN1 -t UTF-8");
 }
@@ -41,24 +92,25 @@ void fail_row_too_long(const std::string& where, int64_t line) {
 }
 
 LineReader::LineReader(std::string_view bytes, std::string where)
-    : where_(std::move(where)), rest_(text_of_file(bytes, where_)) {}
+    : where_(std::move(where)),
+      rest_(text_of_file(bytes, where_)),
+      ends_(line_ends_of(rest_, false)) {}
 
 bool LineReader::next(std::string_view& line) {
   if (rest_.empty()) return false;
   ++line_;
   // One byte more than allowed, and the line end.
   const size_t window = std::min(rest_.size(), kMaxRowBytes + 2);
-  const void* end = std::memchr(rest_.data(), '\n', window);
-  if (end == nullptr) {
+  line = rest_.substr(0, window);
+  const size_t end = ends_ == LineEnds::kLf ? line.find('\n') : line.find_first_of("\r\n");
+  if (end == line.npos) {
     if (window < rest_.size()) fail_row_too_long(where_, line_);
-    line = rest_;
     rest_ = {};
   } else {
-    const auto length = static_cast<size_t>(static_cast<const char*>(end) - rest_.data());
-    line = rest_.substr(0, length);
-    rest_.remove_prefix(length + 1);
-    if (line.ends_with('\r')) line.remove_suffix(1);
+    line = line.substr(0, end);
+    rest_.remove_prefix(rest_.substr(end).starts_with("\r\n") ? end + 2 : end + 1);
   }
+  if (line.ends_with('\r')) line.remove_suffix(1);
   if (line.size() > kMaxRowBytes) fail_row_too_long(where_, line_);
   check_utf8(line, where_, line_);
   return true;
@@ -77,6 +129,7 @@ void split_tsv(std::string_view line, std::vector<std::string_view>& fields) {
 bool TsvReader::next(std::vector<std::string_view>& fields) {
   std::string_view line;
   if (!lines_.next(line)) return false;
+  blank_ = is_blank(line);
   split_tsv(line, fields);
   return true;
 }

@@ -44,14 +44,66 @@ TEST(TsvReader, CutsAtTabsAndLeavesQuotesAlone) {
   EXPECT_EQ(rows, (Rows{{"a", "\"b", ""}, {"c \"d\"", "", ",e"}}));
 }
 
-TEST(TsvReader, DropsByteOrderMarkCarriageReturnsAndEmptyLinesAtTheEnd) {
+TEST(TsvReader, DropsByteOrderMarkAndCarriageReturnsOfLineEnds) {
   EXPECT_EQ(read_rows(FileFormat::kTsv,
                       "\xEF\xBB\xBF"
                       "a\tb\r\n\r\nc\td\r\n\r\n\n"),
-            (Rows{{"a", "b"}, {""}, {"c", "d"}}));
+            (Rows{{"a", "b"}, {""}, {"c", "d"}, {""}, {""}}));
   EXPECT_EQ(read_rows(FileFormat::kTsv, "a"), (Rows{{"a"}}));
-  EXPECT_EQ(read_rows(FileFormat::kTsv, "\n\r\n"), Rows{});
-  EXPECT_EQ(read_rows(FileFormat::kTsv, "a\rb\nc"), (Rows{{"a\rb"}, {"c"}}));
+  EXPECT_EQ(read_rows(FileFormat::kTsv, "\n\r\n"), (Rows{{""}, {""}}));
+}
+
+TEST(LineEnds, CarriageReturnsEndLinesWhereTheyAreTheMost) {
+  EXPECT_EQ(read_rows(FileFormat::kTsv, "a\tb\rc\td\r"), (Rows{{"a", "b"}, {"c", "d"}}));
+  EXPECT_EQ(read_rows(FileFormat::kTsv, "a\rb\rc\n"), (Rows{{"a"}, {"b"}, {"c"}})) << "an editor's";
+  EXPECT_EQ(read_rows(FileFormat::kTsv, "a\rb\r\nc\rd\re"),
+            (Rows{{"a"}, {"b"}, {"c"}, {"d"}, {"e"}}));
+  EXPECT_EQ(read_rows(FileFormat::kTsv, "a\rb\nc"), (Rows{{"a\rb"}, {"c"}})) << "text";
+  EXPECT_EQ(read_rows(FileFormat::kTsv, "x\na\rb\rc\rd"), (Rows{{"x"}, {"a\rb\rc\rd"}}));
+  EXPECT_EQ(read_rows(FileFormat::kCsv, "t,l\r\"a\nb\nc\",1\r\"d\r\",2\r"),
+            (Rows{{"t", "l"}, {"a\nb\nc", "1"}, {"d\r", "2"}}));
+  EXPECT_EQ(read_rows(FileFormat::kCsv, "t,l\n\"a\rb\rc\",1\n"),
+            (Rows{{"t", "l"}, {"a\rb\rc", "1"}}));
+  EXPECT_EQ(read_rows(FileFormat::kJsonl, "{\"a\": 1}\r{\"a\": 2}\r", {"a"}), (Rows{{"1"}, {"2"}}));
+  const auto reader = make_row_reader(FileFormat::kCsv, "a\r\"b\rc\"\rd", "f", {});
+  std::vector<std::string_view> fields;
+  for (const int64_t line : {1, 2, 4}) {
+    ASSERT_TRUE(reader->next(fields));
+    EXPECT_EQ(reader->line(), line);
+  }
+}
+
+TEST(LineEnds, AreNotKnownTooEarly) {
+  EXPECT_EQ(find_line_ends("a\n", false, false), LineEnds::kLf);
+  EXPECT_EQ(find_line_ends("a\r\n", false, false), LineEnds::kLf);
+  EXPECT_EQ(find_line_ends("a", false, false), std::nullopt);
+  EXPECT_EQ(find_line_ends("a\r", false, false), std::nullopt);
+  EXPECT_EQ(find_line_ends("a\rb\n", false, false), std::nullopt);
+  EXPECT_EQ(find_line_ends("a\rb\rc\n", false, true), LineEnds::kAny);
+  EXPECT_EQ(find_line_ends("\"a\n\"", true, false), std::nullopt);
+}
+
+TEST(TsvReader, RefusesZeroBytes) {
+  const std::string_view utf16("a\0\n\0", 4);
+  expect_contains(row_error(FileFormat::kTsv, utf16), "f:1: byte 2 of the line is zero");
+  expect_contains(row_error(FileFormat::kCsv, utf16), "UTF-16");
+}
+
+TEST(RowReader, TellsBlankLines) {
+  for (const FileFormat format : {FileFormat::kTsv, FileFormat::kCsv, FileFormat::kJsonl}) {
+    const std::string row = format == FileFormat::kJsonl ? "{\"a\": 1}" : "x";
+    const auto reader = make_row_reader(format, "\n" + row + "\n  \r\n", "f", {"a"});
+    std::vector<std::string_view> fields;
+    for (const bool blank : {true, false, true}) {
+      ASSERT_TRUE(reader->next(fields));
+      EXPECT_EQ(reader->blank(), blank);
+    }
+    EXPECT_FALSE(reader->next(fields));
+  }
+  const auto reader = make_row_reader(FileFormat::kCsv, "\"\"\n", "f", {});
+  std::vector<std::string_view> fields;
+  ASSERT_TRUE(reader->next(fields));
+  EXPECT_FALSE(reader->blank()) << "an empty text in quotes";
 }
 
 TEST(TsvReader, ReportsWrongEncodingWithTheByte) {
@@ -82,9 +134,9 @@ TEST(CsvReader, ReadsQuotedFields) {
                         {"\"", "plain \"quote\"", "tail"}}));
 }
 
-TEST(CsvReader, KeepsEmptyFieldsAndSkipsEmptyLines) {
+TEST(CsvReader, KeepsEmptyFieldsAndLines) {
   EXPECT_EQ(read_rows(FileFormat::kCsv, "\xEF\xBB\xBF,\n\r\n\na,\n\"\"\n,b"),
-            (Rows{{"", ""}, {"a", ""}, {""}, {"", "b"}}));
+            (Rows{{"", ""}, {""}, {""}, {"a", ""}, {""}, {"", "b"}}));
 }
 
 TEST(CsvReader, CountsLinesThroughFieldsOfSeveralLines) {
@@ -93,7 +145,7 @@ TEST(CsvReader, CountsLinesThroughFieldsOfSeveralLines) {
   std::vector<std::string_view> fields;
   std::vector<int64_t> lines;
   while (reader->next(fields)) lines.push_back(reader->line());
-  EXPECT_EQ(lines, (std::vector<int64_t>{1, 5, 7}));
+  EXPECT_EQ(lines, (std::vector<int64_t>{1, 4, 5, 7}));
 }
 
 TEST(CsvReader, ReportsMalformedRowsWithTheLine) {
@@ -118,7 +170,7 @@ TEST(JsonlReader, TakesTheKeysInOrder) {
                               "  \n"
                               "{\"text\": \"\", \"label\": true}\r\n",
                               {"text", "label"});
-  EXPECT_EQ(rows, (Rows{{"caf\xC3\xA9\t\"x\"", "1"}, {"", "true"}}));
+  EXPECT_EQ(rows, (Rows{{"caf\xC3\xA9\t\"x\"", "1"}, {}, {"", "true"}}));
 }
 
 TEST(JsonlReader, ReportsMalformedLines) {

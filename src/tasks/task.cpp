@@ -1,5 +1,7 @@
 #include "tasks/task.h"
 
+#include "base/text_util.h"
+
 namespace pals {
 namespace {
 
@@ -53,6 +55,24 @@ const char* format_name(FileFormat format) {
       break;
   }
   return "tsv";
+}
+
+std::string unpacked_name(std::string_view path) {
+  std::string name = ascii_lower(path);
+  for (const std::string_view ending : {".gz", ".zst"}) {
+    if (!name.ends_with(ending)) continue;
+    name.resize(name.size() - ending.size());
+    break;
+  }
+  return name;
+}
+
+std::optional<FileFormat> format_of_name(std::string_view path) {
+  const std::string name = unpacked_name(path);
+  if (name.ends_with(".tsv")) return FileFormat::kTsv;
+  if (name.ends_with(".csv")) return FileFormat::kCsv;
+  if (name.ends_with(".jsonl") || name.ends_with(".ndjson")) return FileFormat::kJsonl;
+  return std::nullopt;
 }
 
 std::vector<const DataFile*> files_of(const Task& task, std::string_view kind) {

@@ -31,6 +31,13 @@ enum class FileFormat { kTsv, kCsv, kJsonl, kSquad };
 /// "tsv", "csv", "jsonl" or "squad".
 const char* format_name(FileFormat format);
 
+/// The format that a file's ending tells, in letters of any case: .tsv, .csv, .jsonl, .ndjson; with
+/// .gz or .zst behind it, too.
+std::optional<FileFormat> format_of_name(std::string_view path);
+
+/// The name without .gz or .zst at its end, in lower case.
+std::string unpacked_name(std::string_view path);
+
 /// A column, by zero-based number or by name in the header (or key, for JSONL). Negative numbers
 /// count from the end (-1 is the last column).
 struct Column {
@@ -52,6 +59,8 @@ struct DataFile {
   std::vector<Column> choices = {};   ///< multiple choice; one key of JSONL holds a list of them
   /// Rows of another width are skipped and counted (QQP).
   std::optional<int> required_columns = {};
+  bool header_known = false;  ///< said by somebody: rows are not asked whether they look like one
+  std::vector<std::string> unlabelled = {};  ///< labels of rows that are left out
 
   bool operator==(const DataFile&) const = default;
 
@@ -95,6 +104,7 @@ struct ExampleSet {
   std::vector<Example> examples;  ///< empty for a span task
   QuestionSet questions;          ///< empty for other tasks
   int64_t skipped = 0;
+  std::vector<std::string> notes = {};  ///< for the user: what is odd about the file, a line each
 };
 
 }  // namespace pals

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <set>
 #include <utility>
 
 #include "base/error.h"
@@ -62,6 +63,11 @@ JsonlKeys text_keys(const DataFile& file, const std::string& where) {
   if (file.format != FileFormat::kJsonl) return keys;
   for (const Column& column : columns_of(file)) keys.values.push_back(key_of(column, where));
   if (has_choice_list(file)) keys.list = key_of(file.choices.front(), where);
+  if (file.label) {
+    keys.label = file.label->name;
+    keys.label_may_be_null =
+        std::find(file.unlabelled.begin(), file.unlabelled.end(), "") != file.unlabelled.end();
+  }
   return keys;
 }
 
@@ -75,6 +81,24 @@ void check_choices(const std::vector<std::string_view>& choices, const std::stri
   }
 }
 
+bool is_text_name(std::string_view field) {
+  static const std::set<std::string_view> names = {
+      "text",       "texts",    "sentence",  "sentences",   "sentence1",  "sentence2", "premise",
+      "hypothesis", "question", "question1", "question2",   "query",      "context",   "passage",
+      "review",     "comment",  "content",   "message",     "body",       "title",     "headline",
+      "tweet",      "document", "utterance", "description", "s1",         "s2",        "text_a",
+      "text_b",     "text1",    "text2",     "sentence_a",  "sentence_b", "#1 string", "#2 string"};
+  return names.contains(ascii_lower(trim(field)));
+}
+
+bool is_label_name(std::string_view field) {
+  static const std::set<std::string_view> names = {
+      "label", "labels",   "class",     "category",   "target",       "gold_label", "gold",
+      "score", "rating",   "sentiment", "y",          "verdict",      "stance",     "intent",
+      "topic", "polarity", "quality",   "similarity", "is_duplicate", "tag",        "value"};
+  return names.contains(ascii_lower(trim(field)));
+}
+
 std::string quote_list(const std::vector<std::string>& names) {
   constexpr size_t kMostShown = 20;
   std::vector<std::string> shown;
@@ -85,7 +109,7 @@ std::string quote_list(const std::vector<std::string>& names) {
 
 TextRowReader::TextRowReader(const DataFile& file, std::string_view bytes, std::string where)
     : where_(std::move(where)) {
-  if (text_of_file(bytes, where_).empty()) fail(where_, ": the file is empty");
+  if (trim(text_of_file(bytes, where_)).empty()) fail(where_, ": the file is empty");
   rows_ = make_row_reader(file.format, bytes, where_, text_keys(file, where_));
   find_columns(file);
 }
@@ -100,12 +124,15 @@ void TextRowReader::find_columns(const DataFile& file) {
   has_text_b_ = file.text_b.has_value();
   has_label_ = file.label.has_value();
   has_list_ = has_choice_list(file);
-  if (file.format == FileFormat::kJsonl) {
+  unlabelled_labels_ = file.unlabelled;
+  jsonl_ = file.format == FileFormat::kJsonl;
+  if (jsonl_) {
     columns_.resize(columns_of(file).size());
     std::iota(columns_.begin(), columns_.end(), int64_t{0});
     return;
   }
   required_columns_ = file.required_columns;
+  if (required_columns_) width_ = static_cast<size_t>(*required_columns_);
   read_header(file);
 }
 
@@ -113,17 +140,20 @@ void TextRowReader::read_header(const DataFile& file) {
   const std::vector<Column> columns = columns_of(file);
   const bool named = std::any_of(columns.begin(), columns.end(),
                                  [](const Column& column) { return !column.number; });
-  one_width_ = named || file.format == FileFormat::kCsv;
-  std::vector<std::string> header;
+  one_width_ = named || file.format == FileFormat::kCsv || !file.split.starts_with("test");
+  may_be_header_ = !file.header && !file.header_known && !file.label;
   if (file.header) {
-    if (!rows_->next(row_)) fail(where_, ": the file is empty");
-    for (const std::string_view name : row_) header.emplace_back(trim(name));
-    width_ = header.size();
+    do {
+      if (!rows_->next(row_)) fail(where_, ": the file is empty");
+      if (rows_->blank()) ++blank_lines_;
+    } while (rows_->blank());
+    for (const std::string_view name : row_) header_.emplace_back(trim(name));
+    if (!width_) width_ = header_.size();
   } else if (named) {
     fail(where_, ": columns are given by name, but the file is said to have no header");
   }
   const std::string position = file.header ? this->position() : where_;
-  for (const Column& column : columns) columns_.push_back(number_in(column, header, position));
+  for (const Column& column : columns) columns_.push_back(number_in(column, header_, position));
   if (has_equal(columns_)) {
     fail(position, ": the texts and the label must be different columns");
   }
@@ -153,28 +183,80 @@ void TextRowReader::fail_short_row(size_t width) const {
 }
 
 void TextRowReader::check_width(size_t width) {
-  if (!one_width_) return;
-  if (!width_) width_ = width;
-  if (width == *width_) return;
+  if (!one_width_ || width == *width_) return;
   fail(position(), ": got ", width, width == 1 ? " column" : " columns", ", want ", *width_,
        " as in the first row; is a separator ",
        width > *width_ ? "part of a text, or a quote missing?" : "missing?");
 }
 
-bool TextRowReader::next(TextRow& row) {
+/// Puts the next row that is not to be passed over for blankness into row_; false at the end.
+bool TextRowReader::read_row() {
+  static const std::vector<std::string_view> kEmptyText = {std::string_view()};
+  if (blanks_before_ > 0) {
+    row_ = --blanks_before_ > 0 ? kEmptyText : after_blanks_;
+    return true;
+  }
+  int64_t blanks = 0;
   while (true) {
     if (!rows_->next(row_)) return false;
-    if (!required_columns_ || row_.size() == static_cast<size_t>(*required_columns_)) break;
+    if (!rows_->blank()) break;
+    if (!jsonl_ && width_ == size_t{1}) return true;
+    ++blanks;
+  }
+  const bool first = !width_;
+  if (first) width_ = row_.size();
+  if (first && blanks > 0 && !jsonl_ && row_.size() == 1) {
+    blanks_before_ = blanks;
+    after_blanks_ = std::exchange(row_, kEmptyText);
+  } else {
+    blank_lines_ += blanks;
+  }
+  return true;
+}
+
+bool TextRowReader::next_row_of_width() {
+  while (read_row()) {
+    if (!required_columns_ || row_.size() == static_cast<size_t>(*required_columns_)) return true;
     ++skipped_;
   }
-  check_width(row_.size());
-  if (!find_fields(row_.size(), fields_)) fail_short_row(row_.size());
-  size_t next = 0;
-  row.text_a = row_[fields_[next++]];
-  row.text_b = has_text_b_ ? row_[fields_[next++]] : std::string_view();
-  row.label = has_label_ ? trim(row_[fields_[next++]]) : std::string_view();
-  take_choices(next, row);
-  return true;
+  return false;
+}
+
+/// Of a file that was joined from several. In one column it may well be a text.
+bool TextRowReader::repeats_header() const {
+  return header_.size() > 1 && std::equal(row_.begin(), row_.end(), header_.begin(), header_.end(),
+                                          [](std::string_view field, const std::string& name) {
+                                            return trim(field) == name;
+                                          });
+}
+
+/// Of a first row without a label: whether its texts are what headers call them.
+void TextRowReader::check_no_header() const {
+  const auto is_name = [&](size_t field) { return is_text_name(row_[field]); };
+  if (!std::all_of(fields_.begin(), fields_.end(), is_name)) return;
+  fail(position(), ": is this row a header, with ", quote(row_[fields_.front()]),
+       "? Say so: \"header\": true or false in the task file, --header or --header=false");
+}
+
+bool TextRowReader::next(TextRow& row) {
+  while (true) {
+    if (!next_row_of_width()) return false;
+    if (!jsonl_) check_width(row_.size());
+    if (!find_fields(row_.size(), fields_)) fail_short_row(row_.size());
+    if (repeats_header()) fail(position(), ": the header once more; were files joined?");
+    if (may_be_header_) check_no_header();
+    may_be_header_ = false;
+    size_t next = 0;
+    row.text_a = row_[fields_[next++]];
+    row.text_b = has_text_b_ ? row_[fields_[next++]] : std::string_view();
+    row.label = has_label_ ? trim(row_[fields_[next++]]) : std::string_view();
+    take_choices(next, row);
+    const bool unlabelled =
+        has_label_ && std::find(unlabelled_labels_.begin(), unlabelled_labels_.end(), row.label) !=
+                          unlabelled_labels_.end();
+    if (!unlabelled) return true;
+    ++unlabelled_;
+  }
 }
 
 void TextRowReader::take_choices(size_t first, TextRow& row) const {

@@ -19,14 +19,15 @@ struct DevJob {
   std::string split;
 };
 
-/// The files of a run: with --do_train first each task's training file, in task order, then with
+/// The files of a run: with --do_train first the tasks' training files, in task order, then with
 /// --do_eval the development files.
 struct RunFiles {
   std::vector<FeatureJob> jobs;
+  std::vector<std::vector<int64_t>> training;  ///< jobs of each task
   std::vector<DevJob> dev;
 };
 
-/// UsageError if a task has no training file.
+/// UsageError if a task has no training file. Says which tasks have no development file.
 RunFiles plan_files(const TrainOptions& options, const std::vector<Task>& tasks);
 
 /// Steps and sampling over tasks of so many training examples.

@@ -79,9 +79,14 @@ class Trainer {
   void train_steps() {
     std::vector<int64_t> examples;
     std::vector<FeaturesFuture> features;
-    for (int64_t task = 0; task < model_.num_tasks(); ++task) {
-      examples.push_back(store_.num_examples(task));
-      features.push_back(store_.features(task));
+    for (const std::vector<int64_t>& jobs : files_.training) {
+      examples.push_back(0);
+      std::vector<FeaturesFuture> parts;
+      for (const int64_t job : jobs) {
+        examples.back() += store_.num_examples(job);
+        parts.push_back(store_.features(job));
+      }
+      features.push_back(joined_features(std::move(parts)));
     }
     // A bad dev file shall show now, not after the first epoch.
     for (const DevJob& job : files_.dev) store_.wait_until_read(job.number);

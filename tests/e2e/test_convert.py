@@ -37,8 +37,9 @@ class Convert(PalsTest):
             return self.pals("predict", "--model", model, "--tasks", tasks, "--precision", "fp32", "--threads", 1,
                              "--json", *flags, stdin=TEXTS).stdout
 
-        return predict("sst,sts"), predict("where,sts", "--input", self.path("squad.json")), predict(
-            "which", "--input", self.path("swag.csv"))
+        single = support.write_text(self.path("single.txt"), TEXTS.replace("\t", " "))
+        return predict("sts"), predict("sst", "--input", single), predict(
+            "where,sts", "--input", self.path("squad.json")), predict("which", "--input", self.path("swag.csv"))
 
     def same_files(self, one, two):
         for folder, _, names in os.walk(one):

@@ -195,10 +195,10 @@ class PredictAnswers(PalsTest):
             for (name, question, context), some in zip(questions, choices)))
         columns = ["--input", source, "--text_a", "q", "--text_b", "c", "--id", "n"]
         found = self.objects("all", *columns, "--choices", "list")
-        self.assertEqual(list(found[0]), ["id", "sst", "where", "sts", "which", "ends"])
+        self.assertEqual(list(found[0]), ["id", "where", "sts", "which", "ends"])  # sst takes one text
         answers = read_json(self.root, "eval", "predictions.json")
         self.assertEqual({item["id"]: item["where"]["answer"] for item in found}, answers)
-        for task in "sst", "sts", "which", "ends":
+        for task in "sts", "which", "ends":
             alone = self.objects(task, *columns, *(["--choices", "list"] if task in ("which", "ends") else []))
             for one, item in zip(alone, found, strict=True):
                 self.assertEqual(one.pop("id"), item["id"])
@@ -212,12 +212,13 @@ class PredictAnswers(PalsTest):
                              [(shown, value)])
                     for a, b in pairs:
                         self.assertAlmostEqual(a, b, places=4)
-        table = [line.split("\t") for line in self.predict("where,sst,which", *columns, "--choices", "list")]
-        self.assertEqual(table[0], ["id", "where.answer", "where.probability", "where.score", "sst.label",
-                                    "sst.probability", "which.choice", "which.probability"])
+        table = [line.split("\t") for line in self.predict("where,sts,which", *columns, "--choices", "list")]
+        self.assertEqual(table[0], ["id", "where.answer", "where.probability", "where.score", "sts.value",
+                                    "which.choice", "which.probability"])
         self.assertEqual([row[1] for row in table[1:]], [answers[row[0]] for row in table[1:]])
-        squad = self.objects("sst,where", "--input", self.dev)  # the question and its context are a pair
-        self.assertEqual([item["sst"]["label"] for item in squad], [item["sst"]["label"] for item in found])
+        squad = self.objects("sts,where", "--input", self.dev)  # the question and its context are a pair
+        for item, one in zip(squad, found, strict=True):
+            self.assertAlmostEqual(item["sts"]["value"], one["sts"]["value"], places=4)
 
     def test_errors(self):
         jsonl = self.write("in.jsonl", '{"question": "a", "context": "b", "more": "c"}\n')
@@ -232,9 +233,12 @@ class PredictAnswers(PalsTest):
                 ("sst", ["--input", self.dev, "--input_format", "squad"], 2, ["none of the tasks", "span"]),
                 ("which,where", ["--input", self.dev], 2, ["which chooses among texts", "SQuAD"]),
                 ("which,where", [], 2, ["which chooses among texts", "--choices"]),
-                ("all", ["--input", jsonl, "--text_a", "question", "--text_b", "context"], 2,
+                ("which", ["--input", jsonl, "--text_a", "question", "--text_b", "context"], 2,
                  ["--choices is missing", "key of a list"]),
-                ("all", ["--input", jsonl], 2, ["--text_a is missing"]),
+                ("sts", ["--input", jsonl], 2, ["--text_a is missing"]),
+                ("sst", ["--input", self.dev, "--input_format", "jsonl", "--text_a", "a", "--text_b", "b"], 2,
+                 ['"sst" takes one text', "two texts"]),
+                ("sst,where", ["--input", self.dev], 2, ['"sst" takes one text', "two texts"]),
                 ("which", ["--input", table, "--text_a", "question", "--choices", "more"], 2, ["--choices is missing"]),
                 ("which", ["--input", jsonl], 1, ["in.jsonl:1", 'no key "choices"']),
                 ("which", [], 1, ["standard input:1", "0 choices, want 2 to 256"]),
