@@ -310,8 +310,8 @@ TEST_F(ModelFolder, AdaptersAreHeldToTheirHashes) {
     record.erase(key);
     write("adapters/sst/pals_adapter.json", record.dump());
     expect_load_error({"adapters/sst/pals_adapter.json", "damaged"});
+    restore();
   }
-  restore();
   EXPECT_EQ(load_error(), "");
 }
 
