@@ -49,6 +49,22 @@ void check_record(const Json& record, const std::string& task, const std::string
   }
 }
 
+// A task as a record has it, in the words of this version: keys that it does not know yet have
+// their defaults.
+Json in_todays_words(const Json& origin, const std::string& where) {
+  Json today = origin;
+  const auto bert = origin.find("bert"), task = origin.find("task");
+  if (bert != origin.end())
+    today["bert"] = bert_config_to_json(parse_bert_config(*bert, where, {}));
+  if (task == origin.end()) return today;
+  Json described = *task;
+  for (auto& [key, value] : described.items()) {
+    if (value.is_object()) value["path"] = "-";  // a file, of which a record has no place
+  }
+  today["task"] = task_identity(task_from_json(described, where));
+  return today;
+}
+
 // How keys of an origin are called in messages; a task's have its name.
 std::vector<std::string> origin_differences(const Json& then, const Json& now) {
   std::vector<std::string> differences;
@@ -116,6 +132,9 @@ FolderIdentity::FolderIdentity(std::string path, const std::vector<Task>& tasks,
     const std::string where = find_adapter_files(path_, names_[i]).config;
     try {
       check_record(records_[i], names_[i], where);
+      if (!is_older(records_[i])) {
+        records_[i][kOrigin] = in_todays_words(object_in(records_[i], kOrigin), where);
+      }
     } catch (const Error& error) {
       report(error.what());
     }

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/log_sink.h"
 #include "checkpoint/safetensors.h"
 #include "model/open.h"
@@ -313,6 +314,23 @@ TEST_F(ModelFolder, AdaptersAreHeldToTheirHashes) {
     restore();
   }
   EXPECT_EQ(load_error(), "");
+}
+
+// A later version has more keys than the one that wrote a record: what they are by default counts.
+TEST_F(ModelFolder, KeysThatARecordDoesNotKnowHaveTheirDefaults) {
+  save("pals");
+  const std::string file = "adapters/squad/pals_adapter.json";
+  const auto without = [&](const char* key) {
+    Json record = read(file);
+    record.erase("checksum");
+    record["trained_with"]["task"].erase(key);
+    record["checksum"] = content_hash_hex(json_text(record, -1));
+    write(file, record.dump());
+  };
+  without("n_best_size");  // as it is by default
+  EXPECT_EQ(load_error(), "");
+  without("doc_stride");
+  expect_load_error({"task squad, doc_stride was \"128\", now \"3\""});
 }
 
 TEST_F(ModelFolder, OneOfAnEarlierVersionSaysWhatCannotBeChecked) {
