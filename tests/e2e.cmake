@@ -1,7 +1,7 @@
 # The program from end to end, by Python's standard library alone.
 find_package(Python3 3.9 REQUIRED COMPONENTS Interpreter)
-foreach(part open foreign train data scaling span errors predict predict_answers features submit resume identity model_identity bounds convert real_runs bench earlier
-        outputs serve)
+foreach(part open foreign train adapters data scaling span errors predict predict_answers features submit resume identity
+        model_identity bounds convert real_runs bench earlier outputs serve)
   add_test(NAME e2e_${part}
     COMMAND ${Python3_EXECUTABLE} -B -m unittest -v test_${part}
     WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR}/e2e)
@@ -25,11 +25,12 @@ foreach(part faults mutations)
 endforeach()
 
 # Many ranks, each class of tests by itself: every run starts several programs.
-foreach(class EqualResults Launchers Refusals Ends)
-  add_test(NAME e2e_distributed_${class}
-    COMMAND ${Python3_EXECUTABLE} -B -m unittest -v test_distributed.${class}
+foreach(class distributed.EqualResults distributed.Launchers distributed.Refusals rank_ends.Ends)
+  string(REPLACE "." "_" name ${class})
+  add_test(NAME e2e_${name}
+    COMMAND ${Python3_EXECUTABLE} -B -m unittest -v test_${class}
     WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR}/e2e)
-  set_tests_properties(e2e_distributed_${class} PROPERTIES
+  set_tests_properties(e2e_${name} PROPERTIES
     LABELS slow TIMEOUT 1200 ENVIRONMENT "PALS_BINARY=$<TARGET_FILE:pals>")
 endforeach()
 

@@ -8,15 +8,14 @@ import socket
 import time
 import unittest
 
-import test_distributed
 from support import PALS
-from test_distributed import MPI, mpirun
+from ranks import MPI, ManyRanks, mpirun
 
 SIMULATED = os.environ.get("PALS_SIMULATED")
 
 
 @unittest.skipIf(MPI == "none", "this pals was built without MPI (libopenmpi-dev)")
-class GpuRanks(test_distributed.ManyRanks):
+class GpuRanks(ManyRanks):
     def setUp(self):
         super().setUp()
         os.mkdir(self.path("bin"))

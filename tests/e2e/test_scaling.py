@@ -8,7 +8,7 @@ import sys
 import unittest
 
 from support import PALS, PalsTest
-from test_distributed import MPI, environment
+from ranks import MPI, environment
 
 PROGRAM = pathlib.Path(__file__).resolve().parents[2] / "bench/scaling.py"
 NOT_PERMITTED = 77
