@@ -16,13 +16,32 @@
 namespace pals {
 namespace {
 
-/// A task of each kind with a dev file, and the logits that say exactly what its targets say.
+/// Has an example's logits (zeros; `width` for each of its rows, or of its tokens) say its targets.
+using Says = void (*)(std::span<const float> targets, int64_t width, std::span<float> logits);
+
+/// A task of each kind with a dev file, and how logits say exactly what its targets say.
 struct Case {
-  const char* task;   ///< as in a task file
-  const char* file;   ///< dev.txt
-  int64_t examples;   ///< that are scored
-  bool labels_alone;  ///< what the head learns of a row is one of its logits
+  const char* task;  ///< as in a task file
+  const char* file;  ///< dev.txt
+  int64_t examples;  ///< that are scored
+  Says says;
+  bool any_value = false;  ///< every finite number can be a target
 };
+
+void choose(std::span<const float> targets, int64_t /*width*/, std::span<float> logits) {
+  logits[static_cast<size_t>(targets.front())] = 9.0F;
+}
+
+void give_value(std::span<const float> targets, int64_t /*width*/, std::span<float> logits) {
+  logits.front() = targets.front();
+}
+
+// The i-th target is a token, whose i-th output is to be high.
+void point_at_tokens(std::span<const float> targets, int64_t width, std::span<float> logits) {
+  for (size_t i = 0; i < targets.size(); ++i) {
+    logits[static_cast<size_t>(width * static_cast<int64_t>(targets[i])) + i] = 9.0F;
+  }
+}
 
 constexpr int kLength = 12;
 
@@ -30,10 +49,10 @@ std::vector<Case> cases() {
   return {
       {R"({"name": "c", "kind": "classification", "labels": ["no", "yes", "3"],
                "dev": {"path": "dev.txt", "format": "tsv", "text_a": 0, "label": 1}})",
-       "a b\tyes\nb\tno\nc d e\t3\n", 3, true},
+       "a b\tyes\nb\tno\nc d e\t3\n", 3, choose},
       {R"({"name": "r", "kind": "regression", "label_scale": 4, "metrics": ["spearman", "pearson"],
                "dev": {"path": "dev.txt", "format": "tsv", "text_a": 0, "text_b": 1, "label": 2}})",
-       "a\tb\t1\nc\td\t3.5\ne\tf\t-2\n", 3, false},
+       "a\tb\t1\nc\td\t3.5\ne\tf\t-2\n", 3, give_value, true},
       {R"({"name": "s", "kind": "span", "doc_stride": 2, "unanswerable": true,
                "dev": "dev.txt"})",
        R"({"data": [{"paragraphs": [
@@ -42,11 +61,11 @@ std::vector<Case> cases() {
                   {"id": "2", "question": "y z", "is_impossible": true}]},
                 {"context": "k l", "qas": [
                   {"id": "3", "question": "w", "answers": [{"text": "l", "answer_start": 2}]}]}]}]})",
-       3, false},
+       3, point_at_tokens},
       {R"({"name": "m", "kind": "multiple_choice",
                "dev": {"path": "dev.txt", "format": "csv", "context": 0, "choices": [1, 2, 3],
                        "label": 4}})",
-       "a,b,c,d,2\ne,f,g,,0\nh,i,j,k,1\n", 3, true}};
+       "a,b,c,d,2\ne,f,g,,0\nh,i,j,k,1\n", 3, choose}};
 }
 
 class EachKind : public testing::TestWithParam<size_t> {
@@ -67,24 +86,18 @@ class EachKind : public testing::TestWithParam<size_t> {
 
   /// Logits that are 0 but for what the targets say.
   std::vector<float> right_logits(const FeatureSet& features) const {
-    const HeadTraits head = kind().head();
+    const bool tokens = kind().head().reads_tokens;
     const int64_t width = num_outputs(task_);
-    const int64_t places = head.reads_tokens ? features.num_tokens() : features.num_rows();
-    std::vector<float> logits(static_cast<size_t>(places * width));
+    const auto before = [&](int64_t row) {  // logits of the rows before
+      return width * (tokens ? features.row_offsets[static_cast<size_t>(row)] : row);
+    };
+    std::vector<float> logits(static_cast<size_t>(before(features.num_rows())));
     for (int64_t e = 0; e < features.num_examples(); ++e) {
-      const std::span<const float> targets = features.targets_of(e);
-      const int64_t row = features.first_row(e);
-      const int64_t first =
-          width * (head.reads_tokens ? features.row_offsets[static_cast<size_t>(row)] : row);
-      for (size_t i = 0; i < targets.size(); ++i) {
-        if (head.reads_tokens) {
-          logits[static_cast<size_t>(first + width * static_cast<int64_t>(targets[i])) + i] = 9.0F;
-        } else if (made_.labels_alone) {
-          logits[static_cast<size_t>(first) + static_cast<size_t>(targets[i])] = 9.0F;
-        } else {
-          logits[static_cast<size_t>(first)] = targets[i];
-        }
-      }
+      const int64_t first = before(features.first_row(e));
+      const int64_t last = before(features.first_row(e + 1));
+      made_.says(
+          features.targets_of(e), width,
+          std::span(logits).subspan(static_cast<size_t>(first), static_cast<size_t>(last - first)));
     }
     return logits;
   }
@@ -143,7 +156,7 @@ TEST_P(EachKind, TargetsThatCannotBeAreRefused) {
   const FeatureSet good = features();
   kind().check_features(good, num_outputs(task_));
   for (const float wrong : {-2.0F, 1e6F, std::nanf("")}) {
-    if (std::isfinite(wrong) && task_.kind == TaskKind::kRegression) continue;
+    if (std::isfinite(wrong) && made_.any_value) continue;
     FeatureSet bad = good;
     bad.targets.front() = wrong;
     EXPECT_THROW(kind().check_features(bad, num_outputs(task_)), Error) << wrong;
