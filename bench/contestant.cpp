@@ -31,8 +31,10 @@
 #include "model/tokenizer_files.h"
 #include "nn/blocks.h"
 #include "nn/device.h"
+#include "nn/precision_choice.h"
 #include "nn/profile.h"
 #include "nn/tensor_memory.h"
+#include "options/option.h"
 #include "peer_batches.h"
 #include "tasks/glue.h"
 #include "train/setup.h"
@@ -44,12 +46,13 @@ using Clock = std::chrono::steady_clock;
 
 struct Options {
   BatchListOptions list;
-  std::string model, adapter = "none", side = "ours", precision = "fp32", order = "unsorted";
+  std::string model, adapter = "none", side = "ours", order = "unsorted";
   std::string output, cache_dir;
   int64_t layers = 0;
   int tasks = 1;
   bool freeze = false, products = false;
-  std::string device_name = "cpu";
+  std::string precision_text = "fp32", device_text = "cpu";
+  PrecisionChoice precision = PrecisionChoice::kFloat;
   at::Device device = at::kCPU;
 };
 
@@ -131,7 +134,7 @@ void train_eager(const Options& options, const BatchList& list) {
   if (options.adapter != "pals" && options.adapter != "none") {
     fail_usage("--side eager: --adapter ", options.adapter, ", expected pals or none");
   }
-  if (options.precision != "fp32" || !options.model.empty()) {
+  if (options.precision != PrecisionChoice::kFloat || !options.model.empty()) {
     fail_usage("--side eager is BERT-base in fp32: no --precision or --model beside it");
   }
   if (options.adapter == "none") config.adapter_size = 0;
@@ -149,7 +152,7 @@ void train_eager(const Options& options, const BatchList& list) {
 }
 
 void train_ours(const Options& options, const BatchList& list) {
-  const Precision precision = parse_training_precision(options.precision, options.device);
+  const Precision precision = choose_training_precision(options.precision, options.device);
   TrainingSide side(measured_model(options, list), precision, options.freeze);
   int64_t step = TrainingSide::kFirstStep;
   const auto run = [&](const BatchPlan& plan) { side.step(pack(list.rows, plan), step++); };
@@ -165,7 +168,7 @@ void train_ours(const Options& options, const BatchList& list) {
 
 /// A turn is all rows of the list, in a stream, for --tasks tasks.
 void predict(const Options& options, const BatchList& list) {
-  const Precision precision = parse_precision(options.precision, options.device);
+  const Precision precision = choose_precision(options.precision, options.device);
   const MultiTaskModel model = make_prediction_model(measured_model(options, list), precision);
   const std::vector<BatchPlan> stream = stream_plans(
       list.rows, list.plans, {options.list.batch_size, options.order == "sorted", options.tasks});
@@ -249,8 +252,8 @@ void add_model(CLI::App& work, Options& options) {
   work.add_option("--model", options.model, "take the sizes of this folder, not BERT-base's");
   work.add_option("--layers", options.layers, "so many layers");
   work.add_option("--adapter", options.adapter, "of `pals train` (default: none)");
-  work.add_option("--precision", options.precision, "fp32 (default) or bf16");
-  work.add_option("--device", options.device_name, "cpu (default), cuda, cuda:N or auto");
+  work.add_option("--precision", options.precision_text, "fp32 (default) or bf16");
+  work.add_option("--device", options.device_text, "cpu (default), cuda, cuda:N or auto");
   work.add_flag("--products", options.products,
                 "count the products' operations, and time a large one");
 }
@@ -264,7 +267,8 @@ void run(const CLI::App& app, Options& options) {
     keep_tensor_memory();
   }
   if (app.got_subcommand("data")) return load_data(options);
-  options.device = choose_device(options.device_name);
+  options.precision = read_option<PrecisionChoice>("precision", options.precision_text);
+  options.device = choose_device(read_option<DeviceChoice>("device", options.device_text));
   if (options.side == "eager" && !options.device.is_cpu()) {
     fail_usage("--side eager computes on the CPU only");
   }

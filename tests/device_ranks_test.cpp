@@ -122,15 +122,15 @@ class Machine {
 };
 
 TEST(Placement, EachRankHasTheDeviceOfItsNumber) {
-  const std::string name = testing::kSimulatedDevice;
+  const DeviceChoice any = testing::kSimulatedDevice;
   const Machine three(3);
   for (int rank = 0; rank < 3; ++rank) {
-    EXPECT_EQ(choose_device(name, {rank, 3}).index(), rank);
-    EXPECT_EQ(choose_device(name + ":1", {rank, 3}).index(), 1);
+    EXPECT_EQ(choose_device(any, {rank, 3}).index(), rank);
+    EXPECT_EQ(choose_device({DeviceType::kSimulated, 1}, {rank, 3}).index(), 1);
   }
-  EXPECT_THROW(choose_device(name, {3, 4}), UsageError);
+  EXPECT_THROW(choose_device(any, {3, 4}), UsageError);
   const Machine one(1);  // of several, as a launcher may show them
-  EXPECT_EQ(choose_device(name, {2, 4}).index(), 0);
+  EXPECT_EQ(choose_device(any, {2, 4}).index(), 0);
 }
 
 TEST(Placement, AProcessForEachDeviceThatIsLeftOpen) {
@@ -145,9 +145,10 @@ TEST(Placement, AProcessForEachDeviceThatIsLeftOpen) {
   options.nproc = 1;
   EXPECT_EQ(processes_to_start(options, alone), 1);
   options.nproc.reset();
-  for (const char* device : {"privateuseone:2", "cpu"}) {
+  for (const DeviceChoice& device :
+       {DeviceChoice{DeviceType::kSimulated, 2}, DeviceChoice{DeviceType::kCpu}}) {
     options.device = device;
-    EXPECT_EQ(processes_to_start(options, alone), 1) << device;
+    EXPECT_EQ(processes_to_start(options, alone), 1) << text_of(device);
   }
   options.no_cuda = true;
   EXPECT_EQ(processes_to_start(options, alone), 1);

@@ -64,7 +64,7 @@ class DeviceRun : public ::testing::Test {
   }
   void TearDown() override { set_quiet(false); }
 
-  TrainOptions options(const std::string& name, const std::string& device) const {
+  TrainOptions options(const std::string& name, const DeviceChoice& device) const {
     TrainOptions options;
     options.task_file = path("tasks.json");
     options.bert_config_file = path("config.json");
@@ -103,7 +103,7 @@ class DeviceRun : public ::testing::Test {
 };
 
 TEST_F(DeviceRun, IsTheCpus) {
-  train(options("here", "cpu"));
+  train(options("here", {DeviceType::kCpu}));
   train(options("there", testing::kSimulatedDevice));
   const std::vector<Json> here = log("here"), there = log("there");
   ASSERT_EQ(there.size(), here.size());
@@ -126,8 +126,8 @@ TEST_F(DeviceRun, IsTheCpus) {
 }
 
 TEST_F(DeviceRun, GoesOnFromTheCpusCheckpoint) {
-  TrainOptions first = options("run", "cpu");
-  train(options("whole", "cpu"));
+  TrainOptions first = options("run", {DeviceType::kCpu});
+  train(options("whole", {DeviceType::kCpu}));
   train(first);
   // As if it had been stopped after the first epoch.
   for (const char* name : {"/checkpoints/step-0000000120.safetensors", "/eval_results.json"}) {

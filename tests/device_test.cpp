@@ -10,20 +10,24 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "counted_blocks.h"
 #include "device_training.h"
 #include "model/folder_writer.h"
 #include "model/model_runner.h"
 #include "model/test_models.h"
 #include "nn/blocks_cpu.h"
+#include "nn/precision_choice.h"
 #include "train/run_folder.h"
 
 namespace pals {
 namespace {
 
+using testing::CountedBlocks;
 using testing::devices;
+using testing::distance;
+using testing::expect_same_state;
 using testing::has_gpu;
 using testing::kSteps;
-using testing::kTinyTasks;
 using testing::pack;
 using testing::simulated_device;
 using testing::tiny_adapter;
@@ -40,10 +44,6 @@ using testing::Training;
   return true;
 }();
 
-double distance(const at::Tensor& a, const at::Tensor& b) {
-  return (a.cpu().to(at::kDouble) - b.cpu().to(at::kDouble)).abs().max().item<double>();
-}
-
 TEST(SimulatedDevice, ItsMemoryIsOutOfTheHostsReach) {
   const at::Tensor x = at::ones({3}, at::TensorOptions(at::kFloat).device(simulated_device()));
   EXPECT_EQ(x.sum().item<float>(), 3.0F);
@@ -55,8 +55,7 @@ TEST(SimulatedDevice, ItsMemoryIsOutOfTheHostsReach) {
 TEST(SimulatedDevice, IsChosenByItsName) {
   EXPECT_EQ(choose_device(testing::kSimulatedDevice), simulated_device());
   EXPECT_EQ(device_name(simulated_device()), "privateuseone:0 (a pretence)");
-  EXPECT_THROW(choose_device("privateuseone:1"), UsageError);
-  EXPECT_THROW(choose_device("privateuseone:x"), UsageError);
+  EXPECT_THROW(choose_device({DeviceType::kSimulated, 1}), UsageError);
 }
 
 struct Case {
@@ -65,7 +64,9 @@ struct Case {
   Precision precision = {};
   bool on_gpu = false;
 
-  at::Device device() const { return on_gpu ? choose_device("cuda") : simulated_device(); }
+  at::Device device() const {
+    return on_gpu ? choose_device({DeviceType::kGpu}) : simulated_device();
+  }
   double tolerance(double simulated) const {
     const bool rounds = on_gpu && precision.type != at::kFloat;
     return rounds ? std::max(5e-2, simulated) : tolerance_on(device(), simulated);
@@ -138,60 +139,6 @@ TEST_P(OnAnotherDevice, RecordedStepsAreTheSame) {
       GetParam().tolerance(GetParam().precision.type == at::kFloat ? 2e-5 : 2e-2);
   for (size_t i = 0; i < expected.size(); ++i) EXPECT_NEAR(losses[i], expected[i], tolerance) << i;
   EXPECT_LT(distance(eager->arena().weights(), recorded->arena().weights()), 20 * tolerance);
-}
-
-/// The device's blocks, which count their calls.
-struct CountedBlocks {
-  explicit CountedBlocks(at::Device device_) : device(device_) {
-    own = &accelerator_of(device)->blocks();
-    table = *own;
-    table.grouped_dense_forward = [](const std::vector<DenseGroup>& groups,
-                                     const at::Tensor& weights, const at::Tensor& biases,
-                                     std::optional<Activation> activation, const at::Tensor& x,
-                                     at::Tensor& y) {
-      ++grouped;
-      own->grouped_dense_forward(groups, weights, biases, activation, x, y);
-    };
-    table.joint_attention_forward = [](AttentionHeads& first, AttentionHeads& second,
-                                       const AttentionRows& rows) {
-      ++joint_forward;
-      own->joint_attention_forward(first, second, rows);
-    };
-    table.joint_attention_backward = [](AttentionHeads& first, AttentionHeads& second,
-                                        const AttentionRows& rows) {
-      ++joint_backward;
-      own->joint_attention_backward(first, second, rows);
-    };
-    table.bert_adam_table_step = [](const at::Tensor& ranges, int64_t chunks,
-                                    const BertAdamOptions& options, at::Tensor weights,
-                                    const at::Tensor& gradients, at::Tensor first_moment,
-                                    at::Tensor second_moment, at::Tensor shadow) {
-      ++table_steps;
-      own->bert_adam_table_step(ranges, chunks, options, weights, gradients, first_moment,
-                                second_moment, shadow);
-    };
-    forget();
-    set_block_table(device.type(), &table);
-  }
-  ~CountedBlocks() { set_block_table(device.type(), own); }
-  CountedBlocks(const CountedBlocks&) = delete;
-  CountedBlocks& operator=(const CountedBlocks&) = delete;
-
-  static void forget() { grouped = joint_forward = joint_backward = table_steps = 0; }
-
-  at::Device device;
-  BlockTable table;
-  static inline const BlockTable* own = nullptr;
-  static inline int grouped = 0, joint_forward = 0, joint_backward = 0, table_steps = 0;
-};
-
-void expect_same_state(const ParameterArena& a, const ParameterArena& b) {
-  EXPECT_TRUE(at::equal(a.weights().cpu(), b.weights().cpu()));
-  EXPECT_TRUE(at::equal(a.first_moment().cpu(), b.first_moment().cpu()));
-  EXPECT_TRUE(at::equal(a.second_moment().cpu(), b.second_moment().cpu()));
-  if (a.shadow().defined()) {
-    EXPECT_TRUE(at::equal(a.shadow().cpu(), b.shadow().cpu()));
-  }
 }
 
 // The same bits, over steps of all tasks, of sizes that come late or once, and while nothing is
@@ -300,133 +247,6 @@ TEST(Devices, FilesHoldTheSameWeights) {
   }
 }
 
-TEST(Devices, TasksOfABatchAreComputedTogether) {
-  struct {
-    const char* kind;
-    int products;  // of two layers; queries apart from keys and values in the last one's attention
-  } const kinds[] = {{"pals", 3 + 4},         {"low_rank", 2 + 2}, {"houlsby", 4 + 4},
-                     {"houlsby_pals", 5 + 6}, {"pals_lhuc", 0},    {"top_attention", 0}};
-  const std::vector<testing::Row> rows = tiny_rows(3);
-  for (const at::Device device : devices()) {
-    for (const auto& [kind, products] : kinds) {
-      for (const at::ScalarType type : {at::kBFloat16, at::kHalf, at::kFloat}) {
-        const auto model = tiny_model(tiny_bert(), tiny_adapter(kind), type, false, device);
-        std::vector<at::Tensor> alone;
-        for (int task = 0; task < kTinyTasks; ++task) {
-          alone.push_back(model->forward(pack(testing::rows_of(rows, task))).logits.front());
-        }
-        const CountedBlocks blocks(device);
-        const auto together = model->forward(pack(rows));
-        EXPECT_EQ(CountedBlocks::grouped, type == at::kFloat ? 0 : products) << kind;
-        const double tolerance = tolerance_on(device, type == at::kFloat  ? 1e-5
-                                                      : type == at::kHalf ? 1e-2
-                                                                          : 8e-2);
-        for (size_t task = 0; task < alone.size(); ++task) {
-          EXPECT_LT(distance(together.logits[task], alone[task]), tolerance) << kind << " " << task;
-        }
-        // Each its own: the first task's adapter would say something else of the second's rows.
-        model->arena().weights().narrow(0, model->arena().table().range(1).begin, 200).mul_(-1.0);
-        model->arena().refresh_shadow();
-        const auto changed = model->forward(pack(rows));
-        EXPECT_EQ(distance(changed.logits[0], together.logits[0]), 0.0) << kind;
-        EXPECT_GT(distance(changed.logits[1], together.logits[1]), 0.0) << kind;
-      }
-    }
-  }
-}
-
-// One launch for the layer's heads and the adapter's, forward and backward; the same numbers.
-TEST(Devices, AdaptersAttendBesideTheLayers) {
-  struct {
-    const char* kind;
-    int joint, mixed;  // attentions of two layers; in a batch of all tasks
-  } const kinds[] = {
-      {"pals", 2, 2},          {"pals_lhuc", 2, 0},  // whose tasks are computed one by one
-      {"houlsby_pals", 0, 0},  {"low_rank", 0, 0},
-      {"low_rank_lhuc", 0, 0}, {"top_attention", 0, 0}};
-  const std::vector<testing::Row> rows = tiny_rows(3);
-  for (const at::Device device : devices()) {
-    for (const auto& [kind, joint, of_mixed] : kinds) {
-      for (const at::ScalarType type : {at::kBFloat16, at::kFloat}) {
-        SCOPED_TRACE(::testing::Message() << kind << " " << c10::toString(type));
-        const int expected = type == at::kFloat ? 0 : joint;
-        const AdapterConfig adapter = tiny_adapter(kind);
-        Training together(adapter, type, false, device), apart(adapter, type, false, device);
-        CountedBlocks blocks(device);
-        const auto mixed = together.model().forward(pack(rows));
-        EXPECT_EQ(CountedBlocks::joint_forward, type == at::kFloat ? 0 : of_mixed);
-        CountedBlocks::forget();
-        const auto losses = together.run(0, 5, Training::Way::kOneBatch);
-        EXPECT_EQ(CountedBlocks::joint_forward, 5 * expected);
-        EXPECT_EQ(CountedBlocks::joint_backward, 5 * expected);
-        together.model().set_recompute(true);
-        const auto recomputed = together.run(5, 6);
-        EXPECT_EQ(CountedBlocks::joint_backward, 7 * expected);
-
-        blocks.table.joint_attention_forward = nullptr;
-        CountedBlocks::forget();
-        const auto mixed_apart = apart.model().forward(pack(rows));
-        for (size_t i = 0; i < mixed.logits.size(); ++i) {
-          EXPECT_EQ(distance(mixed.logits[i], mixed_apart.logits[i]), 0.0) << i;
-        }
-        EXPECT_EQ(apart.run(0, 5, Training::Way::kOneBatch), losses);
-        EXPECT_EQ(apart.run(5, 6), recomputed);
-        expect_same_state(apart.arena(), together.arena());
-        EXPECT_EQ(CountedBlocks::joint_forward + CountedBlocks::joint_backward, 0);
-      }
-    }
-  }
-}
-
-// PALs' D within their queries, keys and values: a product less for each, and nothing that stays
-// when weights change.
-TEST(Devices, LayersAreFoldedForPrediction) {
-  struct {
-    const char* kind;
-    int saved;  // products in two layers
-  } const kinds[] = {{"pals", 2}, {"pals_lhuc", 2}, {"houlsby_pals", 2}, {"low_rank", 0}};
-  const PackedBatch mixed = pack(tiny_rows(3)), alone = pack(testing::rows_of(tiny_rows(3), 1));
-  for (const at::Device device : devices()) {
-    for (const auto& [kind, saved] : kinds) {
-      for (const at::ScalarType type : {at::kBFloat16, at::kFloat}) {
-        SCOPED_TRACE(::testing::Message() << kind << " " << c10::toString(type));
-        Training training(tiny_adapter(kind), type, false, device);
-        MultiTaskModel& model = training.model();
-        const double tolerance = tolerance_on(device, type == at::kFloat ? 1e-5 : 8e-2);
-        const auto differ = [&](const PackedBatch& batch) {
-          const CountedBlocks blocks(device);
-          const auto plain = model.forward(batch);
-          const int products = std::exchange(CountedBlocks::grouped, 0);
-          model.pack_weights();
-          const auto folded = model.forward(batch);
-          EXPECT_EQ(products - CountedBlocks::grouped, products == 0 ? 0 : saved);
-          if (saved > 0) {
-            EXPECT_THROW(training.run(0, 1), c10::Error);
-          }
-          model.unpack_weights();
-          const auto again = model.forward(batch);
-          double most = 0.0;
-          for (size_t i = 0; i < plain.logits.size(); ++i) {
-            most = std::max(most, distance(folded.logits[i], plain.logits[i]));
-            EXPECT_EQ(distance(again.logits[i], plain.logits[i]), 0.0);
-          }
-          return most;
-        };
-        for (int round = 0; round < 2; ++round) {
-          for (const PackedBatch& batch : {mixed, alone}) {
-            const double most = differ(batch);
-            EXPECT_LT(most, tolerance);
-            if (type == at::kBFloat16) {
-              EXPECT_EQ(most > 0.0, saved > 0);  // it rounds elsewhere
-            }
-          }
-          training.run(0, 5);  // other weights for the second round
-        }
-      }
-    }
-  }
-}
-
 TEST(Devices, PooledVectorsAreOnTheHost) {
   const AdapterConfig adapter = tiny_adapter("none");
   const auto here = tiny_model(tiny_bert(), adapter);
@@ -443,18 +263,22 @@ TEST(Devices, PooledVectorsAreOnTheHost) {
 }
 
 TEST(Devices, FilteredPrecisions) {
-  EXPECT_EQ(parse_precision("auto", simulated_device()).type, at::kBFloat16);
-  for (const char* name : {"fp32", "bf16", "fp16", "tf32"}) {
-    EXPECT_STREQ(precision_name(parse_precision(name, simulated_device())), name);
+  using Choice = PrecisionChoice;
+  const at::Device device = simulated_device();
+  EXPECT_EQ(choose_precision(Choice::kAuto, device).type, at::kBFloat16);
+  for (const Choice choice : {Choice::kFloat, Choice::kBFloat16, Choice::kHalf, Choice::kTf32}) {
+    EXPECT_STREQ(precision_name(choose_precision(choice, device)), name_of(choice));
   }
-  EXPECT_THROW(parse_precision("int8", simulated_device()), UsageError);
-  EXPECT_THROW(parse_precision("fp16", at::kCPU), UsageError);
-  EXPECT_THROW(parse_precision("tf32", at::kCPU), UsageError);
+  EXPECT_THROW(choose_precision(Choice::kInt8, device), UsageError);
+  EXPECT_THROW(choose_precision(Choice::kHalf, at::kCPU), UsageError);
+  EXPECT_THROW(choose_precision(Choice::kTf32, at::kCPU), UsageError);
 }
 
 class LossScaling : public ::testing::TestWithParam<bool> {
  protected:
-  static at::Device device() { return GetParam() ? choose_device("cuda") : simulated_device(); }
+  static at::Device device() {
+    return GetParam() ? choose_device({DeviceType::kGpu}) : simulated_device();
+  }
 };
 
 INSTANTIATE_TEST_SUITE_P(Devices, LossScaling,

@@ -1,6 +1,8 @@
 // What tests of other devices share: the devices, and a model that trains on one.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <memory>
 #include <utility>
@@ -15,12 +17,12 @@ namespace pals::testing {
 
 constexpr int64_t kSteps = 20;
 
-inline bool has_gpu() { return !choose_device("auto").is_cpu(); }
+inline bool has_gpu() { return !choose_device({}).is_cpu(); }
 
 /// The simulated device, and the GPU where there is one.
 inline std::vector<at::Device> devices() {
   std::vector<at::Device> all = {simulated_device()};
-  if (has_gpu()) all.push_back(choose_device("cuda"));
+  if (has_gpu()) all.push_back(choose_device({DeviceType::kGpu}));
   return all;
 }
 
@@ -28,6 +30,21 @@ inline std::vector<at::Device> devices() {
 /// order at most; a GPU has its own, and small differences grow from step to step.
 inline double tolerance_on(at::Device device, double simulated) {
   return device.is_cuda() ? std::max(1e-3, simulated) : simulated;
+}
+
+/// The largest difference of two tensors' elements, wherever they are.
+inline double distance(const at::Tensor& a, const at::Tensor& b) {
+  return (a.cpu().to(at::kDouble) - b.cpu().to(at::kDouble)).abs().max().item<double>();
+}
+
+/// The same bits in weights, moments and shadow.
+inline void expect_same_state(const ParameterArena& a, const ParameterArena& b) {
+  EXPECT_TRUE(at::equal(a.weights().cpu(), b.weights().cpu()));
+  EXPECT_TRUE(at::equal(a.first_moment().cpu(), b.first_moment().cpu()));
+  EXPECT_TRUE(at::equal(a.second_moment().cpu(), b.second_moment().cpu()));
+  if (a.shadow().defined()) {
+    EXPECT_TRUE(at::equal(a.shadow().cpu(), b.shadow().cpu()));
+  }
 }
 
 /// A model that takes steps on rows of all kinds of tasks, one task after the other.

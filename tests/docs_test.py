@@ -145,9 +145,14 @@ def help_of(*command):
     return subprocess.run([*command, "--help"], stdout=subprocess.PIPE, text=True, check=True).stdout
 
 
-def train_defaults():
-    """Flag -> default of `pals train`, as --help says; None where it says none."""
-    options, _ = help_of(support.PALS, "train").split("Examples:")
+def command_names():
+    """The program's commands, as its --help lists them."""
+    return re.findall(r"(?m)^  (\w+)(?:, ?\w+)*\s", help_of(support.PALS).split("Subcommands:")[1])
+
+
+def defaults_of(command):
+    """Flag -> default of a command, as --help says; None where it says none."""
+    options = re.split(r"\nExamples?:", help_of(support.PALS, command))[0]
     matches = re.findall(r"^ +(?:-h,)?(--\w+(?:,--\w+)*)(?: [A-Z]+(?::[A-Z]+)?(?:=(\S+))?)?(?=\s|$)",
                          options, re.MULTILINE)
     return {flag: default or None for names, default in matches for flag in names.split(",") if flag != "--help"}
@@ -315,7 +320,7 @@ class Pages(unittest.TestCase):
 
     def test_flags_exist(self):
         known = set(HIDDEN_FLAGS) | OTHER_FLAGS
-        for command in ("train", "eval", "predict", "features", "submit", "convert", "bench", "info", "serve"):
+        for command in command_names():
             known |= flags_in(help_of(support.PALS, command))
         for script in ("setup.sh", "test.sh", "gpu_check.sh"):
             known |= flags_in(help_of(REPOSITORY / "scripts" / script))
@@ -330,17 +335,23 @@ class Pages(unittest.TestCase):
             self.assertEqual(option_tables.renewed(text_of(page), support.PALS), text_of(page),
                              f"{page.name}: run scripts/option_tables.py --write")
 
-    def test_all_training_flags_are_described(self):
-        written = "".join(match.group(0) for match in option_tables.BLOCK.finditer(
-            text_of(REPOSITORY / "docs/training.md")))
-        self.assertEqual(written, "".join(option_tables.blocks_of(support.PALS, "train").values()))
-        rows = re.findall(r"(?m)^\| (`--[^|]*) \| ?([^|]*)\| ?([^|]*)\| (.+) \|$", written)
-        described = {flag: default.strip(" `") for flags, default, _, _ in rows for flag in re.findall(r"--\w+", flags)}
-        defaults = train_defaults()
-        self.assertGreater(len(defaults), 50)
-        self.assertEqual(set(described), set(defaults) | HIDDEN_FLAGS)
-        for flag, default in defaults.items():
-            self.assertEqual(described[flag], default or "", flag)
+    def test_all_flags_of_all_commands_are_described(self):
+        pages = "".join(text_of(page) for page in PAGES)
+        commands = command_names()
+        self.assertGreater(len(commands), 7)
+        for command in commands:
+            with self.subTest(command=command):
+                written = "".join(match.group(0) for match in option_tables.BLOCK.finditer(pages)
+                                  if match.group(1) == command)
+                self.assertEqual(written, "".join(option_tables.blocks_of(support.PALS, command).values()))
+                rows = re.findall(r"(?m)^\| (`--[^|]*) \| ?([^|]*)\| ?([^|]*)\| (.+) \|$", written)
+                described = {flag: default.strip(" `") for flags, default, _, _ in rows
+                             for flag in re.findall(r"--\w+", flags)}
+                defaults = defaults_of(command)
+                self.assertGreater(len(defaults), 50 if command == "train" else 1)
+                self.assertEqual(set(described) - HIDDEN_FLAGS, set(defaults))
+                for flag, default in defaults.items():
+                    self.assertEqual(described[flag], default or "", flag)
 
     def test_links_and_paths_resolve(self):
         for page in PAGES:

@@ -1,7 +1,6 @@
 #include "reference_set.h"
 
 #include <cstdlib>
-#include <string_view>
 
 #include "adapters/reference_keys.h"
 #include "base/error.h"
@@ -9,6 +8,7 @@
 #include "checkpoint/safetensors.h"
 #include "model/weights.h"
 #include "nn/device.h"
+#include "options/option.h"
 #include "simulated_device.h"
 
 namespace pals {
@@ -42,8 +42,8 @@ std::vector<std::string> single_task_folders() { return folders_with("input_ids"
 at::Device test_device() {
   const char* name = std::getenv("PALS_TEST_DEVICE");
   if (name == nullptr) return at::kCPU;
-  return name == std::string_view(testing::kSimulatedDevice) ? testing::simulated_device()
-                                                             : choose_device(name);
+  testing::simulated_device();  // so that it can be chosen
+  return choose_device(read_option<DeviceChoice>("device", name));
 }
 
 double golden_tolerance(double on_cpu) { return test_device().is_cpu() ? on_cpu : 10 * on_cpu; }

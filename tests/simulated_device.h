@@ -5,11 +5,12 @@
 #include <ATen/ATen.h>
 
 #include "nn/accelerator.h"
+#include "options/device_choice.h"
 
 namespace pals::testing {
 
-/// Its name for --device.
-inline constexpr const char* kSimulatedDevice = "privateuseone";
+/// As --device names it.
+inline constexpr DeviceChoice kSimulatedDevice = {DeviceType::kSimulated};
 
 /// The device; registers it when first asked for. Operators run on the CPU's kernels, on the same
 /// memory: results are the CPU's. Operators that mix devices throw. Memory that is new is full of

@@ -9,6 +9,8 @@
 #include "model/model_runner.h"
 #include "model/open.h"
 #include "nn/device.h"
+#include "nn/precision_choice.h"
+#include "options/option.h"
 #include "predict/run.h"
 
 namespace pals::api {
@@ -22,8 +24,9 @@ FeatureModel load(const EncoderOptions& options) {
   source.vocab_file = options.vocab_file;
   source.task = options.task;
   source.do_lower_case = options.do_lower_case;
-  source.device = choose_device(options.device);
-  source.precision = parse_precision(options.precision, source.device);
+  source.device = choose_device(read_option<DeviceChoice>("device", options.device));
+  source.precision =
+      choose_precision(read_option<PrecisionChoice>("precision", options.precision), source.device);
   return load_feature_model(source);
 }
 

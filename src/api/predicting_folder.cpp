@@ -8,6 +8,8 @@
 #include "base/error.h"
 #include "base/text_util.h"
 #include "nn/device.h"
+#include "nn/precision_choice.h"
+#include "options/option.h"
 #include "predict/find_task.h"
 #include "predict/predictor.h"
 
@@ -18,8 +20,9 @@ LoadedModel load(const std::string& folder, const ModelOptions& options) {
   if (options.batch_size < 1) {
     fail_usage("batch_size: ", options.batch_size, ", expected 1 or more");
   }
-  const at::Device device = choose_device(options.device);
-  return load_model_folder(folder, parse_precision(options.precision, device), device);
+  const at::Device device = choose_device(read_option<DeviceChoice>("device", options.device));
+  const auto precision = read_option<PrecisionChoice>("precision", options.precision);
+  return load_model_folder(folder, choose_precision(precision, device), device);
 }
 
 // The library's kinds have the order of the program's (api_test.cpp).

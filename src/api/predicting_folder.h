@@ -14,7 +14,7 @@ namespace pals::api {
 
 class PredictingFolder {
  public:
-  /// Throws as load_model_folder and parse_precision.
+  /// Throws as load_model_folder, choose_device and choose_precision.
   PredictingFolder(const std::string& folder, const ModelOptions& options);
 
   const std::vector<Task>& tasks() const { return tasks_; }

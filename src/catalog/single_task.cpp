@@ -20,21 +20,13 @@ Json file_entry(const std::string& path, const Kind& kind) {
   return file;
 }
 
-/// The kind of that name, if flags alone can describe its tasks.
-TaskKind kind_of_flag(const std::string& name) {
-  std::vector<std::string> kinds;
-  for (const std::string& known : kind_names()) {
-    if (kind_of(*kind_from_name(known)).usual_name() != nullptr) kinds.push_back(known);
-  }
-  const std::optional<TaskKind> kind = kind_from_name(name);
-  if (kind && kind_of(*kind).usual_name() != nullptr) return *kind;
-  fail_usage(kWhere, " ", name, did_you_mean(name, kinds), ": want ", join(kinds, " or "),
-             "; other kinds are described in a --task_file");
-}
-
 /// A task of --kind without files.
 Json task_of_kind(TaskKind kind, const std::string& name, const KindSettings& settings) {
   const Kind& row = kind_of(kind);
+  if (row.usual_name() == nullptr) {
+    fail_usage(kWhere, " ", kind_name(kind), ": expected ", join(kinds_of_flags(), " or "),
+               "; tasks of other kinds are described in a --task_file");
+  }
   Json task = {{"name", name.empty() ? row.usual_name() : name}, {"kind", kind_name(kind)}};
   row.write_keys({.name = name, .kind = kind, .settings = settings}, task);
   return task;
@@ -42,21 +34,19 @@ Json task_of_kind(TaskKind kind, const std::string& name, const KindSettings& se
 
 }  // namespace
 
-Task make_single_task(const std::string& kind, const std::string& name,
-                      const std::string& train_file, const std::string& dev_file,
-                      const KindSettings& settings) {
-  const TaskKind chosen = kind_of_flag(kind);
-  Json task = task_of_kind(chosen, name, settings);
+Task make_single_task(TaskKind kind, const std::string& name, const std::string& train_file,
+                      const std::string& dev_file, const KindSettings& settings) {
+  Json task = task_of_kind(kind, name, settings);
   if (train_file.empty() && dev_file.empty()) {
-    fail_usage(kWhere, " ", kind, " needs --train_file, --dev_file, or both");
+    fail_usage(kWhere, " ", kind_name(kind), " needs --train_file, --dev_file, or both");
   }
-  if (!train_file.empty()) task["train"] = file_entry(train_file, kind_of(chosen));
-  if (!dev_file.empty()) task["dev"] = file_entry(dev_file, kind_of(chosen));
+  if (!train_file.empty()) task["train"] = file_entry(train_file, kind_of(kind));
+  if (!dev_file.empty()) task["dev"] = file_entry(dev_file, kind_of(kind));
   return task_from_json(task, kWhere);
 }
 
-Task make_task_of_kind(const std::string& kind, const KindSettings& settings) {
-  return task_from_json(task_of_kind(kind_of_flag(kind), "", settings), kWhere);
+Task make_task_of_kind(TaskKind kind, const KindSettings& settings) {
+  return task_from_json(task_of_kind(kind, "", settings), kWhere);
 }
 
 }  // namespace pals

@@ -7,15 +7,14 @@
 
 namespace pals {
 
-/// The task of --kind span or multiple_choice with files of the usual layouts: SQuAD's JSON, SWAG's
-/// CSV, or JSONL with the keys context, choices (a list) and label. `name` may be empty: squad or
-/// swag. `settings` are the kind's
-/// (span: SpanOptions). UsageError for other kinds, without a file, and as parse_task.
-Task make_single_task(const std::string& kind, const std::string& name,
-                      const std::string& train_file, const std::string& dev_file,
-                      const KindSettings& settings);
+/// The task of one of kinds_of_flags() with files of the usual layouts: SQuAD's JSON, SWAG's CSV,
+/// or JSONL with the keys context, choices (a list) and label. `name` may be empty: squad or swag.
+/// `settings` are the kind's (span: SpanOptions). UsageError for other kinds, without a file, and
+/// as parse_task.
+Task make_single_task(TaskKind kind, const std::string& name, const std::string& train_file,
+                      const std::string& dev_file, const KindSettings& settings);
 
 /// The same task, squad or swag, without files. UsageError for other kinds.
-Task make_task_of_kind(const std::string& kind, const KindSettings& settings);
+Task make_task_of_kind(TaskKind kind, const KindSettings& settings);
 
 }  // namespace pals

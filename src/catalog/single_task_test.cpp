@@ -14,7 +14,7 @@ TEST(SingleTask, HasTheUsualLayouts) {
       "swag.csv",
       ",video-id,sent1,sent2,ending0,ending1,ending2,ending3,label\n"
       "0,v,\"A man, outside\",He,runs.,sits.,,,1\n1,v,A dog barks.,It,sleeps.,eats.,sees.,is.,3\n");
-  const Task swag = make_single_task("multiple_choice", "", csv, "", {});
+  const Task swag = make_single_task(TaskKind::kMultipleChoice, "", csv, "", {});
   EXPECT_EQ(swag.name, "swag");
   const ExampleSet set = read_examples(swag, swag.files[0], "");
   ASSERT_EQ(set.examples.size(), 2U);
@@ -26,17 +26,19 @@ TEST(SingleTask, HasTheUsualLayouts) {
 
   const std::string lines = folder.write(
       "own.jsonl", "{\"context\": \"c\", \"choices\": [\"x\", \"y\", \"z\"], \"label\": 2}\n");
-  const Task own = make_single_task("multiple_choice", "own", "", lines, {});
+  const Task own = make_single_task(TaskKind::kMultipleChoice, "own", "", lines, {});
   EXPECT_EQ(read_examples(own, own.files[0], "").examples[0].choices.size(), 3U);
   EXPECT_EQ(own.files[0].split, "dev");
 
-  const Task squad = make_single_task("span", "", "train.json", "", SpanOptions{.doc_stride = 7});
+  const Task squad =
+      make_single_task(TaskKind::kSpan, "", "train.json", "", SpanOptions{.doc_stride = 7});
   EXPECT_EQ(squad.name, "squad");
   EXPECT_EQ(squad.settings.get<SpanOptions>().doc_stride, 7);
   EXPECT_EQ(squad.metrics, (std::vector<Metric>{Metric::kExactMatch, Metric::kF1}));
-  expect_contains(message_of<UsageError>([] { make_single_task("spam", "", "a", "", {}); }),
-                  "did you mean \"span\"?");
-  expect_contains(message_of<UsageError>([] { make_single_task("span", "", "", "", {}); }),
+  expect_contains(
+      message_of<UsageError>([] { make_single_task(TaskKind::kRegression, "", "a", "", {}); }),
+      "--kind regression: expected span or multiple_choice");
+  expect_contains(message_of<UsageError>([] { make_single_task(TaskKind::kSpan, "", "", "", {}); }),
                   "needs --train_file");
 }
 
@@ -44,7 +46,7 @@ TEST(MultipleChoice, RefusesWhatIsNoQuestion) {
   const TemporaryFolder folder;
   const auto error = [&](const std::string& line) {
     const std::string path = folder.write("x.jsonl", line + "\n");
-    const Task task = make_single_task("multiple_choice", "x", path, "", {});
+    const Task task = make_single_task(TaskKind::kMultipleChoice, "x", path, "", {});
     return message_of([&] { read_examples(task, task.files[0], ""); });
   };
   expect_contains(error(R"({"context": "c", "choices": ["x"], "label": 0})"), "1 choice, want 2");

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iostream>
 #include <optional>
+#include <utility>
 
 #include "adapters/reference_keys.h"
 #include "base/error.h"
@@ -16,8 +17,10 @@
 #include "model/open.h"
 #include "nn/blocks.h"
 #include "nn/device.h"
+#include "nn/precision_choice.h"
 #include "nn/threads.h"
 #include "settings/tool_options.h"
+#include "train/choose_adapters.h"
 #include "train/setup.h"
 
 namespace pals {
@@ -48,14 +51,15 @@ Chosen choose_model(const BenchFlags& flags) {
   return chosen;
 }
 
-/// The adapter of a task: its own in a model folder, that of the folder's first task for others.
-AdapterConfig choose_adapter(const BenchFlags& flags, const Chosen& chosen,
-                             const std::string& name) {
+/// The adapter of a task: that of the task file; else its own in a model folder, that of the
+/// folder's first task for others, and the flags on top.
+AdapterConfig choose_adapter(const BenchFlags& flags, const Chosen& chosen, const Task& task) {
+  if (!flags.task_file.empty() && !task.adapter.empty()) return own_adapter(task, chosen.bert());
   AdapterConfig adapter;
   adapter.kind = "pals";
   const ModelDescription& description = chosen.opened.description;
   if (chosen.opened.trained) {
-    const auto own = std::ranges::find(description.tasks, name, &Task::name);
+    const auto own = std::ranges::find(description.tasks, task.name, &Task::name);
     const bool known = own != description.tasks.end();
     adapter =
         description.adapters[known ? static_cast<size_t>(own - description.tasks.begin()) : 0];
@@ -64,7 +68,7 @@ AdapterConfig choose_adapter(const BenchFlags& flags, const Chosen& chosen,
     adapter = {};
     adapter.kind = flags.adapter;
   }
-  if (flags.adapter_size > 0) adapter.size = flags.adapter_size;
+  adapter = with_settings(std::move(adapter), flags);
   return resolve_adapter(adapter, chosen.bert(), "--adapter " + adapter.kind);
 }
 
@@ -116,10 +120,11 @@ void use_one_type(std::vector<TaskRows>& rows) {
   }
 }
 
-std::vector<Precision> choose_precisions(const std::string& names, at::Device device) {
+std::vector<Precision> choose_precisions(const std::vector<PrecisionChoice>& choices,
+                                         at::Device device) {
   std::vector<Precision> chosen;
-  for (const std::string_view name : split(names, ',')) {
-    const Precision precision = parse_precision(std::string(trim(name)), device);
+  for (const PrecisionChoice choice : choices) {
+    const Precision precision = choose_precision(choice, device);
     if (std::ranges::find(chosen, precision) == chosen.end()) chosen.push_back(precision);
   }
   return chosen;
@@ -151,8 +156,11 @@ int run_bench_command(const BenchFlags& flags, const std::stop_token& stop) {
   work.rows = choose_rows(flags, chosen);
   if (chosen.bert().type_vocab_size < 2) use_one_type(work.rows);
   work.model.heads = heads_of(work.rows);
+  std::vector<Task> tasks;
+  for (const TaskRows& rows : work.rows) tasks.push_back(rows.task);
+  if (!flags.task_file.empty()) refuse_idle_flags(flags, tasks);
   for (const TaskRows& rows : work.rows) {
-    work.model.adapters.push_back(choose_adapter(flags, chosen, rows.task.name));
+    work.model.adapters.push_back(choose_adapter(flags, chosen, rows.task));
   }
 
   const std::vector<BenchResult> results = run_bench(work, options);

@@ -27,7 +27,7 @@ namespace {
 constexpr int64_t kTokenWindowBatches = 4, kVectorWindowBatches = 64;
 
 FeatureModelOptions source_of(const FeaturesOptions& o) {
-  const at::Device device = choose_device(o.no_cuda ? "cpu" : o.device);
+  const at::Device device = choose_device(o.no_cuda ? DeviceChoice{DeviceType::kCpu} : o.device);
   report_device(device);
   return {.model = o.model,
           .init_checkpoint = o.init_checkpoint,
@@ -42,10 +42,10 @@ FeatureModelOptions source_of(const FeaturesOptions& o) {
 
 void check_options(const FeaturesOptions& options, const FeatureModel& model) {
   check_length(options.max_seq_length, model.model->bert_config(), "--max_seq_length", model.where);
-  if (options.pooling.empty() && options.normalize) {
+  if (!options.pooling && options.normalize) {
     fail_usage("--normalize needs --pooling: it is for one vector a text");
   }
-  if (options.pooling == "pooled" && !model.has_pooler) {
+  if (options.pooling == Pooling::kPooled && !model.has_pooler) {
     fail(model.where,
          ": no pooler in these weights (pooler.dense); take --pooling cls, mean or max");
   }
@@ -59,6 +59,10 @@ std::vector<int> choose_layers(const std::string& chosen, int num_layers) {
   return layers;
 }
 
+VectorFormat format_of(const FeaturesOptions& options) {
+  return options.format.value_or(vector_format_of(options.output));
+}
+
 // A model and what reads its input.
 struct FeaturesRun {
   const FeaturesOptions& options;
@@ -70,7 +74,7 @@ struct FeaturesRun {
 // The reference's file: every token's vectors in chosen layers.
 void write_tokens(const FeaturesRun& run, WindowReader& reader) {
   const FeaturesOptions& options = run.options;
-  if (parse_vector_format(options.format, options.output) != VectorFormat::kJsonl) {
+  if (format_of(options) != VectorFormat::kJsonl) {
     fail_usage("--pooling is missing: npy and safetensors hold one vector a text");
   }
   const auto num_layers = static_cast<int>(run.model.model->bert_config().num_hidden_layers);
@@ -94,9 +98,9 @@ void write_tokens(const FeaturesRun& run, WindowReader& reader) {
 
 void write_vectors(const FeaturesRun& run, WindowReader& reader) {
   const FeaturesOptions& options = run.options;
-  const VectorOptions vectors{parse_pooling(options.pooling), options.normalize};
-  const auto writer = make_vector_writer(parse_vector_format(options.format, options.output),
-                                         options.output, run.runner.hidden_size());
+  const VectorOptions vectors{*options.pooling, options.normalize};
+  const auto writer =
+      make_vector_writer(format_of(options), options.output, run.runner.hidden_size());
   while (const std::optional<EncodedRows> window = reader.next()) {
     writer->write(
         run_vectors(run.runner, run.model.task, window->features.front(), vectors, run.batches));
@@ -110,7 +114,7 @@ int run_features(const FeaturesOptions& options, const std::stop_token& stop) {
   use_threads(options.threads);
   const FeatureModel model = load_feature_model(source_of(options));
   check_options(options, model);
-  const bool tokens = options.pooling.empty();
+  const bool tokens = !options.pooling;
   const FeaturesRun run{
       options, model, ModelRunner(*model.model), {.batch_size = options.batch_size, .stop = stop}};
   WindowReader reader(open_text_input(options.input, LineRule::kBars, stop), *model.tokenizer,

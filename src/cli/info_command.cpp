@@ -11,7 +11,7 @@
 #include "dist/mpi_backend.h"
 #include "nn/blocks.h"
 #include "nn/device.h"
-#include "nn/precision.h"
+#include "nn/precision_choice.h"
 #include "settings/tool_options.h"
 
 namespace pals {
@@ -30,7 +30,7 @@ OrderedJson collect() {
   add("amx_bf16", cpu.amx_bf16);
   add("amx_int8", cpu.amx_int8);
   OrderedJson devices = OrderedJson::array({"cpu"});
-  const at::Device best = choose_device("auto");
+  const at::Device best = choose_device({});
   if (const Accelerator* accelerator = accelerator_of(best)) {
     for (int i = 0; i < accelerator->device_count(); ++i) {
       devices.push_back(device_name({best.type(), static_cast<c10::DeviceIndex>(i)}));
@@ -43,7 +43,7 @@ OrderedJson collect() {
           {"kernels", cpu_isa()},
           {"threads", at::get_num_threads()},
           {"mpi", mpi_library().empty() ? "none" : mpi_library()},
-          {"precision", precision_name(parse_precision("auto", best))}};
+          {"precision", precision_name(choose_precision(PrecisionChoice::kAuto, best))}};
 }
 
 }  // namespace

@@ -36,6 +36,16 @@ DataFile flagged_columns(const InputFlags& flags) {
   return file;
 }
 
+FileFormat table_format(InputFormat format) {
+  if (format == InputFormat::kCsv) return FileFormat::kCsv;
+  return format == InputFormat::kJsonl ? FileFormat::kJsonl : FileFormat::kTsv;
+}
+
+InputFormat input_format(FileFormat format) {
+  if (format == FileFormat::kCsv) return InputFormat::kCsv;
+  return format == FileFormat::kJsonl ? InputFormat::kJsonl : InputFormat::kTsv;
+}
+
 // The columns that two files have in common with each other, if they are the same.
 bool same_columns(const DataFile& one, const DataFile& other) {
   return one.text_a == other.text_a && one.text_b == other.text_b && one.choices == other.choices;
@@ -57,10 +67,10 @@ class InputOpener {
       : flags_(flags), stream_(std::make_unique<InputStream>(flags.input, stop)) {}
 
   std::unique_ptr<TextInput> open(LineRule rule) {
-    const std::string format = resolve_format();
-    if (format == "squad") return open_questions();
-    if (format == "lines") return open_plain_lines(rule);
-    return open_columns(format);
+    const InputFormat format = resolve_format();
+    if (format == InputFormat::kSquad) return open_questions();
+    if (format == InputFormat::kLines) return open_plain_lines(rule);
+    return open_columns(table_format(format));
   }
 
   std::vector<int> tasks() const { return numbers_; }
@@ -104,20 +114,20 @@ class InputOpener {
   }
 
   // `auto` goes by the file's ending, else by its first line, and by whether columns are named.
-  std::string resolve_format() {
-    if (flags_.format != "auto") return flags_.format;
+  InputFormat resolve_format() {
+    if (flags_.format != InputFormat::kAuto) return flags_.format;
     const bool json = unpacked_name(flags_.input).ends_with(".json");
-    if (json && task_with(&InputTraits::context) != nullptr) return "squad";
+    if (json && task_with(&InputTraits::context) != nullptr) return InputFormat::kSquad;
     std::optional<FileFormat> format = format_of_name(flags_.input);
     const std::vector<std::vector<std::string>> lists = names_of_tables();
     if (format == FileFormat::kTsv && lists.empty()) format.reset();
     if (!format) format = format_of_line(line(), stream_->name(), lists);
-    if (format) return format_name(*format);
+    if (format) return input_format(*format);
     if (json) {
       fail_usage(flags_.input, ": a .json file whose first line is no object; want an object a ",
                  "line (JSONL), or --input_format lines if it is text");
     }
-    return flags_.text_a.empty() ? "lines" : "tsv";
+    return flags_.text_a.empty() ? InputFormat::kLines : InputFormat::kTsv;
   }
 
   // Refuses the tasks that the input does not fit, or leaves them out of all.
@@ -197,9 +207,9 @@ class InputOpener {
     return expected;
   }
 
-  std::unique_ptr<TextInput> open_columns(const std::string& format) {
+  std::unique_ptr<TextInput> open_columns(FileFormat format) {
     DataFile file = flagged_columns(flags_);
-    file.format = parse_format(format);
+    file.format = format;
     if (flags_.text_a.empty()) take_own_columns(file);
     file.split = "input";
     const bool named = is_named(file.text_a) || is_named(file.text_b) || is_named(file.label) ||
@@ -211,14 +221,6 @@ class InputOpener {
                .choices = !file.choices.empty(),
                .table = true});
     return open_table(std::move(stream_), file);
-  }
-
-  static FileFormat parse_format(const std::string& name) {
-    for (const FileFormat format : {FileFormat::kTsv, FileFormat::kCsv, FileFormat::kJsonl}) {
-      if (name == format_name(format)) return format;
-    }
-    fail_usage("--input_format: ", quote(name),
-               " is unknown, expected lines, tsv, csv or jsonl, or squad for span tasks");
   }
 
   // A task's columns in this table: of its files' those that the first line has, else the first.

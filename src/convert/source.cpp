@@ -47,7 +47,7 @@ void add_renamed(TensorFile& to, const std::string& path, const std::string& pre
 // A folder that `pals train` or this program wrote: shared weights and adapters under our names.
 void read_own_weights(const ConvertOptions& options, const OpenedModel& opened,
                       ConvertSource& source) {
-  if (!options.tasks.empty() || !options.task_file.empty() || !options.kind.empty()) {
+  if (!options.tasks.empty() || !options.task_file.empty() || options.kind) {
     fail_usage("--tasks, --task_file and --kind: the tasks are those of ", options.from,
                "/tasks.json");
   }
@@ -117,7 +117,7 @@ std::vector<HeadSpec> heads_in(const TensorFile& file, const std::string& where)
 // The tasks that flags name, by whichever of them; none if there is none.
 std::vector<Task> tasks_of_flags(const ConvertOptions& options) {
   const bool by_name = !options.tasks.empty() || !options.task_file.empty();
-  if (options.kind.empty()) {
+  if (!options.kind) {
     if (options.version_2_with_negative) fail_usage("--version_2_with_negative is for --kind span");
     if (!by_name) return {};
     std::vector<Task> own;
@@ -127,7 +127,7 @@ std::vector<Task> tasks_of_flags(const ConvertOptions& options) {
   if (by_name) fail_usage("--kind makes no sense beside --tasks and --task_file");
   SpanOptions span;
   span.unanswerable = options.version_2_with_negative;
-  return {make_task_of_kind(options.kind, span)};
+  return {make_task_of_kind(*options.kind, span)};
 }
 
 // Why a task cannot have a head; empty if it can.
@@ -145,8 +145,8 @@ std::vector<Task> named_tasks(const ConvertOptions& options, const std::vector<H
   std::vector<Task> tasks = tasks_of_flags(options);
   if (tasks.empty()) return {};
   if (tasks.size() != heads.size()) {
-    fail_usage(options.kind.empty() ? "--tasks: " : "--kind: ", tasks.size(), " tasks, but ",
-               options.from, " holds the heads of ", heads.size());
+    fail_usage(options.kind ? "--kind: " : "--tasks: ", tasks.size(), " tasks, but ", options.from,
+               " holds the heads of ", heads.size());
   }
   std::vector<std::string> problems;
   for (size_t i = 0; i < tasks.size(); ++i) {

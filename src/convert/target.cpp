@@ -24,16 +24,6 @@ namespace fs = std::filesystem;
 
 constexpr const char* kReferenceConfig = "bert_config.json";
 
-// The names of a file's tensors.
-enum class Names { kReference, kTransformers, kOwn };
-
-Names parse_names(const std::string& name) {
-  if (name == "reference") return Names::kReference;
-  if (name == "transformers") return Names::kTransformers;
-  if (name == "pals") return Names::kOwn;
-  fail_usage("--names: ", quote(name), " is unknown, expected reference, transformers or pals");
-}
-
 void replace_ending(std::string& name, std::string_view from, std::string_view to) {
   if (std::string_view(name).ends_with(from)) {
     name.replace(name.size() - from.size(), from.size(), to);
@@ -52,14 +42,14 @@ AdapterConfig common_adapter(const std::vector<AdapterConfig>& adapters) {
 }
 
 // From a name of the reference's multi-task class to that which the file needs.
-std::string adjusted(std::string name, Names names, const ConvertSource& source) {
+std::string adjusted(std::string name, TensorNames names, const ConvertSource& source) {
   constexpr std::string_view kBert = "bert.";
   for (const std::string_view head : {"classifier.", "qa_outputs."}) {
     if (source.single_head && name.starts_with(concat(head, "0."))) name.erase(head.size(), 2);
   }
   // A bare encoder's state dict has no prefix.
   if (source.num_tasks == 0 && name.starts_with(kBert)) name.erase(0, kBert.size());
-  if (names == Names::kTransformers) {
+  if (names == TensorNames::kTransformers) {
     replace_ending(name, "LayerNorm.gamma", "LayerNorm.weight");
     replace_ending(name, "LayerNorm.beta", "LayerNorm.bias");
   }
@@ -67,14 +57,14 @@ std::string adjusted(std::string name, Names names, const ConvertSource& source)
 }
 
 // All tensors under all names that they have in the file.
-std::vector<TensorEntry> named_tensors(const ConvertSource& source, Names names) {
+std::vector<TensorEntry> named_tensors(const ConvertSource& source, TensorNames names) {
   const AdapterConfig adapter = common_adapter(source.description.adapters);
   const bool houlsby = adapter.kind.starts_with("houlsby");
   std::vector<TensorEntry> tensors;
   std::vector<std::string> nameless;
   for (const TensorEntry& row : source.rows) {
     if (row.bytes.empty()) continue;
-    if (names == Names::kOwn) {
+    if (names == TensorNames::kOwn) {
       tensors.push_back(row);
       continue;
     }
@@ -100,12 +90,12 @@ void add_labels(const Task& task, Json& config) {
   }
 }
 
-Json config_of(const ConvertSource& source, Names names) {
+Json config_of(const ConvertSource& source, TensorNames names) {
   const ModelDescription& description = source.description;
   Json config = bert_config_to_json(description.bert);
   if (source.num_tasks == 0) return config;
   if (description.tasks.size() == 1) add_labels(description.tasks[0], config);
-  if (names == Names::kOwn) {
+  if (names == TensorNames::kOwn) {
     config["pals"] = adapter_to_flat_json(common_adapter(description.adapters));
   } else {
     config.update(adapter_to_reference_keys(common_adapter(description.adapters), description.bert,
@@ -128,10 +118,10 @@ void warn_of_differences(const BertConfig& bert) {
 
 std::vector<std::string> write_file(const ConvertOptions& options, const ConvertSource& source,
                                     TargetFormat format) {
-  const Names names = parse_names(options.names);
+  const TensorNames names = options.names;
   const Json config = config_of(source, names);
   const std::vector<TensorEntry> tensors = named_tensors(source, names);
-  if (names == Names::kReference) warn_of_differences(source.description.bert);
+  if (names == TensorNames::kReference) warn_of_differences(source.description.bert);
 
   const fs::path folder = fs::path(options.to).parent_path();
   if (!folder.empty()) make_directories(folder.string());
@@ -190,13 +180,7 @@ std::vector<std::string> write_folder(const ConvertOptions& options, const Conve
 }  // namespace
 
 TargetFormat target_format(const ConvertOptions& options) {
-  if (options.to_format == "folder") return TargetFormat::kFolder;
-  if (options.to_format == "pytorch") return TargetFormat::kPytorch;
-  if (options.to_format == "safetensors") return TargetFormat::kSafetensors;
-  if (!options.to_format.empty()) {
-    fail_usage("--to: ", quote(options.to_format),
-               " is unknown, expected folder, pytorch or safetensors");
-  }
+  if (options.to_format) return *options.to_format;
   const std::string ending = ascii_lower(fs::path(options.to).extension().string());
   if (ending == ".safetensors") return TargetFormat::kSafetensors;
   const bool pytorch = ending == ".bin" || ending == ".pt" || ending == ".pth";
@@ -216,7 +200,6 @@ const char* target_name(TargetFormat format) {
 }
 
 void check_target(const ConvertOptions& options) {
-  parse_names(options.names);
   const std::string& to = options.to;
   if (target_format(options) != TargetFormat::kFolder) {
     if (directory_exists(to)) fail("TO: ", to, " is a folder, expected a file to write");

@@ -9,10 +9,7 @@
 
 namespace pals {
 
-enum class TargetFormat { kFolder, kPytorch, kSafetensors };
-
 /// By --to, or by the ending: .bin, .pt, .pth, .safetensors; everything else is a folder.
-/// UsageError for an unknown --to.
 TargetFormat target_format(const ConvertOptions& options);
 
 /// "model folder", "PyTorch", "safetensors".

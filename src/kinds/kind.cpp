@@ -20,6 +20,14 @@ const Kind& kind_of(TaskKind kind) {
   return *rows.at(static_cast<size_t>(kind));
 }
 
+std::vector<std::string> kinds_of_flags() {
+  std::vector<std::string> names;
+  for (const Name<TaskKind>& kind : kTaskKinds) {
+    if (kind_of(kind.value).usual_name() != nullptr) names.emplace_back(kind.text);
+  }
+  return names;
+}
+
 std::string Kind::metric_problem(Metric /*metric*/, const Task& /*task*/) const { return ""; }
 
 std::vector<std::string> Kind::find_labels(const Task& /*task*/, const DataFile& /*file*/,

@@ -118,7 +118,7 @@ class Kind {
   virtual std::vector<std::string> find_labels(const Task& task, const DataFile& file,
                                                std::string_view bytes,
                                                const std::string& where) const;
-  /// The name of a task that flags alone describe; null: a task file has to.
+  /// The name of a task that flags alone describe (kinds_of_flags()); null: a task file has to.
   virtual const char* usual_name() const { return nullptr; }
   /// The columns of such a task's file as a task file names them.
   virtual Json usual_columns(const std::string& path) const;
@@ -192,6 +192,9 @@ class Kind {
 
 const Kind& kind_of(TaskKind kind);
 inline const Kind& kind_of(const Task& task) { return kind_of(task.kind); }
+
+/// The names of the kinds whose tasks flags alone can describe (Kind::usual_name).
+std::vector<std::string> kinds_of_flags();
 
 /// Outputs of the task's head for a row, or for a token.
 inline int64_t num_outputs(const Task& task) { return kind_of(task).num_outputs(task); }

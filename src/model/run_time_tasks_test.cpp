@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "model/test_models.h"
+#include "nn/precision_choice.h"
 
 namespace pals {
 namespace {
@@ -63,8 +64,8 @@ class RunTimeTasks : public ::testing::TestWithParam<std::string> {
 };
 
 TEST_P(RunTimeTasks, AreAsIfTheyHadBeenThereAndLeaveTheOthersAlone) {
-  for (const Precision& precision :
-       {Precision(at::kFloat), Precision(at::kBFloat16), parse_precision("int8", at::kCPU)}) {
+  for (const Precision& precision : {Precision(at::kFloat), Precision(at::kBFloat16),
+                                     choose_precision(PrecisionChoice::kInt8, at::kCPU)}) {
     // A task like number 2, of the kind in question.
     std::vector<AdapterConfig> adapters = tiny_adapters("mixed");
     adapters[2] = tiny_adapter(GetParam());

@@ -2,7 +2,6 @@
 
 #include <array>
 #include <optional>
-#include <utility>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -13,7 +12,6 @@ namespace pals {
 namespace {
 
 constexpr auto kDeviceTypes = static_cast<size_t>(c10::COMPILE_TIME_MAX_DEVICE_TYPES);
-constexpr const char* kGpu = "cuda";
 
 std::array<const Accelerator*, kDeviceTypes>& accelerators() {
   static std::array<const Accelerator*, kDeviceTypes> by_type{};
@@ -30,36 +28,22 @@ const LoadedAccelerator& gpus() {
   return once;
 }
 
-// The accelerator whose devices have this type's name; null for unknown names.
-const Accelerator* find_accelerator(const std::string& type, const std::string& name) {
-  if (type == kGpu && gpus().accelerator == nullptr) {
-    fail_usage("--device ", name, " cannot be had: ", gpus().problem, "; take --device cpu");
+// The accelerator that a choice asks for.
+const Accelerator& accelerator_for(const DeviceChoice& choice) {
+  const bool simulated = choice.type == DeviceType::kSimulated;
+  const Accelerator* found =
+      simulated ? accelerator_of(at::Device(at::kPrivateUse1)) : gpus().accelerator;
+  if (found == nullptr) {
+    fail_usage("--device ", text_of(choice),
+               " cannot be had: ", simulated ? "it is for tests" : gpus().problem,
+               "; take --device cpu");
   }
-  if (type == kGpu) return gpus().accelerator;
-  for (const Accelerator* accelerator : accelerators()) {
-    if (accelerator != nullptr && c10::DeviceTypeName(accelerator->type(), true) == type) {
-      return accelerator;
-    }
-  }
-  return nullptr;
+  return *found;
 }
 
-// "cuda" or "cuda:N": the accelerator, and the number if there is one.
-std::pair<const Accelerator*, std::optional<int64_t>> parse_name(const std::string& name) {
-  const size_t colon = name.find(':');
-  std::optional<int64_t> number;
-  if (colon != std::string::npos) number = parse_int(name.substr(colon + 1));
-  const bool numbered = colon == std::string::npos || (number && *number >= 0);
-  const Accelerator* accelerator =
-      numbered ? find_accelerator(name.substr(0, colon), name) : nullptr;
-  if (accelerator == nullptr) {
-    fail_usage("--device: ", quote(name), " is unknown, expected auto, cpu, cuda or cuda:NUMBER");
-  }
-  return {accelerator, number};
-}
-
-at::Device device_of(const Accelerator& accelerator, int64_t number, const std::string& name) {
+at::Device device_of(const Accelerator& accelerator, int number, const DeviceChoice& choice) {
   const int count = accelerator.device_count();
+  const std::string name = text_of(choice);
   if (count == 0) fail_usage("--device ", name, ": the driver finds no GPU; take --device cpu");
   if (number >= count) {
     fail_usage("--device ", name, ": no GPU of number ", number, ", there ",
@@ -70,25 +54,25 @@ at::Device device_of(const Accelerator& accelerator, int64_t number, const std::
 
 }  // namespace
 
-at::Device choose_device(const std::string& name, const LocalRank& local) {
-  if (name == "cpu") return at::kCPU;
-  if (name == "auto") {
-    const bool enough = count_devices(name) >= local.size;
-    return enough ? device_of(*gpus().accelerator, local.rank, name) : at::kCPU;
+at::Device choose_device(const DeviceChoice& choice, const LocalRank& local) {
+  if (choice.type == DeviceType::kCpu) return at::kCPU;
+  if (choice.type == DeviceType::kAuto) {
+    const bool enough = count_devices(choice) >= local.size;
+    return enough ? device_of(*gpus().accelerator, local.rank, choice) : at::kCPU;
   }
-  const auto [accelerator, number] = parse_name(name);
-  if (number) return device_of(*accelerator, *number, name);
+  const Accelerator& accelerator = accelerator_for(choice);
   // A launcher may show each rank one GPU of its own.
-  return device_of(*accelerator, accelerator->device_count() == 1 ? 0 : local.rank, name);
+  const int own = accelerator.device_count() == 1 ? 0 : local.rank;
+  return device_of(accelerator, choice.number.value_or(own), choice);
 }
 
-int count_devices(const std::string& name) {
-  if (name == "cpu") return 1;
-  if (name == "auto") {
+int count_devices(const DeviceChoice& choice) {
+  if (choice.type == DeviceType::kCpu) return 1;
+  if (choice.type == DeviceType::kAuto) {
     return gpus().accelerator == nullptr ? 0 : gpus().accelerator->device_count();
   }
-  const auto [accelerator, number] = parse_name(name);
-  return number ? 1 : accelerator->device_count();
+  const Accelerator& accelerator = accelerator_for(choice);
+  return choice.number ? 1 : accelerator.device_count();
 }
 
 std::string device_name(at::Device device) {

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "nn/accelerator.h"
+#include "options/device_choice.h"
 
 namespace pals {
 
@@ -14,15 +15,14 @@ struct LocalRank {
   int rank = 0, size = 1;
 };
 
-/// The device that --device names: "cpu", "cuda" (of several ranks, each takes the GPU of its
-/// number, or the only one that it sees), "cuda:N", or "auto": as "cuda" where there are GPUs for
-/// all ranks, else "cpu". Throws UsageError for other names, and for a GPU that cannot be had: it
-/// says what is missing.
-at::Device choose_device(const std::string& name, const LocalRank& local = {});
+/// The device that was chosen. Of GPUs without a number each of several ranks takes the one of its
+/// number, or the only one that it sees; kAuto takes one of them where there are GPUs for all
+/// ranks, else the CPU. Throws UsageError for a GPU that cannot be had: it says what is missing.
+at::Device choose_device(const DeviceChoice& choice, const LocalRank& local = {});
 
-/// How many devices the name leaves to choose from: of "cuda" and "auto" all GPUs, none where there
-/// are none for "auto"; of "cpu" and "cuda:N" one. Throws UsageError as choose_device() does.
-int count_devices(const std::string& name);
+/// How many devices the choice leaves: of GPUs without a number and of kAuto all GPUs (none where
+/// there are none, for kAuto); else one. Throws UsageError as choose_device() does.
+int count_devices(const DeviceChoice& choice);
 
 /// "cpu", or "cuda:0 (NVIDIA H100 80GB HBM3)".
 std::string device_name(at::Device device);

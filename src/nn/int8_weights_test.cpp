@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 #include "nn/blocks_test_util.h"
-#include "nn/precision.h"
+#include "nn/precision_choice.h"
 
 namespace pals {
 namespace {
@@ -54,15 +54,15 @@ TEST_P(Int8WeightsTest, NumbersThatFitAreExact) {
 }
 
 TEST(Precision, NamesAreReadBack) {
-  for (const char* name : {"fp32", "bf16"}) {
-    EXPECT_STREQ(precision_name(parse_precision(name)), name);
+  using Choice = PrecisionChoice;
+  for (const Choice choice : {Choice::kFloat, Choice::kBFloat16}) {
+    EXPECT_STREQ(precision_name(choose_precision(choice, at::kCPU)), name_of(choice));
   }
-  EXPECT_FALSE(parse_precision("auto").int8);
-  EXPECT_THROW(parse_precision("fp8"), UsageError);
+  EXPECT_FALSE(choose_precision(Choice::kAuto, at::kCPU).int8);
   if (Int8Weights::supported()) {
-    EXPECT_STREQ(precision_name(parse_precision("int8")), "int8");
+    EXPECT_STREQ(precision_name(choose_precision(Choice::kInt8, at::kCPU)), "int8");
   } else {
-    EXPECT_THROW(parse_precision("int8"), UsageError);
+    EXPECT_THROW(choose_precision(Choice::kInt8, at::kCPU), UsageError);
   }
 }
 

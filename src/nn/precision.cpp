@@ -4,7 +4,6 @@
 
 #include "base/cpu.h"
 #include "base/error.h"
-#include "base/text_util.h"
 #include "nn/int8_weights.h"
 #include "nn/precision_choice.h"
 
@@ -14,13 +13,6 @@ namespace {
 at::ScalarType faster_type(at::Device device) {
   const CpuFeatures& cpu = cpu_features();
   return !device.is_cpu() || cpu.amx_bf16 || cpu.avx512_bf16 ? at::kBFloat16 : at::kFloat;
-}
-
-PrecisionChoice read_precision(const std::string& name) {
-  const std::optional<PrecisionChoice> choice = from_name<PrecisionChoice>(name);
-  if (choice) return *choice;
-  fail_usage("--precision: ", quote(name),
-             " is unknown, expected fp32, bf16, fp16, tf32, int8 or auto");
 }
 
 }  // namespace
@@ -70,14 +62,6 @@ PrecisionChoice choice_of(const Precision& precision) {
   if (precision.type == at::kHalf) return PrecisionChoice::kHalf;
   if (precision.type == at::kBFloat16) return PrecisionChoice::kBFloat16;
   return precision.tf32 ? PrecisionChoice::kTf32 : PrecisionChoice::kFloat;
-}
-
-Precision parse_precision(const std::string& name, at::Device device) {
-  return choose_precision(read_precision(name), device);
-}
-
-Precision parse_training_precision(const std::string& name, at::Device device) {
-  return choose_training_precision(read_precision(name), device);
 }
 
 const char* precision_name(const Precision& precision) { return name_of(choice_of(precision)); }

@@ -1,6 +1,8 @@
 // From the precision that a user chose to the one that a device computes in.
 #pragma once
 
+#include <c10/core/Device.h>
+
 #include "nn/precision.h"
 #include "options/choices.h"
 

@@ -44,4 +44,21 @@ inline constexpr Name<PrecisionChoice> kPrecisions[] = {
     {PrecisionChoice::kInt8, "int8"},  {PrecisionChoice::kAuto, "auto"}};
 constexpr std::span<const Name<PrecisionChoice>> names_of(PrecisionChoice) { return kPrecisions; }
 
+/// One vector for each row. kCls: the first token's last hidden state. kMean, kMax: over all
+/// tokens, [CLS] and [SEP] included. kPooled: the pooler's output, tanh(dense(first token)).
+enum class Pooling { kCls, kMean, kMax, kPooled };
+inline constexpr Name<Pooling> kPoolings[] = {{Pooling::kCls, "cls"},
+                                              {Pooling::kMean, "mean"},
+                                              {Pooling::kMax, "max"},
+                                              {Pooling::kPooled, "pooled"}};
+constexpr std::span<const Name<Pooling>> names_of(Pooling) { return kPoolings; }
+
+/// Files of vectors.
+enum class VectorFormat { kJsonl, kNpy, kSafetensors };
+inline constexpr Name<VectorFormat> kVectorFormats[] = {
+    {VectorFormat::kJsonl, "jsonl"},
+    {VectorFormat::kNpy, "npy"},
+    {VectorFormat::kSafetensors, "safetensors"}};
+constexpr std::span<const Name<VectorFormat>> names_of(VectorFormat) { return kVectorFormats; }
+
 }  // namespace pals

@@ -1,6 +1,7 @@
 // A field that an option fills: read from text, written as JSON, whatever its type.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -12,10 +13,20 @@
 
 #include "base/json.h"
 #include "base/names.h"
+#include "base/text_util.h"
 
 namespace pals {
 
 enum class FieldType { kText, kFlag, kInteger, kNumber, kChoice };
+
+/// A type that is more than an enumeration and is chosen by a text: the functions stand beside it
+/// (options/device_choice.h).
+template <typename T>
+concept ReadFromText = std::is_class_v<T> && requires(T value) {
+  read_text(std::string_view(), value);
+  text_of(value);
+  known_texts(value);
+};
 
 namespace field_detail {
 
@@ -32,6 +43,24 @@ bool read_value(std::string_view text, Enum& value) {
   const std::optional<Enum> known = from_name<Enum>(text);
   if (known) value = *known;
   return known.has_value();
+}
+
+template <ReadFromText T>
+bool read_value(std::string_view text, T& value) {
+  return read_text(text, value);
+}
+
+// Several, with commas between; each once.
+template <Named Enum>
+bool read_value(std::string_view text, std::vector<Enum>& value) {
+  std::vector<Enum> known;
+  for (const std::string_view item : split(text, ',')) {
+    Enum one{};
+    if (!read_value(trim(item), one)) return false;
+    if (std::ranges::find(known, one) == known.end()) known.push_back(one);
+  }
+  value = std::move(known);
+  return true;
 }
 
 template <typename T>
@@ -52,6 +81,18 @@ Json json_of(const Enum& value) {
   return name_of(value);
 }
 
+template <ReadFromText T>
+Json json_of(const T& value) {
+  return text_of(value);
+}
+
+template <Named Enum>
+Json json_of(const std::vector<Enum>& value) {
+  std::vector<std::string> names;
+  for (const Enum one : value) names.emplace_back(name_of(one));
+  return join(names, ",");
+}
+
 template <typename T>
 Json json_of(const std::optional<T>& value) {
   return value ? json_of(*value) : Json();
@@ -67,6 +108,11 @@ struct Inner<std::optional<T>> {
   using Type = T;
 };
 
+template <Named Enum>
+struct Inner<std::vector<Enum>> {
+  using Type = Enum;
+};
+
 template <typename T>
 constexpr FieldType type_of() {
   if (std::is_same_v<T, bool>) return FieldType::kFlag;
@@ -78,8 +124,8 @@ constexpr FieldType type_of() {
 }  // namespace field_detail
 
 /// Refers to a member of a struct of options, which must outlive it: a text, a truth value, a
-/// number, an enumeration with names, or an optional one of these (nothing: not given). A default
-/// field refers to nothing and takes any text.
+/// number, an enumeration with names, a list of such, a type that is ReadFromText, or an optional
+/// one of these (nothing: not given). A default field refers to nothing and takes any text.
 class Field {
  public:
   Field() = default;
@@ -91,13 +137,22 @@ class Field {
       : access_(std::make_shared<Member<T>>(value)) {
     using Inner = typename field_detail::Inner<T>::Type;
     type_ = field_detail::type_of<Inner>();
+    is_list_ = std::is_same_v<T, std::vector<Inner>>;
     if constexpr (Named<Inner>) names_ = all_names<Inner>();
+    if constexpr (ReadFromText<Inner>) names_ = known_texts(Inner());
+    has_other_names_ = ReadFromText<Inner>;
   }
 
   FieldType type() const { return type_; }
 
   /// Of a choice: all that it may be.
   const std::vector<std::string>& names() const { return names_; }
+
+  /// Whether names() stand for others, too: "cuda:NUMBER".
+  bool has_other_names() const { return has_other_names_; }
+
+  /// Whether it takes several choices, with commas between.
+  bool is_list() const { return is_list_; }
 
   /// Fills the field; false if the text is not of its type.
   bool read(std::string_view text) const { return access_ == nullptr || access_->read(text); }
@@ -123,6 +178,7 @@ class Field {
   };
 
   FieldType type_ = FieldType::kText;
+  bool is_list_ = false, has_other_names_ = false;
   std::vector<std::string> names_;
   std::shared_ptr<const Access> access_;
 };

@@ -57,6 +57,7 @@ std::string option_tables(const std::string& command, const OptionList& options)
     }
     block(group, rows);
   }
+  if (!options.resumes()) return text;
   std::vector<std::string> free;
   for (const Option& option : options.rows()) {
     if (option.may_differ != MayDiffer::kNowhere) free.push_back(code(option.flag()));

@@ -50,6 +50,16 @@ std::string expected(const Option& option) {
   return allowed;
 }
 
+// The first of a list's items that is none of the names; all of the text if there is no list.
+std::string unknown_item(const std::string& text, const Field& field) {
+  const std::vector<std::string>& names = field.names();
+  for (const std::string_view item :
+       field.is_list() ? split(text, ',') : std::vector<std::string_view>{}) {
+    if (std::ranges::find(names, trim(item)) == names.end()) return std::string(trim(item));
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string one_of(const std::vector<std::string>& names) {
@@ -80,8 +90,9 @@ std::string Option::value_text() const {
 void Option::read(const std::string& text) const {
   if (field.read(text)) return;
   if (field.type() == FieldType::kChoice) {
-    fail_usage(flag(), ": ", quote(text), " is unknown, expected ", allowed(),
-               did_you_mean(text, field.names()));
+    const std::string unknown = unknown_item(text, field);
+    fail_usage(flag(), ": ", quote(unknown), " is unknown, expected ", allowed(),
+               field.has_other_names() ? "" : did_you_mean(unknown, field.names()));
   }
   fail_usage(flag(), " is ", quote(text), ", expected ", expected(*this));
 }
@@ -134,7 +145,8 @@ std::vector<std::string> OptionList::differing(const Json& one, const Json& othe
   Json defaults = json();
   const auto value = [&](const Json& from, const std::string& name) {
     const auto it = from.find(name);
-    return it == from.end() ? defaults.value(name, Json()) : *it;
+    Json found = it == from.end() ? defaults.value(name, Json()) : *it;
+    return found == "" ? Json() : found;  // an empty text is none
   };
   Json names = one;  // of all options that either knows, sorted
   names.update(other);

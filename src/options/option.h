@@ -43,12 +43,13 @@ struct Option {
   std::string help = {};  ///< a line in --help and in the documentation; `code` in backticks
   std::string more = {};  ///< what the documentation adds to it, in Markdown
   MayDiffer may_differ = MayDiffer::kNowhere;
-  bool needed = false;                        ///< an empty text is an error
-  bool hidden = false;                        ///< --help leaves it out
-  bool saved = true;                          ///< stands in run_config.json
-  bool takes_value = false;                   ///< of a truth value: `--flag 0`, not `--flag` alone
-  std::vector<std::string> suggestions = {};  ///< of a text: what it may be, if that is a few names
-  std::string group = {};                     ///< the heading, as OptionList::add() sets it
+  bool needed = false;       ///< an empty text is an error
+  bool hidden = false;       ///< --help leaves it out
+  bool saved = true;         ///< stands in run_config.json
+  bool takes_value = false;  ///< of a truth value: `--flag 0`, not `--flag` alone
+  std::vector<std::string> suggestions =
+      {};                  ///< what it may be, if the field's type does not say it
+  std::string group = {};  ///< the heading, as OptionList::add() sets it
 
   /// "--name".
   std::string flag() const { return "--" + name; }
@@ -64,11 +65,23 @@ struct Option {
   void check() const;
 };
 
+/// The value that a text has in the option of that name; UsageError as Option::read.
+template <typename T>
+T read_option(const std::string& name, const std::string& text) {
+  T value{};
+  Option{.name = name, .field = value}.read(text);
+  return value;
+}
+
 /// The options of a command, or of a part of one.
 class OptionList {
  public:
   /// Appends rows under a heading ("": none).
   void add(const std::string& group, std::vector<Option> rows);
+
+  /// Says that runs with these options can go on later, and on several ranks.
+  void set_resumes() { resumes_ = true; }
+  bool resumes() const { return resumes_; }
 
   const std::vector<Option>& rows() const { return rows_; }
   std::vector<std::string> groups() const;  ///< the headings in order
@@ -89,6 +102,7 @@ class OptionList {
 
  private:
   std::vector<Option> rows_;
+  bool resumes_ = false;
 };
 
 /// "a, b or c".

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "options/choices.h"
+#include "options/device_choice.h"
 #include "options/help.h"
 
 namespace pals {
@@ -24,13 +25,17 @@ struct Values {
   std::optional<int> count;
   Sampling sample = Sampling::kRoundRobin;
   std::optional<Schedule> schedule;
+  std::vector<PrecisionChoice> precisions = {PrecisionChoice::kFloat, PrecisionChoice::kBFloat16};
+  DeviceChoice device;
 };
 
 OptionList options_of(Values& v) {
   OptionList list;
   list.add("Words", {{.name = "text", .field = v.text, .help = "some `text`", .needed = true},
                      {.name = "sample", .field = v.sample, .help = "order"},
-                     {.name = "schedule", .field = v.schedule, .help = "vectors"}});
+                     {.name = "schedule", .field = v.schedule, .help = "vectors"},
+                     {.name = "precisions", .field = v.precisions, .help = "types"},
+                     {.name = "device", .field = v.device, .help = "what computes"}});
   list.add("Numbers", {{.name = "number",
                         .aliases = {"amount"},
                         .field = v.number,
@@ -72,6 +77,8 @@ TEST(Option, ReadsEachType) {
   read("text", "");
   read("sample", "anneal");
   read("schedule", "warmup_cosine");
+  read("precisions", "int8, fp32,int8");
+  read("device", "cuda:3");
   read("number", "+7");
   read("wide", "-9000000000");
   read("seed", "18446744073709551615");
@@ -84,6 +91,9 @@ TEST(Option, ReadsEachType) {
   EXPECT_EQ(values.text, "");
   EXPECT_EQ(values.sample, Sampling::kAnneal);
   EXPECT_EQ(values.schedule, Schedule::kWarmupCosine);
+  EXPECT_EQ(values.precisions,
+            (std::vector<PrecisionChoice>{PrecisionChoice::kInt8, PrecisionChoice::kFloat}));
+  EXPECT_EQ(values.device, (DeviceChoice{DeviceType::kGpu, 3}));
   EXPECT_EQ(values.number, 7);
   EXPECT_EQ(values.wide, -9'000'000'000);
   EXPECT_EQ(values.seed, UINT64_MAX);
@@ -97,19 +107,53 @@ TEST(Option, ReadsEachType) {
 TEST(Option, RefusesWhatIsNotOfItsType) {
   Values values;
   const OptionList list = options_of(values);
-  const std::vector<std::pair<const char*, const char*>> wrong = {
-      {"number", "9000000000"}, {"number", "x"},   {"number", "1.5"},    {"number", ""},
-      {"wide", "0x10"},         {"seed", "-1"},    {"rate", "fast"},     {"rate", "+-1"},
-      {"count", "two"},         {"flag", "maybe"}, {"sample", "random"}, {"schedule", ""}};
+  const std::vector<std::pair<const char*, const char*>> wrong = {{"number", "9000000000"},
+                                                                  {"number", "x"},
+                                                                  {"number", "1.5"},
+                                                                  {"number", ""},
+                                                                  {"wide", "0x10"},
+                                                                  {"seed", "-1"},
+                                                                  {"rate", "fast"},
+                                                                  {"rate", "+-1"},
+                                                                  {"count", "two"},
+                                                                  {"flag", "maybe"},
+                                                                  {"sample", "random"},
+                                                                  {"schedule", ""},
+                                                                  {"precisions", "fp32,fp8"},
+                                                                  {"precisions", ""},
+                                                                  {"precisions", "fp32,"},
+                                                                  {"device", ""},
+                                                                  {"device", "gpu"},
+                                                                  {"device", "cpu:0"},
+                                                                  {"device", "auto:0"},
+                                                                  {"device", "cuda:"},
+                                                                  {"device", "cuda:x"},
+                                                                  {"device", "cuda:-1"},
+                                                                  {"device", "cuda:3000000000"},
+                                                                  {"device", "cuda:0:1"},
+                                                                  {"device", "tpu:1"}};
   for (const auto& [name, text] : wrong) {
     EXPECT_THROW(find(list, name).read(text), UsageError) << name << " " << text;
   }
   EXPECT_EQ(message_of([&] { find(list, "sample").read("aneal"); }),
             "--sample: \"aneal\" is unknown, expected rr, prop, sqrt or anneal; did you mean "
             "\"anneal\"?");
+  EXPECT_EQ(message_of([&] { find(list, "precisions").read("fp32,fp8"); }),
+            "--precisions: \"fp8\" is unknown, expected fp32, bf16, fp16, tf32, int8 or auto; did "
+            "you mean \"fp32\"?");
+  EXPECT_EQ(message_of([&] { find(list, "device").read("gpu"); }),
+            "--device: \"gpu\" is unknown, expected auto, cpu, cuda or cuda:NUMBER");
   EXPECT_EQ(message_of([&] { find(list, "number").read("x"); }),
             "--number is \"x\", expected a whole number from 0 to 9");
   EXPECT_EQ(values.number, 4);  // untouched
+  EXPECT_EQ(values.precisions.size(), 2U);
+  EXPECT_EQ(values.device, DeviceChoice());
+}
+
+TEST(DeviceChoice, IsWrittenAsItIsRead) {
+  for (const char* text : {"auto", "cpu", "cuda", "cuda:0", "cuda:17", "privateuseone:1"}) {
+    EXPECT_EQ(text_of(read_option<DeviceChoice>("device", text)), text);
+  }
 }
 
 TEST(Option, ChecksRanges) {
@@ -138,6 +182,8 @@ TEST(OptionList, WritesWhatIsGiven) {
   Values values;
   EXPECT_EQ(options_of(values).json(), Json({{"text", "as it was"},
                                              {"sample", "rr"},
+                                             {"precisions", "fp32,bf16"},
+                                             {"device", "auto"},
                                              {"number", 4},
                                              {"wide", 0},
                                              {"seed", 42},
@@ -173,6 +219,9 @@ TEST(OptionList, NamesWhatDiffers) {
   Json older = one;
   older.erase("rate");
   EXPECT_EQ(list.differing(older, one, MayDiffer::kAfterResuming), Names());
+  // One in which an option was an empty text did not have it.
+  older["schedule"] = "";
+  EXPECT_EQ(list.differing(older, one, MayDiffer::kAfterResuming), Names());
   Json newer = one;
   newer["rate"] = 1.0;
   EXPECT_EQ(list.differing(older, newer, MayDiffer::kAfterResuming), Names{"rate"});
@@ -184,7 +233,7 @@ TEST(OptionList, TablesAndHelp) {
   list.suggest("text", {"this", "that"});
   EXPECT_EQ(help_text(find(list, "text")), "some text: this, that");
   EXPECT_EQ(help_text(find(list, "sample")), "order: rr, prop, sqrt or anneal");
-  const std::string tables = option_tables("try", list);
+  std::string tables = option_tables("try", list);
   const auto has = [&](const std::string& part) {
     EXPECT_NE(tables.find(part), std::string::npos) << part << "\n" << tables;
   };
@@ -193,6 +242,9 @@ TEST(OptionList, TablesAndHelp) {
       "| `--sample` | `rr` | `rr`, `prop`, `sqrt`, `anneal` | order |\n");
   has("| `--number`, `--amount` | `4` | 0 to 9 | how many, at most |\n");
   has("| `--on` | `1` | | |\n");
+  EXPECT_EQ(tables.find("may change"), std::string::npos);
+  list.set_resumes();
+  tables = option_tables("try", list);
   has("<!-- options try: may change -->\n`--number`, `--seed`\n<!-- end -->\n");
 }
 

@@ -55,18 +55,10 @@ TEST(TokenFeatures, Layers) {
   }
 }
 
-TEST(Pooling, HasFourNames) {
-  EXPECT_EQ(parse_pooling("cls"), Pooling::kCls);
-  EXPECT_EQ(parse_pooling("pooled"), Pooling::kPooled);
-  EXPECT_THROW(parse_pooling("min"), UsageError);
-}
-
 TEST(VectorWriter, Formats) {
-  EXPECT_EQ(parse_vector_format("", "a.npy"), VectorFormat::kNpy);
-  EXPECT_EQ(parse_vector_format("", "a.safetensors"), VectorFormat::kSafetensors);
-  EXPECT_EQ(parse_vector_format("", "npy"), VectorFormat::kJsonl);
-  EXPECT_EQ(parse_vector_format("jsonl", "a.npy"), VectorFormat::kJsonl);
-  EXPECT_THROW(parse_vector_format("numpy", ""), UsageError);
+  EXPECT_EQ(vector_format_of("a.npy"), VectorFormat::kNpy);
+  EXPECT_EQ(vector_format_of("a.safetensors"), VectorFormat::kSafetensors);
+  EXPECT_EQ(vector_format_of("npy"), VectorFormat::kJsonl);
   EXPECT_THROW(make_vector_writer(VectorFormat::kNpy, "-", 3), UsageError);
 }
 

@@ -83,14 +83,6 @@ class SourceRun {
 
 }  // namespace
 
-Pooling parse_pooling(const std::string& name) {
-  if (name == "cls") return Pooling::kCls;
-  if (name == "mean") return Pooling::kMean;
-  if (name == "max") return Pooling::kMax;
-  if (name == "pooled") return Pooling::kPooled;
-  fail_usage("--pooling: ", quote(name), " is unknown, expected cls, mean, max or pooled");
-}
-
 AskedHeads ask_heads(const Runner& runner, const std::vector<int>& tasks,
                      const std::vector<FeaturesPtr>& rows) {
   AskedHeads asked;

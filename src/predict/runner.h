@@ -8,17 +8,11 @@
 #include <vector>
 
 #include "batch/packed_batch.h"
+#include "options/choices.h"
 
 namespace pals {
 
-/// One vector for each row. kCls: the first token's last hidden state. kMean, kMax: over all
-/// tokens, [CLS] and [SEP] included. kPooled: the pooler's output, tanh(dense(first token)).
-enum class Pooling { kCls, kMean, kMax, kPooled };
-
-/// "cls", "mean", "max" or "pooled"; UsageError for anything else.
-Pooling parse_pooling(const std::string& name);
-
-/// How rows become vectors.
+/// How rows become vectors, one each.
 struct VectorOptions {
   Pooling pooling = Pooling::kMean;
   bool normalize = false;  ///< to length 1

@@ -106,13 +106,9 @@ class BinaryWriter : public VectorWriter {
 
 }  // namespace
 
-VectorFormat parse_vector_format(const std::string& name, const std::string& path) {
-  if (name == "npy" || (name.empty() && path.ends_with(".npy"))) return VectorFormat::kNpy;
-  if (name == "safetensors" || (name.empty() && path.ends_with(".safetensors"))) {
-    return VectorFormat::kSafetensors;
-  }
-  if (name == "jsonl" || name.empty()) return VectorFormat::kJsonl;
-  fail_usage("--format: ", quote(name), " is unknown, expected jsonl, npy or safetensors");
+VectorFormat vector_format_of(const std::string& path) {
+  if (path.ends_with(".npy")) return VectorFormat::kNpy;
+  return path.ends_with(".safetensors") ? VectorFormat::kSafetensors : VectorFormat::kJsonl;
 }
 
 std::unique_ptr<VectorWriter> make_vector_writer(VectorFormat format, const std::string& path,

@@ -6,13 +6,12 @@
 #include <span>
 #include <string>
 
+#include "options/choices.h"
+
 namespace pals {
 
-enum class VectorFormat { kJsonl, kNpy, kSafetensors };
-
-/// "jsonl", "npy" or "safetensors"; an empty name means what the path ends with (.npy,
-/// .safetensors), else JSONL. UsageError for other names.
-VectorFormat parse_vector_format(const std::string& name, const std::string& path);
+/// The format that the path's ending names (.npy, .safetensors), else JSONL.
+VectorFormat vector_format_of(const std::string& path);
 
 /// Takes rows of `width` numbers. Files appear when they are whole, and hold any number of rows in
 /// flat memory: their header is written last.

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "features/features.h"
+#include "kinds/kind.h"
 
 namespace pals {
 namespace {
@@ -89,18 +90,18 @@ Option max_seq_length_option(Field tokens) {
           .more = " ([data.md](data.md))"};
 }
 
-Option adapter_option(Field kind) {
-  return {.name = "adapter", .field = std::move(kind), .help = "task-specific parts"};
+Option kind_option(Field kind, std::string help, std::string more) {
+  return {.name = "kind",
+          .field = std::move(kind),
+          .help = std::move(help),
+          .more = std::move(more),
+          .suggestions = kinds_of_flags()};
 }
 
-Option adapter_size_option(Field size) {
-  return {.name = "adapter_size",
-          .field = std::move(size),
-          .range = kNotNegative,
-          .help = "their size P; 0: the model's, else the paper's share of `hidden_size`",
-          .more =
-              " (204, 100, 50, 156 or 204 of 768) in whole heads. P must be a multiple of 6 for "
-              "PALs, of 12 for top attention"};
+Option unanswerable_option(Field unanswerable) {
+  return {.name = "version_2_with_negative",
+          .field = std::move(unanswerable),
+          .help = "questions may have no answer (SQuAD v2.0)"};
 }
 
 Option batch_size_option(Field rows) {
@@ -123,7 +124,7 @@ Option eval_batch_size_option(Field rows) {
 Option device_option(Field device) {
   return {.name = "device",
           .field = std::move(device),
-          .help = "`cpu`, `cuda`, `cuda:N`, or `auto`: a GPU if there is one",
+          .help = "what computes; auto is a GPU if there is one",
           .more = " ([devices](training.md#devices))",
           .may_differ = MayDiffer::kAmongRanks};
 }
@@ -141,7 +142,7 @@ Option threads_option(Field threads) {
   return {.name = "threads",
           .field = std::move(threads),
           .range = between(0, kMostThreads),
-          .help = "0: all cores",
+          .help = "threads that compute; 0: one on each core",
           .may_differ = MayDiffer::kAmongRanks};
 }
 

@@ -2,6 +2,8 @@
 // fills.
 #pragma once
 
+#include <string>
+
 #include "options/option.h"
 
 namespace pals {
@@ -16,8 +18,9 @@ Option vocab_file_option(Field path);
 Option lower_case_option(Field lower_case);
 Option special_tokens_option(Field special_tokens);
 Option max_seq_length_option(Field tokens);
-Option adapter_option(Field kind);
-Option adapter_size_option(Field size);
+/// Of what, the help says.
+Option kind_option(Field kind, std::string help, std::string more = "");
+Option unanswerable_option(Field unanswerable);
 Option batch_size_option(Field rows);
 Option eval_batch_size_option(Field rows);
 Option device_option(Field device);

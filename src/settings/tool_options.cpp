@@ -17,25 +17,19 @@ OptionList options_of(ConvertFlags& flags) {
       kOptions,
       {{.name = "to",
         .field = o.to_format,
-        .help = "the output's format, whatever the name of TO says",
-        .suggestions = {"folder", "pytorch", "safetensors"}},
+        .help = "the output's format, whatever the name of TO says"},
        bert_config_file_option(o.bert_config_file),
        vocab_file_option(o.vocab_file),
        lower_case_option(o.do_lower_case),
        special_tokens_option(o.special_tokens_in_text),
        {.name = "tasks", .field = o.tasks, .help = "the tasks of a file's heads, in their order"},
        task_file_option(o.task_file),
-       {.name = "kind",
-        .field = o.kind,
-        .help = "instead of them `span` or `multiple_choice`, of the only head"},
-       {.name = "version_2_with_negative",
-        .field = o.version_2_with_negative,
-        .help = "questions may have no answer (SQuAD v2.0)"},
+       kind_option(o.kind, "the kind of the only head, in place of `--tasks` and `--task_file`"),
+       unanswerable_option(o.version_2_with_negative),
        {.name = "names",
         .field = o.names,
-        .help = "of a file's tensors (transformers has LayerNorm.weight for gamma, pals is as in a "
-                "model folder)",
-        .suggestions = {"reference", "transformers", "pals"}},
+        .help = "whose names a file's tensors have (transformers has LayerNorm.weight for gamma, "
+                "pals is as in a model folder)"},
        max_seq_length_option(o.max_seq_length),
        {.name = "encoder_only", .field = o.encoder_only, .help = "leave out adapters and heads"},
        {.name = "drop_unexpected",
@@ -54,15 +48,15 @@ OptionList options_of(ConvertFlags& flags) {
 
 OptionList options_of(BenchFlags& o) {
   OptionList list;
+  list.add(kOptions,
+           {{.name = "model",
+             .field = o.model,
+             .help = "a folder with a `config.json`: its sizes count, the weights are random; "
+                     "default: BERT-base"}});
+  list.add(kOptions, adapter_options(o));
   list.add(
       kOptions,
-      {{.name = "model",
-        .field = o.model,
-        .help = "a folder with a `config.json`: its sizes count, the weights are random; "
-                "default: BERT-base"},
-       adapter_option(o.adapter),
-       adapter_size_option(o.adapter_size),
-       {.name = "tasks",
+      {{.name = "tasks",
         .field = o.tasks,
         .help = "tasks of the model, as of `pals train`; default: its own, else GLUE's eight"},
        task_file_option(o.task_file),
@@ -84,14 +78,16 @@ OptionList options_of(BenchFlags& o) {
         .help = "times that all is done; default: 3, with `--quick` 1"},
        {.name = "precision",
         .field = o.precision,
-        .help = "fp32, bf16, int8 (prediction alone), on a GPU fp16 or tf32, or auto; several "
-                "with commas"},
+        .help = "one or several with commas between; int8 is for prediction alone, fp16 and tf32 "
+                "are for GPUs"},
        device_option(o.device),
        threads_option(o.threads),
-       {.name = "profile", .field = o.profile, .help = "also where the time goes, block by block"},
+       {.name = "profile",
+        .field = o.profile,
+        .help = "also print where the time goes, block by block"},
        {.name = "quick",
         .field = o.quick,
-        .help = "3 batches, 1 round: about a minute for BERT-base"},
+        .help = "measure 3 batches in 1 round: about a minute for BERT-base"},
        json_option(o.json),
        config_option()});
   return list;

@@ -4,13 +4,32 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "options/choices.h"
+#include "options/device_choice.h"
 #include "options/option.h"
+#include "settings/adapter_flags.h"
+#include "tasks/task_kind.h"
 
 namespace pals {
+
+/// What a conversion writes.
+enum class TargetFormat { kFolder, kPytorch, kSafetensors };
+inline constexpr Name<TargetFormat> kTargetFormats[] = {
+    {TargetFormat::kFolder, "folder"},
+    {TargetFormat::kPytorch, "pytorch"},
+    {TargetFormat::kSafetensors, "safetensors"}};
+constexpr std::span<const Name<TargetFormat>> names_of(TargetFormat) { return kTargetFormats; }
+
+/// Whose names a file's tensors have: the reference's, those of transformers, or a model folder's.
+enum class TensorNames { kReference, kTransformers, kOwn };
+inline constexpr Name<TensorNames> kTensorNames[] = {{TensorNames::kReference, "reference"},
+                                                     {TensorNames::kTransformers, "transformers"},
+                                                     {TensorNames::kOwn, "pals"}};
+constexpr std::span<const Name<TensorNames>> names_of(TensorNames) { return kTensorNames; }
 
 struct ConvertOptions {
   std::string from;  ///< a model folder, a file, or the prefix of a TensorFlow checkpoint
@@ -18,11 +37,11 @@ struct ConvertOptions {
   std::string bert_config_file;  ///< empty: what lies beside `from`
   std::string vocab_file;        ///< the same
   std::optional<bool> do_lower_case, special_tokens_in_text;
-  std::string tasks, task_file;          ///< the tasks of a file's heads, for a model folder
-  std::string kind;                      ///< or span or multiple_choice: of the only head
-  bool version_2_with_negative = false;  ///< questions of kind span may have no answer
-  std::string to_format;  ///< folder, pytorch or safetensors; empty: by the ending of `to`
-  std::string names = "reference";
+  std::string tasks, task_file;           ///< the tasks of a file's heads, for a model folder
+  std::optional<TaskKind> kind;           ///< or this one: of the only head
+  bool version_2_with_negative = false;   ///< questions of kind span may have no answer
+  std::optional<TargetFormat> to_format;  ///< not given: by the ending of `to`
+  TensorNames names = TensorNames::kReference;
   std::optional<int> max_seq_length;  ///< of a model folder; not given: as before, or the default
   bool encoder_only = false;
   bool drop_unexpected = false;
@@ -35,10 +54,10 @@ struct ConvertFlags {
   bool json = false;  ///< the report as JSON
 };
 
-struct BenchFlags {
-  std::string model, adapter, tasks, task_file, data_dir, vocab_file, precision = "fp32,bf16";
-  std::string device = "auto";
-  int64_t adapter_size = 0;
+struct BenchFlags : AdapterFlags {
+  std::string model, tasks, task_file, data_dir, vocab_file;
+  std::vector<PrecisionChoice> precision = {PrecisionChoice::kFloat, PrecisionChoice::kBFloat16};
+  DeviceChoice device;
   std::optional<int> max_seq_length, row_length;
   int64_t batch_size = 32;
   std::optional<int64_t> batches, rounds;  ///< not given: by `quick`

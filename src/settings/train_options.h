@@ -8,18 +8,21 @@
 
 #include "base/json.h"
 #include "options/choices.h"
+#include "options/device_choice.h"
 #include "options/option.h"
+#include "settings/adapter_flags.h"
 #include "tasks/squad.h"
+#include "tasks/task_kind.h"
 
 namespace pals {
 
-struct TrainOptions {
+struct TrainOptions : AdapterFlags {
   // Data and tasks
   std::string data_dir;
   std::string task_file;
   std::string tasks;
   std::optional<int> task_id;
-  std::string kind;  ///< of a single task without a task file: span or multiple_choice
+  std::optional<TaskKind> kind;  ///< of a single task without a task file
   std::string task_name;
   std::string train_file, dev_file;
   SpanOptions span;  ///< of --kind span
@@ -33,12 +36,6 @@ struct TrainOptions {
   std::optional<bool> do_lower_case;           ///< not given: as the model's files say
   std::optional<bool> special_tokens_in_text;  ///< not given: as the model's files say
   bool multi = false;
-  std::string adapter;
-  int64_t adapter_size = 0;
-  int64_t rank = 0;
-  double alpha = 0.0;
-  std::string targets;
-  std::string adapter_layers;
   bool task_pooler = false;
   int64_t h_aug = 0;
   double dropout = -1.0;  ///< negative: as the configuration says
@@ -61,7 +58,7 @@ struct TrainOptions {
   bool freeze = false;
   bool recompute = false;
   uint64_t seed = 42;
-  std::string device = "auto";
+  DeviceChoice device;
   PrecisionChoice precision = PrecisionChoice::kAuto;
   bool no_graphs = false;  ///< on a GPU: steps are not recorded
   int threads = 0;

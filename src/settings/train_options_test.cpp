@@ -21,7 +21,8 @@ TrainOptions read_all(const Json& json) {
   const OptionList list = options_of(options);
   for (const Option& row : list.rows()) {
     const auto it = json.find(row.name);
-    if (it != json.end()) row.read(it->is_string() ? it->get<std::string>() : it->dump());
+    if (it == json.end() || *it == "") continue;  // as --config does
+    row.read(it->is_string() ? it->get<std::string>() : it->dump());
   }
   return options;
 }
@@ -33,7 +34,9 @@ TEST(TrainOptions, OlderRunsAreReadAndWrittenAsTheyWere) {
   EXPECT_EQ(options.max_steps, 40);
   EXPECT_EQ(options.do_lower_case, true);
   const Json now = options_to_json(options);  // with options that are younger than the run
-  for (const auto& [name, value] : saved.items()) EXPECT_EQ(now.at(name), value) << name;
+  for (const auto& [name, value] : saved.items()) {
+    EXPECT_EQ(now.value(name, Json("")), value) << name;
+  }
   EXPECT_EQ(differing_options(saved, options_to_json(options)), std::vector<std::string>());
 }
 
@@ -74,6 +77,20 @@ TEST(TrainOptions, EachRangeHolds) {
     }
   }
   EXPECT_GT(ranges, 30);
+}
+
+TEST(TrainOptions, FlagsThatNoTaskSeesAreRefused) {
+  TrainOptions options = usual();
+  options.span.doc_stride = 64;
+  EXPECT_THROW(check_options(options), UsageError);
+  options.kind = TaskKind::kMultipleChoice;
+  EXPECT_THROW(check_options(options), UsageError);
+  options.kind = TaskKind::kSpan;
+  options.task_name = "mine";
+  EXPECT_NO_THROW(check_options(options));
+  options.span = {};
+  options.kind.reset();
+  EXPECT_THROW(check_options(options), UsageError);
 }
 
 TEST(TrainOptions, PartsMakeUpABatch) {

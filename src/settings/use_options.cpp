@@ -23,12 +23,12 @@ void add_input(OptionList& list, InputFlags& o) {
       {{.name = "input",
         .aliases = {"input_file"},
         .field = o.input,
-        .help = "a file; default: standard input"},
+        .help = "a file; default, and `-`: standard input"},
        {.name = "input_format",
         .field = o.format,
         .help = "auto goes by the ending `.csv`, `.jsonl` and, for span tasks, `.json`, else it is "
                 "tsv with `--text_a` and lines without; squad is for span tasks",
-        .suggestions = {"auto", "lines", "tsv", "csv", "jsonl", "squad"}},
+        .more = " ([formats](predict.md#input))"},
        {.name = "text_a",
         .field = o.text_a,
         .help = "column of the text: its name, its number from 0 or, negative, from the end; the "
@@ -41,16 +41,22 @@ void add_input(OptionList& list, InputFlags& o) {
 }
 
 void add_questions(OptionList& list, InputFlags& o) {
-  list.add(kInput,
-           {{.name = "choices",
-             .field = o.choices,
-             .help = "multiple choice: the columns of the choices with commas between, or in jsonl "
-                     "the key of a list"},
-            {.name = "id", .field = o.id, .help = "column of a name that each answer is to bear"}});
+  list.add(
+      kInput,
+      {{.name = "choices",
+        .field = o.choices,
+        .help = "multiple choice: the columns of the choices with commas between, or in jsonl "
+                "the key of a list"},
+       {.name = "id", .field = o.id, .help = "column of a name with which each answer begins"}});
 }
 
 Option output_option(Field path) {
-  return {.name = "output", .field = std::move(path), .help = "a file; default: standard output"};
+  return {.name = "output",
+          .field = std::move(path),
+          .help = "a file; default: standard output",
+          .more =
+              ". It appears when it is whole; a pipe or a device is written through, a link is "
+              "followed"};
 }
 
 }  // namespace
@@ -76,14 +82,16 @@ OptionList options_of(PredictOptions& o) {
                     {.name = "task",
                      .aliases = {"tasks"},
                      .field = o.tasks,
-                     .help = "one of its tasks, several with commas between, or `all`"}});
+                     .help = "one of its tasks, several with commas between, or `all`; default: "
+                             "the only one"}});
   add_input(list, o.input);
   add_questions(list, o.input);
-  list.add(kOutput, {output_option(o.output),
-                     {.name = "format", .field = o.format, .help = "of the answers"},
-                     {.name = "json",
-                      .field = o.json,
-                      .help = "as `--format jsonl`: an object a line, all probabilities"}});
+  list.add(kOutput,
+           {output_option(o.output),
+            {.name = "format", .field = o.format, .help = "how answers are written"},
+            {.name = "json",
+             .field = o.json,
+             .help = "the same as `--format jsonl`: an object a line with all probabilities"}});
   list.add(kComputing, {batch_size_option(o.batch_size), precision_option(o.precision),
                         device_option(o.device), threads_option(o.threads), config_option()});
   return list;
@@ -91,15 +99,16 @@ OptionList options_of(PredictOptions& o) {
 
 OptionList options_of(FeaturesOptions& o) {
   OptionList list;
-  list.add(kModel, {model_option(o.model),
-                    {.name = "task",
-                     .field = o.task,
-                     .help = "with this task's adapter; default: the shared encoder"},
-                    init_checkpoint_option(o.init_checkpoint),
-                    bert_config_file_option(o.bert_config_file),
-                    vocab_file_option(o.vocab_file),
-                    lower_case_option(o.do_lower_case),
-                    special_tokens_option(o.special_tokens_in_text)});
+  list.add(kModel,
+           {model_option(o.model),
+            {.name = "task",
+             .field = o.task,
+             .help = "the task whose adapter is used; default: none, the shared encoder alone"},
+            init_checkpoint_option(o.init_checkpoint),
+            bert_config_file_option(o.bert_config_file),
+            vocab_file_option(o.vocab_file),
+            lower_case_option(o.do_lower_case),
+            special_tokens_option(o.special_tokens_in_text)});
   add_input(list, o.input);
   Option output = output_option(o.output);
   output.aliases = {"output_file"};
@@ -108,17 +117,18 @@ OptionList options_of(FeaturesOptions& o) {
       {output,
        {.name = "format",
         .field = o.format,
-        .help = "of the vectors; default: by the ending of `--output`, else jsonl",
-        .suggestions = {"jsonl", "npy", "safetensors"}},
+        .help = "how vectors are written; default: by the ending of `--output`, else jsonl"},
        {.name = "pooling",
         .field = o.pooling,
-        .help = "one vector a text; default: vectors of all tokens",
-        .suggestions = {"cls", "mean", "max", "pooled"}},
-       {.name = "normalize", .field = o.normalize, .help = "make the vectors of texts 1 long"},
+        .help = "one vector a text; default: vectors of all tokens"},
+       {.name = "normalize",
+        .field = o.normalize,
+        .help = "scale the vectors of texts to length 1"},
        {.name = "layers",
         .field = o.layers,
-        .help = "of the tokens' vectors: numbers with commas between, -1 is the last; default: "
-                "the last four"}});
+        .help =
+            "layers whose vectors of tokens are written: numbers with commas between, -1 is the "
+            "last; default: the last four"}});
   list.add(kComputing,
            {max_seq_length_option(o.max_seq_length), batch_size_option(o.batch_size),
             precision_option(o.precision), device_option(o.device), threads_option(o.threads),
@@ -130,12 +140,13 @@ OptionList options_of(SubmitOptions& o) {
   OptionList list;
   list.add(kModel, {needed(model_option(o.model))});
   list.add(kInput, {needed(data_dir_option(o.data_dir))});
-  list.add(kOutput,
-           {{.name = "output", .field = o.output, .help = "the archive to write"},
-            {.name = "fill_missing",
-             .field = o.fill_missing,
-             .help = "majority classes where the model has no task or the data no test set"},
-            json_option(o.json)});
+  list.add(
+      kOutput,
+      {{.name = "output", .field = o.output, .help = "the archive to write"},
+       {.name = "fill_missing",
+        .field = o.fill_missing,
+        .help = "fill in majority classes where the model has no task or the data no test set"},
+       json_option(o.json)});
   list.add(kComputing, {batch_size_option(o.batch_size), precision_option(o.precision),
                         device_option(o.device), threads_option(o.threads), config_option()});
   return list;

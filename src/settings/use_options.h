@@ -7,6 +7,7 @@
 #include <string>
 
 #include "options/choices.h"
+#include "options/device_choice.h"
 #include "options/option.h"
 
 namespace pals {
@@ -17,16 +18,24 @@ inline constexpr Name<AnswerFormat> kAnswerFormats[] = {{AnswerFormat::kTsv, "ts
                                                         {AnswerFormat::kJsonl, "jsonl"}};
 constexpr std::span<const Name<AnswerFormat>> names_of(AnswerFormat) { return kAnswerFormats; }
 
+/// How texts are given. kAuto: by the file's ending and the flags.
+enum class InputFormat { kAuto, kLines, kTsv, kCsv, kJsonl, kSquad };
+inline constexpr Name<InputFormat> kInputFormats[] = {
+    {InputFormat::kAuto, "auto"}, {InputFormat::kLines, "lines"}, {InputFormat::kTsv, "tsv"},
+    {InputFormat::kCsv, "csv"},   {InputFormat::kJsonl, "jsonl"}, {InputFormat::kSquad, "squad"}};
+constexpr std::span<const Name<InputFormat>> names_of(InputFormat) { return kInputFormats; }
+
 /// Where texts come from, for the commands that work on texts.
 struct InputFlags {
   std::string input;  ///< empty: standard input
-  std::string format = "auto";
+  InputFormat format = InputFormat::kAuto;
   std::string text_a, text_b, choices, id;  ///< columns
   std::optional<bool> header;               ///< not given: as the columns are named
 };
 
 struct EvalOptions {
-  std::string model, data_dir, task_file, output_dir, cache_dir = "auto", device = "auto";
+  std::string model, data_dir, task_file, output_dir, cache_dir = "auto";
+  DeviceChoice device;
   PrecisionChoice precision = PrecisionChoice::kAuto;
   int64_t eval_batch_size = 32;
   int threads = 0;
@@ -34,7 +43,8 @@ struct EvalOptions {
 };
 
 struct PredictOptions {
-  std::string model, tasks, output, device = "auto";
+  std::string model, tasks, output;
+  DeviceChoice device;
   InputFlags input;
   AnswerFormat format = AnswerFormat::kTsv;
   PrecisionChoice precision = PrecisionChoice::kAuto;
@@ -49,9 +59,10 @@ struct FeaturesOptions {
   std::optional<bool> do_lower_case;           ///< not given: as the model's files say, else true
   std::optional<bool> special_tokens_in_text;  ///< not given: as the model's files say, else not
   InputFlags input;
-  std::string output, layers, device = "auto";
-  std::string format;   ///< not given: by the ending of `output`
-  std::string pooling;  ///< not given: the vectors of all tokens
+  std::string output, layers;
+  std::optional<VectorFormat> format;  ///< not given: by the ending of `output`
+  std::optional<Pooling> pooling;      ///< not given: the vectors of all tokens
+  DeviceChoice device;
   PrecisionChoice precision = PrecisionChoice::kFloat;
   int max_seq_length = 128;
   int64_t batch_size = 32;
@@ -61,7 +72,8 @@ struct FeaturesOptions {
 };
 
 struct SubmitOptions {
-  std::string model, data_dir, output = "submission.zip", device = "auto";
+  std::string model, data_dir, output = "submission.zip";
+  DeviceChoice device;
   PrecisionChoice precision = PrecisionChoice::kAuto;
   int64_t batch_size = 32;
   int threads = 0;

@@ -31,17 +31,13 @@ std::optional<Metric> metric_from_name(std::string_view name) {
 }
 
 const std::vector<std::string>& kind_names() {
-#define PALS_KIND_NAME(value, name) #name,
-  static const std::vector<std::string> names = {PALS_TASK_KINDS(PALS_KIND_NAME)};
-#undef PALS_KIND_NAME
+  static const std::vector<std::string> names = all_names<TaskKind>();
   return names;
 }
 
-const char* kind_name(TaskKind kind) { return kind_names()[static_cast<size_t>(kind)].c_str(); }
+const char* kind_name(TaskKind kind) { return name_of(kind); }
 
-std::optional<TaskKind> kind_from_name(std::string_view name) {
-  return value_named<TaskKind>(name, kind_names());
-}
+std::optional<TaskKind> kind_from_name(std::string_view name) { return from_name<TaskKind>(name); }
 
 const char* format_name(FileFormat format) {
   switch (format) {

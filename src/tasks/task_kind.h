@@ -2,9 +2,12 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "base/names.h"
 
 namespace pals {
 
@@ -19,6 +22,11 @@ namespace pals {
 #define PALS_KIND_VALUE(value, name) value,
 enum class TaskKind { PALS_TASK_KINDS(PALS_KIND_VALUE) };
 #undef PALS_KIND_VALUE
+
+#define PALS_KIND_NAME(value, name) {TaskKind::value, #name},
+inline constexpr Name<TaskKind> kTaskKinds[] = {PALS_TASK_KINDS(PALS_KIND_NAME)};
+#undef PALS_KIND_NAME
+constexpr std::span<const Name<TaskKind>> names_of(TaskKind) { return kTaskKinds; }
 
 /// "classification", "regression", "span" or "multiple_choice".
 const char* kind_name(TaskKind kind);

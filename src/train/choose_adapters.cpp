@@ -56,31 +56,40 @@ AdapterConfig saved_adapter(const Saved& saved, const TrainOptions& options,
   return other && has_pals_object(saved.json) ? AdapterConfig() : adapter;
 }
 
+// An adapter flag, whether it was given, and the setting that it makes (empty: every kind has it).
+struct GivenFlag {
+  const char* flag;
+  bool given;
+  std::string_view setting;
+};
+
+std::vector<GivenFlag> settings_of(const AdapterFlags& flags) {
+  return {{"--adapter_size", flags.adapter_size > 0, "size"},
+          {"--rank", flags.rank > 0, "rank"},
+          {"--alpha", flags.alpha > 0, "alpha"},
+          {"--targets", !flags.targets.empty(), "targets"},
+          {"--adapter_layers", !flags.adapter_layers.empty(), ""}};
+}
+
 // UsageError for a flag whose setting the kind does not have.
-void check_flags(const TrainOptions& options, const std::string& kind) {
-  const struct {
-    const char* flag;
-    bool given;
-    const char* setting;
-  } flags[] = {{"--adapter_size", options.adapter_size > 0, "size"},
-               {"--rank", options.rank > 0, "rank"},
-               {"--alpha", options.alpha > 0, "alpha"},
-               {"--targets", !options.targets.empty(), "targets"},
-               {"--adapter_layers", !options.adapter_layers.empty(), ""}};
+void check_settings(const AdapterFlags& flags, const std::string& kind) {
   const std::vector<const char*>& settings = find_adapter_kind(kind, "--adapter").kind->settings;
-  for (const auto& [flag, given, setting] : flags) {
+  for (const auto& [flag, given, setting] : settings_of(flags)) {
     if (!given) continue;
     if (kind == "none") {
       fail_usage(flag, " needs --adapter: one of ", join(adapter_names(), ", "));
     }
-    const std::string_view name = setting;
-    if (name.empty() || std::ranges::find(settings, name) != settings.end()) continue;
-    if (name == "size" && std::ranges::find(settings, std::string_view("rank")) == settings.end()) {
-      continue;  // a kind without sizes
-    }
-    fail_usage(flag, " is not a setting of --adapter ", kind, "; it has: ",
-               join(std::vector<std::string>(settings.begin(), settings.end()), ", "));
+    if (setting.empty() || std::ranges::find(settings, setting) != settings.end()) continue;
+    const std::string has = join({settings.begin(), settings.end()}, ", ");
+    fail_usage(flag, " is not a setting of --adapter ", kind, "; it has ",
+               has.empty() ? "none" : has);
   }
+}
+
+AdapterFlags flags_of(const TrainOptions& options) {
+  AdapterFlags flags = options;
+  if (flags.adapter_size == 0) flags.adapter_size = options.h_aug;
+  return flags;
 }
 
 // The flags on top of it.
@@ -96,20 +105,26 @@ AdapterConfig with_flags(AdapterConfig adapter, const TrainOptions& options, con
     adapter.kind = options.adapter;
     where = "--adapter " + options.adapter;
   }
-  check_flags(options, adapter.kind);
-  if (options.h_aug > 0) adapter.size = options.h_aug;
-  if (options.adapter_size > 0) adapter.size = options.adapter_size;
-  if (options.rank > 0) adapter.size = options.rank;
-  if (options.alpha > 0) adapter.alpha = options.alpha;
-  if (!options.targets.empty()) adapter.targets = parse_targets(options.targets);
-  if (!options.adapter_layers.empty()) {
-    adapter.layers = parse_layers(options.adapter_layers, "--adapter_layers");
-  }
+  adapter = with_settings(std::move(adapter), flags_of(options));
   if (options.task_pooler) adapter.task_pooler = true;
   return resolve_adapter(adapter, bert, where);
 }
 
-AdapterConfig of_task_file(const Task& task, const TrainOptions& options, const BertConfig& bert) {
+}  // namespace
+
+AdapterConfig with_settings(AdapterConfig adapter, const AdapterFlags& flags) {
+  check_settings(flags, adapter.kind);
+  if (flags.adapter_size > 0) adapter.size = flags.adapter_size;
+  if (flags.rank > 0) adapter.size = flags.rank;
+  if (flags.alpha > 0) adapter.alpha = flags.alpha;
+  if (!flags.targets.empty()) adapter.targets = parse_targets(flags.targets);
+  if (!flags.adapter_layers.empty()) {
+    adapter.layers = parse_layers(flags.adapter_layers, "--adapter_layers");
+  }
+  return adapter;
+}
+
+AdapterConfig own_adapter(const Task& task, const BertConfig& bert, bool task_pooler) {
   const std::string where = concat("--task_file: task ", task.name);
   AdapterConfig adapter;
   try {
@@ -117,21 +132,31 @@ AdapterConfig of_task_file(const Task& task, const TrainOptions& options, const 
   } catch (const Error& error) {
     fail_usage(error.what());
   }
-  if (options.task_pooler) adapter.task_pooler = true;
+  if (task_pooler) adapter.task_pooler = true;
   return resolve_adapter(adapter, bert, where);
 }
 
-}  // namespace
+void refuse_idle_flags(const AdapterFlags& flags, const std::vector<Task>& tasks) {
+  if (std::ranges::any_of(tasks, [](const Task& task) { return task.adapter.empty(); })) return;
+  std::vector<GivenFlag> all = settings_of(flags);
+  all.insert(all.begin(), {"--adapter", !flags.adapter.empty(), ""});
+  const auto idle = std::ranges::find_if(all, &GivenFlag::given);
+  if (idle == all.end()) return;
+  fail_usage(idle->flag,
+             " changes nothing: the task file says which adapter each of the tasks has (",
+             "\"adapter\"); leave out the flag, or the key of the tasks that it is for");
+}
 
 AdapterChoice choose_adapters(const TrainOptions& options, const OpenedModel& opened,
                               const std::vector<Task>& tasks) {
   const Saved saved = saved_configuration(options, opened);
   const BertConfig& bert = opened.description.bert;
+  refuse_idle_flags(flags_of(options), tasks);
   AdapterChoice choice;
   bool alike = true;
   for (const Task& task : tasks) {
     if (!task.adapter.empty()) {
-      choice.tasks.push_back(of_task_file(task, options, bert));
+      choice.tasks.push_back(own_adapter(task, bert, options.task_pooler));
       continue;
     }
     choice.tasks.push_back(

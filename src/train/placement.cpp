@@ -9,12 +9,13 @@
 namespace pals {
 namespace {
 
-std::string device_option(const TrainOptions& options) {
+DeviceChoice device_option(const TrainOptions& options) {
   if (!options.no_cuda) return options.device;
-  if (options.device != "auto" && options.device != "cpu") {
-    fail_usage("--no_cuda contradicts --device ", options.device);
+  const DeviceType type = options.device.type;
+  if (type != DeviceType::kAuto && type != DeviceType::kCpu) {
+    fail_usage("--no_cuda contradicts --device ", text_of(options.device));
   }
-  return "cpu";
+  return {DeviceType::kCpu};
 }
 
 }  // namespace

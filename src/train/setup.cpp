@@ -130,7 +130,7 @@ void load_folder_tasks(const TrainOptions& options, const OpenedModel& opened, R
 
 // The task of --kind and its flags.
 Task single_task(const TrainOptions& options) {
-  Task task = make_single_task(options.kind, options.task_name, options.train_file,
+  Task task = make_single_task(*options.kind, options.task_name, options.train_file,
                                options.dev_file, options.span);
   // A saved run names its tasks.
   const bool other_tasks = !options.tasks.empty() && options.tasks != task.name;
@@ -144,7 +144,7 @@ Task single_task(const TrainOptions& options) {
 }  // namespace
 
 std::vector<Task> choose_tasks(const TrainOptions& options) {
-  if (!options.kind.empty()) return {single_task(options)};
+  if (options.kind) return {single_task(options)};
   if (!options.train_file.empty() || !options.dev_file.empty()) {
     fail_usage(
         options.train_file.empty() ? "--dev_file" : "--train_file",

@@ -62,6 +62,15 @@ class Bench(PalsTest):
         self.assertEqual(len(shown["results"]), 5)
         self.check_words(table, "real rows", "2 tasks mixed")
 
+    def test_adapters_have_their_settings(self):
+        _, shown, _ = self.bench("--precision", "fp32", "--adapter", "lora", "--rank", "3", "--alpha", "6", "--targets", "all")
+        self.assertEqual((shown["adapter"], shown["adapter_size"]), ("lora", 3))
+        for flags, words in ((["--adapter", "lora", "--adapter_size", "4"], ["--adapter_size", "rank, alpha, targets"]),
+                             (["--rank", "4"], ["--rank", "pals", "size"]),
+                             (["--adapter", "none", "--adapter_size", "4"], ["--adapter_size needs --adapter"]),
+                             (["--adapter", "lora", "--targets", "quarry"], ["quarry"])):
+            self.check_words(self.error("bench", "--model", self.model, *flags, code=2), *words)
+
     def test_int8_is_prediction_alone(self):
         known = json.loads(self.pals("info", "--json").stdout)["instruction_sets"]
         if "avx512_vnni" not in known:
@@ -74,7 +83,8 @@ class Bench(PalsTest):
     def test_errors(self):
         self.check_words(self.error("bench", "--model", self.path("nothing"), code=1), self.path("nothing"))
         self.check_words(self.error("bench", "--model", self.model, "--adapter", "palls", code=2), "pals")
-        self.check_words(self.error("bench", "--model", self.model, "--precision", "fp8", code=2), "--precision", "fp8")
+        self.check_words(self.error("bench", "--model", self.model, "--precision", "fp32,fp8", code=2), "--precision",
+                         '"fp8"')
         self.check_words(self.error("bench", "--model", self.model, "--max_seq_length", 4096, code=2), "4096",
                          str(support.POSITIONS))
         self.check_words(self.error("bench", "--data_dir", self.glue, code=2), "--vocab_file")

@@ -62,8 +62,17 @@ class Usage(PalsTest):
         self.check_words(self.usage("--adapter_layers", "x", "--adapter", "pals"), '"x"', "6-11")
         self.check_words(self.usage("--adapter_size", "-6", "--adapter", "pals"), "--adapter_size")
         self.check_words(self.usage("--adapter_size", "12"), "--adapter_size needs --adapter", "low_rank")
+        self.check_words(self.usage("--adapter", "lhuc", "--adapter_size", "12"), "--adapter_size", "lhuc", "has none")
+        self.check_words(self.usage("--adapter", "pals", "--rank", "2"), "--rank", "pals", "it has size")
+        self.check_words(self.usage("--adapter", "lora", "--h_aug", "12"), "--adapter_size", "lora", "rank, alpha, targets")
         self.check_words(self.usage("--threads", "-1"), "--threads")
         self.check_words(self.usage("--output_dir"), "--output_dir")
+
+    def test_flags_that_would_change_nothing(self):
+        for flag, value in (("--doc_stride", "64"), ("--n_best_size", "3"), ("--null_score_diff_threshold", "1")):
+            self.check_words(self.usage(flag, value), flag, "--kind span")
+        self.check_words(self.usage("--version_2_with_negative"), "--version_2_with_negative", "--kind span")
+        self.check_words(self.usage("--task_name", "mine"), "--task_name", "--kind")
 
     def test_sizes_that_do_not_divide(self):
         self.check_words(self.usage("--adapter", "pals", "--adapter_size", "20"), "20", "6", "18 and 24")
