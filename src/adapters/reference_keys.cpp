@@ -1,9 +1,20 @@
 #include "adapters/reference_keys.h"
 
+#include <algorithm>
+#include <array>
+#include <string_view>
+
 #include "adapters/registry.h"
 #include "base/error.h"
 
 namespace pals {
+namespace {
+
+// The kinds that the reference has.
+constexpr std::array<std::string_view, 7> kOfReference = {
+    "none", "pals", "low_rank", "houlsby", "houlsby_pals", "top_attention", "top_bert_layer"};
+
+}  // namespace
 
 const std::vector<std::string>& reference_adapter_keys() {
   static const std::vector<std::string> keys = {
@@ -59,7 +70,9 @@ AdapterConfig adapter_from_reference_keys(const Json& json, const std::string& w
 Json adapter_to_reference_keys(const AdapterConfig& config, const BertConfig& bert, int num_tasks) {
   const auto [kind, lhuc] = find_adapter_kind(config.kind, "adapter");
   const std::string name = kind->name;
-  if (name == "lora") fail("the reference has no adapter of the kind lora");
+  if (std::ranges::find(kOfReference, name) == kOfReference.end()) {
+    fail("the reference has no adapter of the kind ", name);
+  }
   if (config.task_pooler) fail("the reference has no pooler for each task");
   if ((lhuc || (kind->by_layer && kind->build != nullptr)) &&
       static_cast<int64_t>(config.layers.size()) != bert.num_hidden_layers) {
