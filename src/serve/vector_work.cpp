@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/names.h"
 #include "base/text_util.h"
 #include "predict/encode.h"
 #include "serve/asked_tasks.h"
@@ -68,8 +69,13 @@ int trunk_of(const ServedModel& model, const Json& body, std::vector<std::string
 }
 
 VectorOptions options_in(const ServedModel& model, const Json& body, bool normalize) {
-  const VectorOptions options{parse_pooling(string_field(body, "pooling", "mean")),
-                              flag_field(body, "normalize", normalize)};
+  const std::string name = string_field(body, "pooling", name_of(Pooling::kMean));
+  const std::optional<Pooling> pooling = from_name<Pooling>(name);
+  if (!pooling) {
+    refuse(concat("`pooling`: ", quote(name), " is unknown, expected ",
+                  join(all_names<Pooling>(), ", ")));
+  }
+  const VectorOptions options{*pooling, flag_field(body, "normalize", normalize)};
   if (options.pooling == Pooling::kPooled && !model.has_pooler) {
     refuse("`pooling`: these weights have no pooler; take \"cls\", \"mean\" or \"max\"");
   }

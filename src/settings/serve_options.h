@@ -5,12 +5,14 @@
 #include <string>
 
 #include "options/choices.h"
+#include "options/device_choice.h"
 #include "options/option.h"
 
 namespace pals {
 
 struct ServeOptions {
-  std::string model, device = "auto";
+  std::string model;
+  DeviceChoice device;
   std::string host = "127.0.0.1";
   int port = 8080;
   std::string api_key, admin_token, cors_allow_origin, access_log;
