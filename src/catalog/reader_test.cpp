@@ -343,6 +343,12 @@ TEST(Reader, WarnsOfOddLabelsAndValues) {
   EXPECT_EQ(read(score_task(), "a\tb\t5\nc\td\t-5\n").notes, std::vector<std::string>{});
 }
 
+TEST(Reader, WarnsOfEmptyTexts) {
+  EXPECT_EQ(
+      read(pair_task(), " \tb\tpositive\nc\td\tnegative\ne\tf\tpositive\ng\th\tnegative\n").notes,
+      std::vector<std::string>{"1 row with an empty text"});
+}
+
 TEST(Reader, UnpacksCompressedFiles) {
   // "a\tb\tpositive\nc\td\tnegative\n", as gzip and zstd write it.
   constexpr std::string_view kGzip(

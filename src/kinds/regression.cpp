@@ -35,7 +35,7 @@ float value_of(const Task& task, std::string_view label, const RowPlace& place) 
   const double value = *number / task.label_scale;
   if (!std::isfinite(value) || std::abs(value) > std::numeric_limits<float>::max()) {
     fail(place.position(), ": the value ", quote(label), " for task ", quote(task.name),
-         " is not finite or too large");
+         " is not finite or too large", place.hint(label));
   }
   return static_cast<float>(value);
 }

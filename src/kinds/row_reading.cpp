@@ -38,9 +38,11 @@ std::string count_of(int64_t count, const char* unit) {
   return concat(count, " ", unit, count == 1 ? "" : "s");
 }
 
+constexpr size_t kShownBytes = 24;  // of a label in a list
+
 /// A few names, and how many more there are.
 std::string some_of(const std::vector<std::string>& names) {
-  constexpr size_t kShown = 5;
+  constexpr size_t kShown = 3;
   const size_t shown = std::min(names.size(), kShown);
   std::string text =
       join({names.begin(), names.begin() + static_cast<std::ptrdiff_t>(shown)}, ", ");
@@ -100,7 +102,7 @@ class LabelCollector {
 }  // namespace
 
 std::string RowPlace::hint(std::string_view label) const {
-  if (is_no_label(label)) return kLeaveOut;
+  if (is_no_label(label) || label == "-1" || ascii_lower(label) == "none") return kLeaveOut;
   const bool header = file_.header || file_.format == FileFormat::kJsonl;
   return rows_.line() == 1 && !header ? "; is line 1 a header? Then say so in the task file" : "";
 }
@@ -111,8 +113,10 @@ ExampleSet read_rows(const DataFile& file, std::string_view bytes, const std::st
   const RowPlace place(rows, file);
   ExampleSet set;
   TextRow row;
+  int64_t empty = 0;
   while (rows.next(row)) {
     if (check) check(row, place);
+    if (file.label && trim(row.text_a).empty()) ++empty;
     Example example;
     example.text_a = row.text_a;
     example.text_b = row.text_b;
@@ -127,6 +131,7 @@ ExampleSet read_rows(const DataFile& file, std::string_view bytes, const std::st
   if (rows.unlabelled() > 0) {
     set.notes.push_back(count_of(rows.unlabelled(), "row") + " without a label left out");
   }
+  if (empty > 0) set.notes.push_back(count_of(empty, "row") + " with an empty text");
   if (set.examples.empty()) {
     fail(where, ": no examples in the file",
          set.skipped > 0
@@ -208,12 +213,13 @@ std::vector<std::string> label_notes(const std::vector<std::string>& labels,
   for (size_t i = 0; i < labels.size(); ++i) {
     if (counts[i] == 0) continue;
     by_case[ascii_lower(labels[i])].push_back(i);
-    if (counts[i] == 1) once.push_back(quote(labels[i]));
+    if (counts[i] == 1) once.push_back(quote(labels[i], kShownBytes));
   }
   for (const auto& [lower, same] : by_case) {
     if (same.size() < 2) continue;
     std::vector<std::string> shown;
-    for (const size_t i : same) shown.push_back(concat(quote(labels[i]), " (", counts[i], ")"));
+    for (const size_t i : same)
+      shown.push_back(concat(quote(labels[i], kShownBytes), " (", counts[i], ")"));
     groups.push_back(join(shown, " and "));
   }
   if (!groups.empty())
