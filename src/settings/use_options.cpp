@@ -26,13 +26,14 @@ void add_input(OptionList& list, InputFlags& o) {
         .help = "a file; default, and `-`: standard input"},
        {.name = "input_format",
         .field = o.format,
-        .help = "auto goes by the ending `.csv`, `.jsonl` and, for span tasks, `.json`, else it is "
-                "tsv with `--text_a` and lines without; squad is for span tasks",
+        .help = "auto goes by the ending of the name, else by the first line (an object, or the "
+                "names of columns), else it is tsv with `--text_a` and lines without; squad is for "
+                "span tasks",
         .more = " ([formats](predict.md#input))"},
        {.name = "text_a",
         .field = o.text_a,
         .help = "column of the text: its name, its number from 0 or, negative, from the end; the "
-                "key in jsonl"},
+                "key in jsonl; default: that of the task's own files"},
        {.name = "text_b", .field = o.text_b, .help = "column of the second text of pairs"},
        {.name = "header",
         .field = o.header,
@@ -82,8 +83,8 @@ OptionList options_of(PredictOptions& o) {
                     {.name = "task",
                      .aliases = {"tasks"},
                      .field = o.tasks,
-                     .help = "one of its tasks, several with commas between, or `all`; default: "
-                             "the only one"}});
+                     .help = "one of its tasks, several with commas between, or `all` that the "
+                             "input fits; default: the only one"}});
   add_input(list, o.input);
   add_questions(list, o.input);
   list.add(kOutput,
