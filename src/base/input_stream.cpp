@@ -14,6 +14,8 @@
 namespace pals {
 namespace {
 
+constexpr int kWaitMilliseconds = 100;  // between looks at the stop token
+
 std::string error_text(int error_number) { return std::generic_category().message(error_number); }
 
 }  // namespace
@@ -82,7 +84,12 @@ void InputStream::take_raw() {
 
 bool InputStream::look_ahead() {
   const size_t before = ahead().size();
-  while (!ended_ && ahead().size() == before) take_raw();
+  while (!ended_ && ahead().size() == before) {
+    while (!poll(kWaitMilliseconds)) {
+      if (stop_.stop_requested()) fail(name_, ": stopped");
+    }
+    take_raw();
+  }
   return ahead().size() > before;
 }
 
@@ -114,7 +121,6 @@ bool InputStream::at_hand(int milliseconds) {
 }
 
 bool InputStream::wait() {
-  constexpr int kWaitMilliseconds = 100;
   while (!at_hand(kWaitMilliseconds)) {
     if (stop_.stop_requested()) return false;
   }

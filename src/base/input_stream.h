@@ -28,7 +28,8 @@ class InputStream {
   /// Throws Error when the system cannot read, and as Unpacker does.
   bool read(std::string& buffer, size_t most);
 
-  /// Adds to ahead(), waiting for at least one byte; false at the end. Throws Error as read() does.
+  /// Adds to ahead(), waiting for at least one byte; false at the end. Throws Error as read() does,
+  /// and once a stop is requested.
   bool look_ahead();
 
   /// What was looked at and is still to be read.

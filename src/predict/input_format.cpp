@@ -44,7 +44,6 @@ std::string first_line(InputStream& input) {
     const bool complete = !more || piece.size() > kMaxRowBytes;
     if (piece.starts_with(kMark)) piece.remove_prefix(kMark.size());
     if (const auto line = line_in(piece, complete)) return std::string(*line);
-    if (!input.wait()) fail(input.name(), ": stopped");
     more = input.look_ahead();
   }
 }

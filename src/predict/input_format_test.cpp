@@ -1,6 +1,9 @@
 #include "predict/input_format.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <fstream>
 
@@ -38,6 +41,23 @@ TEST(InputFormat, LooksAtTheFirstLineAlone) {
     }
     EXPECT_EQ(read, bytes);
   }
+}
+
+TEST(InputFormat, WaitsForNoMoreThanTheFirstLine) {
+  const TestFolder folder;
+  const std::string path = folder / "pipe";
+  ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+  const int writer = ::open(path.c_str(), O_RDWR);
+  std::stop_source stop;
+  InputStream stream(path, stop.get_token());
+  ASSERT_EQ(::write(writer, "\na text\nha", 10), 10);
+  EXPECT_EQ(first_line(stream), "a text");
+  EXPECT_TRUE(stream.at_hand(0));
+  InputStream another(path, stop.get_token());
+  ASSERT_EQ(::write(writer, "half", 4), 4);
+  stop.request_stop();
+  EXPECT_THROW(first_line(another), Error);
+  ::close(writer);
 }
 
 TEST(InputFormat, NamesOfColumns) {
