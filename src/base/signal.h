@@ -1,6 +1,7 @@
 // A clean stop on SIGINT, SIGTERM and SIGUSR1, for the program; the library is handed a token.
 #pragma once
 
+#include <functional>
 #include <stop_token>
 #include <thread>
 
@@ -22,6 +23,18 @@ class StopSignals {
  private:
   std::stop_source source_;
   std::jthread thread_;  // a handler itself must not call what stops have registered
+};
+
+/// While it lives, each SIGHUP has `action` called, on a thread of its own. One at a time.
+class HangupSignal {
+ public:
+  explicit HangupSignal(std::function<void()> action);
+  ~HangupSignal();
+  HangupSignal(const HangupSignal&) = delete;
+  HangupSignal& operator=(const HangupSignal&) = delete;
+
+ private:
+  std::jthread thread_;
 };
 
 /// The signal that came first, or 0: for what the process does as it ends. The exit code for it is

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
 #include <csignal>
 
@@ -47,6 +48,19 @@ TEST(StopSignals, WithoutOneNobodyIsStopped) {
   EXPECT_FALSE(stop.stop_requested());
   const StopSignals again;  // what came before is forgotten
   EXPECT_EQ(stop_signal(), 0);
+}
+
+TEST(HangupSignal, EachOneCallsTheAction) {
+  std::atomic<int> calls = 0;
+  {
+    const HangupSignal hangup([&] { ++calls; });
+    for (int expected = 1; expected < 4; ++expected) {
+      std::raise(SIGHUP);
+      for (int i = 0; i < 5000 && calls < expected; ++i) std::this_thread::sleep_for(1ms);
+      EXPECT_EQ(calls, expected);
+    }
+  }
+  EXPECT_EXIT(std::raise(SIGHUP), testing::KilledBySignal(SIGHUP), "");
 }
 
 }  // namespace

@@ -125,7 +125,11 @@ void HttpConnection::read_header() {
   keep_alive_ = is_head_ = is_http_1_0_ = unread_ = false;
   parser_.emplace();
   parser_->header_limit(static_cast<uint32_t>(shared_.options.max_header_bytes));
-  parser_->body_limit(shared_.options.max_body_bytes);
+  if (shared_.options.body_limit) {
+    parser_->body_limit(boost::none);  // until the header is known
+  } else {
+    parser_->body_limit(shared_.options.max_body_bytes);
+  }
   stream_.expires_after(shared_.options.header_timeout);
   http::async_read_header(
       stream_, buffer_, *parser_,
@@ -149,6 +153,7 @@ void HttpConnection::after_header(const error_code& error) {
   is_http_1_0_ = message.version() < 11;
   origin_ = text_of(message[http::field::origin]);
   if (parser_->is_done()) return handle();
+  if (!limit_body()) return refuse(http::error::body_limit);
   if (!beast::iequals(message[http::field::expect], "100-continue")) return read_body();
   static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
   stream_.expires_after(shared_.options.write_timeout);
@@ -158,6 +163,23 @@ void HttpConnection::after_header(const error_code& error) {
                      if (failed) return self->close();
                      self->read_body();
                    });
+}
+
+HttpRequest HttpConnection::request_head() const {
+  HttpRequest request{.id = entry_.id, .method = entry_.method, .target = entry_.target};
+  for (const auto& field : parser_->get()) {
+    request.headers.push_back({text_of(field.name_string()), text_of(field.value())});
+  }
+  return request;
+}
+
+bool HttpConnection::limit_body() {
+  if (!shared_.options.body_limit) return true;
+  const size_t limit = shared_.options.body_limit(request_head());
+  const auto length = parser_->content_length();
+  if (length && *length > limit) return false;
+  parser_->body_limit(limit);
+  return true;
 }
 
 void HttpConnection::read_body() {
@@ -184,12 +206,8 @@ void HttpConnection::refuse(const error_code& error) {
 void HttpConnection::handle() {
   state_ = State::kHandling;
   stream_.expires_never();
-  http::request<http::string_body> message = parser_->release();
-  HttpRequest request{.id = entry_.id, .method = entry_.method, .target = entry_.target};
-  for (const auto& field : message) {
-    request.headers.push_back({text_of(field.name_string()), text_of(field.value())});
-  }
-  request.body = std::move(message.body());
+  HttpRequest request = request_head();
+  request.body = std::move(parser_->get().body());
   entry_.request_bytes = static_cast<int64_t>(request.body.size());
   gone_ = std::stop_source();
   request.gone = gone_.get_token();

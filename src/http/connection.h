@@ -68,6 +68,10 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   void wait_for_request();
   void read_header();
   void after_header(const boost::system::error_code& error);
+  /// The request as far as it is known from its header.
+  HttpRequest request_head() const;
+  /// False if the body is known to be too large.
+  bool limit_body();
   void read_body();
   void refuse(const boost::system::error_code& error);
   void handle();

@@ -197,6 +197,24 @@ TEST(Http, RefusesWhatIsTooLarge) {
   EXPECT_EQ(status_of(TestClient(server.port()).ask("POST", "/", std::string(1000, 'a'))), 200);
 }
 
+TEST(Http, SomeRequestsMayHaveLargerBodies) {
+  HttpServerOptions options = quick();
+  options.body_limit = [](const HttpRequest& head) {
+    return head.path() == "/large" && head.header("x-key") == "k" ? size_t{5000} : size_t{10};
+  };
+  HttpServer server(options, echo);
+  const std::string body(4000, 'a'), key = "X-Key: k\r\n";
+  EXPECT_EQ(status_of(TestClient(server.port()).ask("POST", "/large", body, key)), 200);
+  EXPECT_EQ(status_of(TestClient(server.port()).ask("POST", "/large", body)), 413);
+  EXPECT_EQ(status_of(TestClient(server.port()).ask("POST", "/small", "0123456789")), 200);
+  EXPECT_EQ(status_of(TestClient(server.port()).ask("POST", "/small", "0123456789a")), 413);
+  TestClient chunked(server.port());
+  chunked.send(
+      "POST /small HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nb\r\n"
+      "0123456789a\r\n0\r\n\r\n");
+  EXPECT_EQ(status_of(chunked.receive()), 413);
+}
+
 TEST(Http, RefusesWhatIsNoRequest) {
   HttpServer server(quick(), echo);
   const std::string with_nul("GET /\0 HTTP/1.1\r\nHost: x\r\n\r\n", 30);

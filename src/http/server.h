@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -16,6 +17,8 @@ struct HttpServerOptions {
   uint16_t port = 0;  ///< 0: one that is free
   size_t max_header_bytes = size_t{16} << 10;
   size_t max_body_bytes = 2'000'000;
+  /// Of a request by its head alone, in place of max_body_bytes.
+  std::function<size_t(const HttpRequest& head)> body_limit = {};
   size_t max_connections = 4096;                     ///< one more is told 503 and closed
   std::chrono::milliseconds header_timeout{10'000};  ///< from a request's first byte
   std::chrono::milliseconds body_timeout{60'000};    ///< for the whole body
