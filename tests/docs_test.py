@@ -43,6 +43,7 @@ NOT_RUN = {
     "build/pals bench --precision": "BERT-base, minutes; tests/e2e/test_bench.py runs a tiny model",
     "build/pals serve": "runs until it is told to end; run by tests/e2e/test_serve.py",
     "curl": "asks a server; run by tests/e2e/test_serve.py",
+    "tar -C tests/data": "run by tests/e2e/test_serve.py",
     "scripts/gpu_check.sh": "needs a GPU",
     "apt-get download": "fetches packages",
     "for package in": "unpacks them",
@@ -50,6 +51,7 @@ NOT_RUN = {
     "python3 -m venv ~/.cache/pals/venv-bench": "7 GB of other programs",
     "~/.cache/pals/venv-bench/bin/pip": "as above",
     "bench/real_runs.py": "hours of training; tests/e2e/test_real_runs.py runs it small",
+    "bench/serve.py": "timings",
     "bench/scaling.py": "timings; tests/e2e/test_scaling.py runs it small",
     "srun": "needs Slurm",
     "torchrun": "needs GPUs",
@@ -67,7 +69,7 @@ WITHOUT_MPI = '"mpi": "none"' in subprocess.run([support.PALS, "info", "--json"]
 # Flags of other programs that the pages speak of; those of our scripts are asked of them.
 OTHER_FLAGS = {"--preset", "--build", "--parallel", "--test-dir", "--output-on-failure", "--quick", "--install",
                "--prefix", "--bind-to", "--map-by", "--mca", "--hostfile", "--mpi", "--no-python", "--nproc-per-node",
-               "--ntasks-per-node", "--nodes", "--link", "--gpus-per-task", "--write", "--label_smoothing"}
+               "--ntasks-per-node", "--nodes", "--link", "--gpus-per-task", "--write", "--label_smoothing", "--data-binary"}
 HIDDEN_FLAGS = {"--no_cuda", "--local_rank"}  # two of the reference, which --help leaves out
 
 BERT_BASE = {

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "cli/commands.h"
+#include "settings/serve_options.h"
 #include "settings/tool_options.h"
 #include "settings/train_options.h"
 #include "settings/use_options.h"
@@ -117,11 +118,12 @@ TEST(OptionFlags, EachWrongValueIsAUsageError) {
   EXPECT_GT(count_refused<BenchFlags>("bench"), 10);
   EXPECT_GT(count_refused<ConvertFlags>("convert"), 5);
   EXPECT_GT(count_refused<InfoOptions>("info"), 0);
+  EXPECT_GT(count_refused<ServeOptions>("serve"), 10);
 }
 
 TEST(OptionFlags, EachCommandNamesTheNearest) {
   for (const char* command :
-       {"train", "eval", "predict", "features", "submit", "bench", "convert", "info"}) {
+       {"train", "eval", "predict", "features", "submit", "bench", "convert", "info", "serve"}) {
     EXPECT_EQ(status_of({command, "--jsno"}), 2) << command;
   }
 }

@@ -3,7 +3,9 @@
 #include <utility>
 
 #include "base/log.h"
+#include "base/one_line.h"
 #include "base/service_manager.h"
+#include "base/signal.h"
 #include "base/text_util.h"
 #include "cli/commands.h"
 #include "cli/option_flags.h"
@@ -40,6 +42,7 @@ ServiceOptions service_options(const ServeOptions& options, at::Device device) {
           .max_concurrent_requests = static_cast<size_t>(options.max_concurrent_requests),
           .threads = kWorkers,
           .api_key = options.api_key,
+          .admin_token = options.admin_token,
           .batcher = {
               .max_batch_tokens = options.max_batch_tokens > 0 ? options.max_batch_tokens : usual,
               .queue_tokens = options.queue_tokens,
@@ -53,24 +56,51 @@ void wait_for(const std::stop_token& stop) {
   changed.wait(lock, stop, [] { return false; });
 }
 
+/// Loads the folder again; requests that are there are answered by the old network.
+template <typename Load>
+void take_over(Service& service, const Load& load) {
+  try {
+    const std::shared_ptr<ServedFolder> folder = load();
+    service.replace(folder->model(), folder);
+    log_line("loaded the model folder again");
+  } catch (const std::exception& error) {
+    log_warning("the model folder was not loaded again: ", one_line(error.what()));
+  }
+}
+
 int run_serve(const ServeOptions& options, const std::stop_token& stop) {
   const at::Device device = choose_device(options.device);
   report_device(device);
-  Service service(
-      load_served_model(options.model, choose_precision(options.precision, device), device),
-      service_options(options, device));
-  HttpServer server(server_options(options), [&](HttpRequest request, Responder responder) {
+  const auto network_thread = std::make_shared<NetworkThread>();
+  const auto load = [&] {
+    return std::make_shared<ServedFolder>(
+        options.model, choose_precision(options.precision, device), device, network_thread);
+  };
+  const std::shared_ptr<ServedFolder> folder = load();
+  Service service(folder->model(), service_options(options, device));
+  network_thread->use(&service.batcher());
+  service.replace(folder->model(), folder);
+  HttpServerOptions http = server_options(options);
+  http.body_limit = [&, usual = http.max_body_bytes](const HttpRequest& head) {
+    return service.body_limit(head, usual);
+  };
+  HttpServer server(std::move(http), [&](HttpRequest request, Responder responder) {
     service.handle(std::move(request), std::move(responder));
   });
-  log_line(concat("listening on ", server.address()));
-  notify_service_manager("READY=1");
-  wait_for(stop);
+  {
+    const HangupSignal reload([&] { take_over(service, load); });
+    log_line(concat("listening on ", server.address()));
+    notify_service_manager("READY=1");
+    wait_for(stop);
+  }
   notify_service_manager("STOPPING=1");
   service.set_ready(false);
   server.drain();
   server.wait_until_drained(
       std::chrono::milliseconds(static_cast<int64_t>(options.drain_seconds * 1000.0)));
   server.stop();
+  service.replace(service.model(), nullptr);
+  network_thread->use(nullptr);
   return 0;
 }
 

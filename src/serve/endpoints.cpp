@@ -33,8 +33,6 @@ OrderedJson described_tasks(const ServedModel& model) {
   return tasks;
 }
 
-HttpResponse show_tasks(const Shown& shown) { return json_response(described_tasks(shown.model)); }
-
 HttpResponse show_info(const Shown& shown) {
   const ServedModel& model = shown.model;
   OrderedJson info = {{"model_id", model.name}, {"version", version()}};
@@ -65,7 +63,36 @@ HttpResponse show_page(const Shown& /*shown*/) {
                       {"Cache-Control", "no-cache"}}};
 }
 
+std::shared_ptr<const ServedModel> put_task(TaskAdmin& admin, const std::string& task,
+                                            std::string_view body) {
+  return admin.put(task, body);
+}
+
+std::shared_ptr<const ServedModel> remove_task(TaskAdmin& admin, const std::string& task,
+                                               std::string_view /*body*/) {
+  return admin.remove(task);
+}
+
+/// "/tasks/" of "/tasks/{name}"; empty for a path without a name.
+std::string_view before_name(std::string_view path) {
+  constexpr std::string_view kName = "{name}";
+  return path.ends_with(kName) ? path.substr(0, path.size() - kName.size()) : std::string_view();
+}
+
+bool matches(const Endpoint& endpoint, std::string_view path) {
+  const std::string_view start = before_name(endpoint.path);
+  if (start.empty()) return path == endpoint.path;
+  return path.size() > start.size() && path.starts_with(start) &&
+         path.find('/', start.size()) == std::string_view::npos;
+}
+
 }  // namespace
+
+HttpResponse show_tasks(const Shown& shown) { return json_response(described_tasks(shown.model)); }
+
+std::string name_in_path(const Endpoint& endpoint, std::string_view path) {
+  return std::string(path.substr(before_name(endpoint.path).size()));
+}
 
 const std::vector<Endpoint>& endpoints() {
   static const std::vector<Endpoint> rows = {
@@ -116,6 +143,18 @@ const std::vector<Endpoint>& endpoints() {
        .summary = "The model's tasks",
        .show = show_tasks,
        .response = "Tasks"},
+      {.method = "PUT",
+       .path = "/tasks/{name}",
+       .summary = "Takes in a task: a tar of its files",
+       .change = put_task,
+       .access = Access::kAdmin,
+       .response = "Tasks"},
+      {.method = "DELETE",
+       .path = "/tasks/{name}",
+       .summary = "Lets go of a task",
+       .change = remove_task,
+       .access = Access::kAdmin,
+       .response = "Tasks"},
       {.method = "GET",
        .path = "/info",
        .summary = "The model and the server's limits",
@@ -125,7 +164,7 @@ const std::vector<Endpoint>& endpoints() {
        .path = "/health",
        .summary = "Whether requests are welcome",
        .show = show_health,
-       .is_open = true,
+       .access = Access::kOpen,
        .response = "Health"},
       {.method = "GET",
        .path = "/metrics",
@@ -135,13 +174,13 @@ const std::vector<Endpoint>& endpoints() {
        .path = "/openapi.json",
        .summary = "This description",
        .show = show_openapi,
-       .is_open = true,
+       .access = Access::kOpen,
        .response = "Description"},
       {.method = "GET",
        .path = "/",
        .summary = "A page to try the model",
        .show = show_page,
-       .is_open = true}};
+       .access = Access::kOpen}};
   return rows;
 }
 
@@ -149,7 +188,7 @@ const Endpoint* find_endpoint(std::string_view method, std::string_view path,
                               std::string& other_methods) {
   if (method == "HEAD") method = "GET";
   for (const Endpoint& endpoint : endpoints()) {
-    if (path != endpoint.path) continue;
+    if (!matches(endpoint, path)) continue;
     if (method == endpoint.method) return &endpoint;
     if (!other_methods.empty()) other_methods += ", ";
     other_methods += endpoint.method;

@@ -1,4 +1,9 @@
+#include <algorithm>
+#include <string_view>
+#include <vector>
+
 #include "base/error.h"
+#include "base/text_util.h"
 #include "base/version.h"
 #include "serve/embedded.h"
 #include "serve/endpoints.h"
@@ -15,18 +20,25 @@ OrderedJson content(const char* schema) {
 }
 
 OrderedJson answers(const Endpoint& endpoint) {
+  enum class Of { kAll, kWork, kChange };
   struct Row {
     const char* status;
     const char* description;
-    bool of_all;  ///< also of endpoints that compute nothing
+    std::vector<Of> endpoints;
   };
-  static constexpr Row kErrors[] = {{"400", "The body is no JSON, or a list is empty", false},
-                                    {"401", "The API key is missing or another one", true},
-                                    {"413", "The body, a list or a text is too long", false},
-                                    {"422", "The body is not as described", false},
-                                    {"424", "The computation failed", false},
-                                    {"429", "Too much waits: come back after Retry-After", false},
-                                    {"503", "The server is about to end", true}};
+  static const std::vector<Row> kErrors = {
+      {"400", "The body is no JSON, or a list is empty", {Of::kWork}},
+      {"401", "The key or token is missing or another one", {Of::kAll}},
+      {"403", "The server was started without an admin token", {Of::kChange}},
+      {"404", "There is no such task", {Of::kChange}},
+      {"413", "The body, a list or a text is too long", {Of::kWork, Of::kChange}},
+      {"422", "The body is not as described", {Of::kWork, Of::kChange}},
+      {"424", "The computation failed", {Of::kWork}},
+      {"429", "Too much waits: come back after Retry-After", {Of::kWork, Of::kChange}},
+      {"503", "The server is about to end", {Of::kAll}}};
+  const Of kind = endpoint.work != nullptr     ? Of::kWork
+                  : endpoint.change != nullptr ? Of::kChange
+                                               : Of::kAll;
   OrderedJson all;
   all["200"] = {{"description", "OK"}};
   if (endpoint.response != nullptr) {
@@ -36,7 +48,9 @@ OrderedJson answers(const Endpoint& endpoint) {
                              {"text/html", {{"schema", {{"type", "string"}}}}}};
   }
   for (const Row& row : kErrors) {
-    if (endpoint.work == nullptr && !row.of_all) continue;
+    const bool fits = row.endpoints.front() == Of::kAll ||
+                      std::ranges::find(row.endpoints, kind) != row.endpoints.end();
+    if (!fits) continue;
     all[row.status] = {{"description", row.description}, {"content", content("Error")}};
   }
   return all;
@@ -48,17 +62,32 @@ OrderedJson describe(const Endpoint& endpoint) {
     operation["requestBody"] = {{"required", true}, {"content", content(endpoint.request)}};
   }
   operation["responses"] = answers(endpoint);
-  if (endpoint.is_open) operation["security"] = OrderedJson::array();
+  if (endpoint.change != nullptr) {
+    operation["parameters"] = OrderedJson::array(
+        {{{"name", "name"},
+          {"in", "path"},
+          {"required", true},
+          {"schema", {{"type", "string"}, {"pattern", "^[A-Za-z0-9_-]{1,64}$"}}}}});
+  }
+  if (std::string_view(endpoint.method) == "PUT") {
+    operation["requestBody"] = {
+        {"required", true},
+        {"content",
+         {{"application/octet-stream", {{"schema", {{"type", "string"}, {"format", "binary"}}}}}}}};
+  }
+  if (endpoint.access == Access::kOpen) operation["security"] = OrderedJson::array();
+  if (endpoint.access == Access::kAdmin) {
+    operation["security"] = OrderedJson::array({{{"admin_token", OrderedJson::array()}}});
+  }
   return operation;
 }
 
 }  // namespace
 
-HttpResponse show_openapi(const Shown& /*shown*/) {
+HttpResponse show_openapi(const Shown& shown) {
   OrderedJson paths;
   for (const Endpoint& endpoint : endpoints()) {
-    const bool is_post = std::string_view(endpoint.method) == "POST";
-    paths[endpoint.path][is_post ? "post" : "get"] = describe(endpoint);
+    paths[endpoint.path][ascii_lower(endpoint.method)] = describe(endpoint);
   }
   const OrderedJson description = {
       {"openapi", "3.0.3"},
@@ -70,9 +99,12 @@ HttpResponse show_openapi(const Shown& /*shown*/) {
         {"version", version()}}},
       {"paths", paths},
       {"components",
-       {{"securitySchemes", {{"api_key", {{"type", "http"}, {"scheme", "bearer"}}}}},
+       {{"securitySchemes",
+         {{"api_key", {{"type", "http"}, {"scheme", "bearer"}}},
+          {"admin_token", {{"type", "http"}, {"scheme", "bearer"}}}}},
         {"schemas", OrderedJson::parse(schemas_json())}}},
-      {"security", OrderedJson::array({{{"api_key", OrderedJson::array()}}})}};
+      {"security", shown.wants_key ? OrderedJson::array({{{"api_key", OrderedJson::array()}}})
+                                   : OrderedJson::array()}};
   return {.body = json_text(description, -1)};
 }
 

@@ -17,6 +17,7 @@
 #include "predict/test_runner.h"
 #include "serve/batcher.h"
 #include "serve/endpoints.h"
+#include "serve/error.h"
 #include "serve/service.h"
 
 namespace pals {
@@ -321,9 +322,12 @@ class Serving {
   explicit Serving(ServiceOptions options = {},
                    std::shared_ptr<const ServedModel> model = served_model())
       : service_(std::move(model), std::move(options)),
-        server_({}, [this](HttpRequest request, Responder responder) {
-          service_.handle(std::move(request), std::move(responder));
-        }) {}
+        server_(
+            {.body_limit =
+                 [this](const HttpRequest& head) { return service_.body_limit(head, 2'000'000); }},
+            [this](HttpRequest request, Responder responder) {
+              service_.handle(std::move(request), std::move(responder));
+            }) {}
 
   Service& service() { return service_; }
   uint16_t port() const { return server_.port(); }
@@ -561,6 +565,9 @@ TEST(Serve, ShowsItself) {
     }
   }
   EXPECT_NE(serving.ask("GET", "/").find("text/html"), std::string::npos);
+  EXPECT_TRUE(description["security"].empty());
+  Serving locked({.api_key = "secret"});
+  EXPECT_EQ(Json::parse(body_of(locked.ask("GET", "/openapi.json")))["security"].size(), 1U);
 }
 
 TEST(Serve, UnknownPathsAndMethods) {
@@ -697,11 +704,59 @@ TEST(Serve, ManyClientsGetTheirOwnAnswers) {
   EXPECT_EQ(right, kClients * kRequests);
 }
 
+/// Puts a task of one value, and removes tasks.
+class TestAdmin : public TaskAdmin {
+ public:
+  explicit TestAdmin(std::shared_ptr<const ServedModel> model) : model_(std::move(model)) {}
+
+  std::shared_ptr<const ServedModel> put(const std::string& task,
+                                         std::string_view archive) override {
+    if (archive.size() != 3'000'000) fail("no tar archive");
+    std::vector<Task> tasks = testing::asked_tasks();
+    tasks.push_back({.name = task, .kind = TaskKind::kRegression});
+    return model_ = served_model(tasks);
+  }
+  std::shared_ptr<const ServedModel> remove(const std::string& task) override {
+    if (task != "more") throw ServeError(404, "validation", "there is no such task");
+    return model_ = served_model();
+  }
+
+ private:
+  std::shared_ptr<const ServedModel> model_;
+};
+
+TEST(Serve, TasksComeAndGo) {
+  Serving serving({.api_key = "key", .admin_token = "token"});
+  serving.service().replace(serving.service().model(),
+                            std::make_shared<TestAdmin>(serving.service().model()));
+  const std::string token = "Authorization: Bearer token\r\n";
+  const std::string archive(3'000'000, 'x');  // more than other bodies may have
+  EXPECT_EQ(status_of(serving.ask("PUT", "/tasks/more", archive)), 413);
+  EXPECT_EQ(status_of(serving.ask("PUT", "/tasks/more", "x", "Authorization: Bearer key\r\n")),
+            401);
+  const std::string put = serving.ask("PUT", "/tasks/more", archive, token);
+  EXPECT_EQ(status_of(put), 200) << put;
+  EXPECT_EQ(Json::parse(body_of(put)).size(), 6U);
+  const std::string body = R"({"inputs": "a", "task": "more"})";
+  const std::string key = "Authorization: Bearer key\r\n";
+  EXPECT_EQ(status_of(serving.ask("POST", "/predict", body, key)), 200);
+  EXPECT_EQ(status_of(serving.ask("PUT", "/tasks/more", "x", token)), 422);
+  EXPECT_EQ(status_of(serving.ask("DELETE", "/tasks/other", "", token)), 404);
+  EXPECT_EQ(status_of(serving.ask("DELETE", "/tasks/more", "", token)), 200);
+  EXPECT_EQ(status_of(serving.ask("POST", "/predict", body, key)), 422);
+  EXPECT_EQ(status_of(serving.ask("PUT", "/tasks/a/b", "x", token)), 404);
+  EXPECT_EQ(status_of(serving.ask("GET", "/tasks/more", "", token)), 405);
+  serving.service().replace(serving.service().model(), nullptr);
+  EXPECT_EQ(status_of(serving.ask("DELETE", "/tasks/more", "", token)), 503);
+  Serving fixed;
+  EXPECT_EQ(status_of(fixed.ask("DELETE", "/tasks/two")), 403);
+}
+
 TEST(Serve, AnotherModelTakesOver) {
   Serving serving;
   const std::weak_ptr<const ServedModel> old = serving.service().model();
   EXPECT_EQ(serving.post("/predict", {{"inputs", "a"}, {"task", "two"}}).size(), 2U);
-  serving.service().set_model(served_model({testing::asked_tasks()[2]}));
+  serving.service().replace(served_model({testing::asked_tasks()[2]}), nullptr);
   EXPECT_EQ(serving.post("/predict", {{"inputs", "a"}}).size(), 3U);
   EXPECT_TRUE(wait_until([&] { return old.expired(); }));
 }

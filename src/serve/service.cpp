@@ -18,6 +18,8 @@ namespace {
 
 using Clock = Job::Clock;
 
+constexpr size_t kMostTaskBytes = size_t{1} << 30;
+
 double seconds_of(Clock::duration span) { return std::chrono::duration<double>(span).count(); }
 
 std::string milliseconds_text(Clock::duration span) {
@@ -89,11 +91,8 @@ class Service::Impl {
     std::string methods;
     const Endpoint* endpoint = find_endpoint(request.method, request.path(), methods);
     if (endpoint == nullptr) return responder.send(unknown(request, methods));
-    if (!options_.api_key.empty() && !endpoint->is_open && !bears(request, options_.api_key)) {
-      HttpResponse response =
-          error_response(401, "validation", "the API key is missing or another one");
-      response.headers.push_back({"WWW-Authenticate", "Bearer"});
-      return responder.send(std::move(response));
+    if (std::optional<HttpResponse> refused = refusal(*endpoint, request)) {
+      return responder.send(std::move(*refused));
     }
     if (endpoint->show != nullptr) return responder.send(show(*endpoint));
     const auto call =
@@ -111,9 +110,17 @@ class Service::Impl {
     const std::lock_guard lock(mutex_);
     return model_;
   }
-  void set_model(std::shared_ptr<const ServedModel> model) {
-    const std::lock_guard lock(mutex_);
-    model_.swap(model);
+  void replace(std::shared_ptr<const ServedModel> model, std::shared_ptr<TaskAdmin> admin) {
+    const std::lock_guard lock(admin_mutex_);
+    admin_ = std::move(admin);
+    set_model(std::move(model));
+  }
+  size_t body_limit(const HttpRequest& head, size_t usual) const {
+    std::string methods;
+    const Endpoint* endpoint = find_endpoint(head.method, head.path(), methods);
+    const bool is_task = endpoint != nullptr && endpoint->access == Access::kAdmin &&
+                         !options_.admin_token.empty() && bears(head, options_.admin_token);
+    return is_task ? std::max(usual, kMostTaskBytes) : usual;
   }
   Batcher& batcher() { return *batcher_; }
 
@@ -129,6 +136,21 @@ class Service::Impl {
     return response;
   }
 
+  /// What a request without the right to ask is answered.
+  std::optional<HttpResponse> refusal(const Endpoint& endpoint, const HttpRequest& request) const {
+    const bool is_admin = endpoint.access == Access::kAdmin;
+    const std::string& secret = is_admin ? options_.admin_token : options_.api_key;
+    if (is_admin && secret.empty()) {
+      return error_response(403, "validation", "tasks do not change here: no --admin_token");
+    }
+    if (endpoint.access == Access::kOpen || secret.empty() || bears(request, secret)) return {};
+    HttpResponse response = error_response(
+        401, "validation",
+        concat("the ", is_admin ? "admin token" : "API key", " is missing or another one"));
+    response.headers.push_back({"WWW-Authenticate", "Bearer"});
+    return response;
+  }
+
   HttpResponse show(const Endpoint& endpoint) {
     metrics_.set("te_queue_size", static_cast<double>(batcher_->queued_jobs()));
     metrics_.set("pals_queue_tokens", static_cast<double>(batcher_->queued_tokens()));
@@ -141,7 +163,8 @@ class Service::Impl {
                     {"max_client_batch_size", options_.limits.max_client_batch_size},
                     {"queue_tokens", options_.batcher.queue_tokens},
                     {"tokenization_workers", options_.threads}},
-         .ready = ready_});
+         .ready = ready_,
+         .wants_key = !options_.api_key.empty()});
   }
 
   HttpResponse overloaded(const std::string& message) const {
@@ -170,6 +193,7 @@ class Service::Impl {
   void begin(const std::shared_ptr<Call>& call) {
     if (call->request.gone.stop_requested()) return finish(*call, {.status = 503});
     guard(call, [&] {
+      if (call->endpoint.change != nullptr) return finish(*call, change(*call));
       const Json body = read_body(call->request.body);
       call->work = call->endpoint.work(*call->model, body, options_.limits);
       call->encoding = Clock::now() - call->started;
@@ -187,6 +211,20 @@ class Service::Impl {
         finish(*call, overloaded("the queue is full (--queue_tokens)"));
       }
     });
+  }
+
+  void set_model(std::shared_ptr<const ServedModel> model) {
+    const std::lock_guard lock(mutex_);
+    model_.swap(model);  // the old one goes when the lock is gone
+  }
+
+  HttpResponse change(const Call& call) {
+    const std::lock_guard lock(admin_mutex_);
+    if (admin_ == nullptr) throw ServeError(503, "unhealthy", "the server is about to end");
+    const std::string name = name_in_path(call.endpoint, call.request.path());
+    set_model(call.endpoint.change(*admin_, name, call.request.body));
+    const std::shared_ptr<const ServedModel> now = model();
+    return show_tasks({.model = *now, .metrics = metrics_, .limits = {}});
   }
 
   void answer(const std::shared_ptr<Call>& call) {
@@ -235,6 +273,8 @@ class Service::Impl {
   std::atomic<size_t> num_active_ = 0;
   mutable std::mutex mutex_;
   std::shared_ptr<const ServedModel> model_;
+  std::mutex admin_mutex_;
+  std::shared_ptr<TaskAdmin> admin_;
   boost::asio::thread_pool pool_;
   std::optional<Batcher> batcher_;
 };
@@ -247,8 +287,11 @@ void Service::handle(HttpRequest request, Responder responder) {
 }
 void Service::set_ready(bool ready) { impl_->set_ready(ready); }
 std::shared_ptr<const ServedModel> Service::model() const { return impl_->model(); }
-void Service::set_model(std::shared_ptr<const ServedModel> model) {
-  impl_->set_model(std::move(model));
+void Service::replace(std::shared_ptr<const ServedModel> model, std::shared_ptr<TaskAdmin> admin) {
+  impl_->replace(std::move(model), std::move(admin));
+}
+size_t Service::body_limit(const HttpRequest& head, size_t usual) const {
+  return impl_->body_limit(head, usual);
 }
 Batcher& Service::batcher() { return impl_->batcher(); }
 

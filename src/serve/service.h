@@ -8,6 +8,7 @@
 #include "serve/batcher.h"
 #include "serve/metrics.h"
 #include "serve/served_model.h"
+#include "serve/task_admin.h"
 #include "serve/work.h"
 
 namespace pals {
@@ -17,6 +18,7 @@ struct ServiceOptions {
   size_t max_concurrent_requests = 512;  ///< one more is told 429
   int threads = 1;                       ///< that parse, encode and decode
   std::string api_key = {};              ///< empty: everybody may ask
+  std::string admin_token = {};          ///< empty: nobody may change tasks
   BatcherOptions batcher = {};
 };
 
@@ -35,8 +37,12 @@ class Service {
   void set_ready(bool ready);
 
   std::shared_ptr<const ServedModel> model() const;
-  /// Requests that come from now on are answered by this model.
-  void set_model(std::shared_ptr<const ServedModel> model);
+  /// Requests that come from now on are answered by this model, whose tasks `admin` changes (null:
+  /// nobody).
+  void replace(std::shared_ptr<const ServedModel> model, std::shared_ptr<TaskAdmin> admin);
+
+  /// Bytes that a request's body may have: `usual`, but more for a task that an admin brings.
+  size_t body_limit(const HttpRequest& head, size_t usual) const;
 
   Batcher& batcher();
 

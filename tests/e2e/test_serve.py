@@ -3,6 +3,7 @@
 import base64
 import concurrent.futures
 import http.client
+import io
 import json
 import os
 import pathlib
@@ -13,6 +14,7 @@ import signal
 import socket
 import struct
 import subprocess
+import tarfile
 import time
 import unittest
 
@@ -194,6 +196,95 @@ class Serve(PalsTest):
             self.assertLess(time.monotonic() - started, 8)
             slow.close()
 
+    def archive(self, task="similarity", name=None, damage=None):
+        """A tar of a task's files, perhaps under another name."""
+        folder, name = pathlib.Path(self.path("staged")), name or task
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(MODEL / "adapters" / task, folder / "adapters" / name)
+        tasks = json.loads((MODEL / "tasks.json").read_text(encoding="utf-8"))["tasks"]
+        own = next(one for one in tasks if one["name"] == task)
+        support.write_json(folder / "tasks.json", {"tasks": [{**own, "name": name}]})
+        if damage:
+            damage(folder / "adapters" / name)
+        # An older folder has its adapter in config.json, which goes along.
+        shutil.copy(MODEL / "config.json", folder)
+        bytes_of = io.BytesIO()
+        with tarfile.open(fileobj=bytes_of, mode="w") as tar:
+            tar.add(folder, ".")
+        return bytes_of.getvalue()
+
+    def test_tasks_come_and_go(self):
+        token = {"Authorization": "Bearer token"}
+        body = {"inputs": PAIRS[1], "task": "similarity"}
+        expected = self.predicted("similarity", ["\t".join(PAIRS[1])])[0]["value"]
+
+        def client(_):
+            """Asks a task that stays, all the time."""
+            connection = server.connect()
+            answers = {server.post("/predict", {"inputs": REVIEWS[0], "task": "reviews"},
+                                   connection=connection)[0]["score"] for _ in range(150)}
+            connection.close()
+            return answers
+
+        with Server(self, "--admin-token", "token") as server, concurrent.futures.ThreadPoolExecutor(3) as pool:
+            asking = pool.map(client, range(3))
+            self.assertEqual(server.ask("PUT", "/tasks/copy", self.archive(name="copy"))[0], 401)
+            for _ in range(4):
+                status, _, tasks = server.ask("PUT", "/tasks/copy", self.archive(name="copy"), token)
+                self.assertEqual((status, [task["name"] for task in tasks][-1]), (200, "copy"), tasks)
+                self.assertEqual(server.post("/predict", {**body, "task": "copy"})[0]["score"], expected)
+                status, _, tasks = server.ask("DELETE", "/tasks/similarity", headers=token)
+                self.assertEqual((status, len(tasks)), (200, 5))
+                self.assertEqual(server.ask("POST", "/predict", body)[0], 422)
+                self.assertEqual(server.ask("PUT", "/tasks/similarity", self.archive(), token)[0], 200)
+                self.assertEqual(server.post("/predict", body)[0]["score"], expected)
+                self.assertEqual(server.ask("DELETE", "/tasks/copy", headers=token)[0], 200)
+            answers = list(asking)
+            self.assertEqual([len(own) for own in answers], [1, 1, 1])
+            self.assertEqual(len(set.union(*answers)), 1)
+            self.assertEqual(server.ask("DELETE", "/tasks/none", headers=token)[0], 404)
+
+    def test_tasks_that_do_not_fit_are_refused(self):
+        def other_weights(folder):
+            for file in folder.glob("*.json"):
+                config = json.loads(file.read_text(encoding="utf-8"))
+                file.write_text(json.dumps({**config, "shared_weights": "0" * 32}), encoding="utf-8")
+
+        def cut(folder):
+            for file in folder.glob("*.safetensors"):
+                file.write_bytes(file.read_bytes()[:200])
+
+        def extra(folder):
+            (folder.parent / "run.sh").write_text("x", encoding="utf-8")
+
+        with Server(self, "--admin-token", "token") as server:
+            for damage, words in (other_weights, "shared weights"), (cut, "safetensors"), \
+                    (extra, "adapters/run.sh"):
+                status, _, error = server.ask("PUT", "/tasks/copy", self.archive(name="copy", damage=damage),
+                                              {"Authorization": "Bearer token"})
+                self.assertEqual(status, 422)
+                self.assertIn(words, error["error"])
+            self.assertEqual(server.ask("PUT", "/tasks/copy", self.archive(), {"Authorization": "Bearer token"})[0], 422)
+            self.assertEqual(len(server.ask("GET", "/tasks")[2]), 5)
+            self.assertEqual(server.post("/predict", {"inputs": REVIEWS[0], "task": "reviews"}),
+                             self.sorted_scores(self.predicted("reviews", REVIEWS[:1])[0]))
+
+    def test_hangup_loads_the_folder_again(self):
+        folder = self.path("served")
+        shutil.copytree(MODEL, folder)
+        tasks = support.read_json(folder, "tasks.json")
+        with Server(self, model=folder) as server:
+            self.assertEqual(len(server.ask("GET", "/tasks")[2]), 5)
+            support.write_json(os.path.join(folder, "tasks.json"), {"tasks": tasks["tasks"][:2]})
+            server.process.send_signal(signal.SIGHUP)
+            self.assertIn("loaded the model folder again", server.process.stderr.readline())
+            self.assertEqual(len(server.ask("GET", "/tasks")[2]), 2)
+            support.write_text(os.path.join(folder, "tasks.json"), "{")
+            server.process.send_signal(signal.SIGHUP)
+            self.assertIn("warning: the model folder was not loaded again", server.process.stderr.readline())
+            self.assertEqual(server.post("/predict", {"inputs": REVIEWS[0], "task": "reviews"}),
+                             self.sorted_scores(self.predicted("reviews", REVIEWS[:1])[0]))
+
     def test_flags_of_the_environment(self):
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
@@ -239,7 +330,7 @@ class Serve(PalsTest):
 def curl(command, server):
     """What a curl line of the documentation gives; by curl itself where there is one."""
     command = command.replace("localhost:8080", "127.0.0.1:%d" % server.port)
-    if shutil.which("curl"):
+    if shutil.which("curl") or not command.startswith("curl"):
         result = subprocess.run(command, shell=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                                 check=True, timeout=60)
         return result.stdout
@@ -247,7 +338,11 @@ def curl(command, server):
     method, body, headers, path = "GET", None, {}, None
     while words:
         word = words.pop(0)
-        if word == "-d":
+        if word == "-X":
+            method = words.pop(0)
+        elif word == "--data-binary":
+            body = pathlib.Path(words.pop(0)[1:]).read_bytes()
+        elif word == "-d":
             method, body = "POST", words.pop(0)
         elif word == "-H":
             name, _, value = words.pop(0).partition(": ")
@@ -265,7 +360,7 @@ class Documentation(PalsTest):
         blocks = re.findall(r"^```sh\n(.*?)^```\n(?:\n*^```json\n(.*?)^```)?",
                             PAGE.read_text(encoding="utf-8"), re.M | re.S)
         return [(command, shown if command == block.splitlines()[-1] else "") for block, shown in blocks
-                for command in block.splitlines() if command.startswith("curl")]
+                for command in block.replace("\\\n", "").splitlines() if command.startswith(("curl", "tar"))]
 
     def check_like(self, got, shown):
         """Numbers are those of the page to three digits."""
@@ -286,11 +381,17 @@ class Documentation(PalsTest):
 
     def test_every_curl_line(self):
         asked = set()
-        with Server(self) as server:
+        before = os.getcwd()
+        self.addCleanup(os.chdir, before)
+        os.chdir(self.folder)
+        os.symlink(REPOSITORY / "tests", "tests")
+        with Server(self, "--admin_token", "token") as server:
             for command, shown in self.examples():
                 with self.subTest(command=command):
                     answer = curl(command, server)
-                    asked.add(re.search(r"localhost:8080(/[\w./]*)", command).group(1))
+                    path = re.search(r"localhost:8080(/[\w./]*)", command)
+                    if path:
+                        asked.add(re.sub("^/tasks/.*", "/tasks/{name}", path.group(1)))
                     if shown:
                         self.check_like(json.loads(answer), json.loads(shown))
             paths = server.ask("GET", "/openapi.json")[2]["paths"]
