@@ -16,7 +16,7 @@ from support import PalsTest, read_json
 KINDS = ["none", "pals", "low_rank", "houlsby", "houlsby_pals", "top_attention", "top_bert_layer", "lhuc",
          "pals_lhuc"]
 TASKS = "sst,where,sts,which"  # every kind of task
-TEXTS = "word1 splendid word2\tword3\nword7 dreadful\tword8 word9\nword100 word101, word102?\n"
+TEXTS = "word1 splendid word2\tword3\nword7 dreadful\tword8 word9\nword100 word101,\tword102?\n"
 
 
 class Convert(PalsTest):
