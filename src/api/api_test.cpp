@@ -26,7 +26,10 @@ static_assert(static_cast<int>(TaskKind::kRegression) ==
 static_assert(static_cast<int>(TaskKind::kSpan) == static_cast<int>(pals::TaskKind::kSpan));
 static_assert(static_cast<int>(TaskKind::kMultipleChoice) ==
               static_cast<int>(pals::TaskKind::kMultipleChoice));
-static_assert(std::size(pals::kTaskKinds) == 4);
+static_assert(static_cast<int>(TaskKind::kMultiLabel) ==
+              static_cast<int>(pals::TaskKind::kMultiLabel));
+static_assert(static_cast<int>(TaskKind::kTagging) == static_cast<int>(pals::TaskKind::kTagging));
+static_assert(std::size(pals::kTaskKinds) == 6);
 static_assert(static_cast<int>(Pooling::kCls) == static_cast<int>(pals::Pooling::kCls));
 static_assert(static_cast<int>(Pooling::kMean) == static_cast<int>(pals::Pooling::kMean));
 static_assert(static_cast<int>(Pooling::kMax) == static_cast<int>(pals::Pooling::kMax));

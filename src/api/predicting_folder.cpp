@@ -38,7 +38,15 @@ Prediction public_prediction(pals::Prediction&& given) {
   Prediction prediction;
   prediction.label = given.label;
   prediction.probabilities = std::move(given.probabilities);
+  prediction.labels = std::move(given.labels);
   prediction.value = given.value;
+  for (pals::TaggedWord& word : given.words) {
+    prediction.words.push_back(
+        {std::move(word.text), word.start, word.end, word.tag, word.probability});
+  }
+  for (pals::TaggedSpan& span : given.spans) {
+    prediction.spans.push_back({std::move(span.label), std::move(span.text), span.start, span.end});
+  }
   prediction.answer.text = std::move(given.answer.text);
   prediction.answer.probability = given.answer.probability;
   for (pals::RankedAnswer& answer : given.answer.n_best) {

@@ -7,8 +7,9 @@
 namespace pals {
 
 enum class LossFunction {
-  kCrossEntropy,  ///< over groups of logits that share one softmax
-  kSquaredError   ///< of each logit
+  kCrossEntropy,       ///< over groups of logits that share one softmax
+  kSquaredError,       ///< of each logit
+  kBinaryCrossEntropy  ///< of each logit, of which a sigmoid makes a probability
 };
 
 /// Logits that share one softmax: `size` of them from the first-th on, `stride` apart.
@@ -24,7 +25,10 @@ struct LossLayout {
   int64_t num_logits = 0;
   std::vector<LogitGroup> groups;             ///< example by example
   std::vector<int64_t> example_groups = {0};  ///< [E+1], example e has groups [e] to [e + 1]
-  std::vector<double> values;                 ///< [E], for squared errors
+  /// [N], of the other functions: what each logit is to be (a value; a probability), and what its
+  /// loss counts in its example's. All examples have equally many.
+  std::vector<double> values, weights;
+  double smoothing = 0.0;  ///< cross-entropies: share of a target spread over its group's members
 
   /// The groups since the last example are those of the next.
   void end_example() { example_groups.push_back(static_cast<int64_t>(groups.size())); }

@@ -44,19 +44,30 @@ std::vector<Column> columns_of(const Json& value, const std::string& key,
   return columns;
 }
 
-FileFormat format_of(const std::string& name, const std::string& where) {
-  const std::vector<std::string> names = {"tsv", "csv", "jsonl"};
-  for (const FileFormat format : {FileFormat::kTsv, FileFormat::kCsv, FileFormat::kJsonl}) {
-    if (name == format_name(format)) return format;
+/// The names of the formats that a kind's files may have.
+std::vector<std::string> format_names(TaskKind kind) {
+  std::vector<std::string> names;
+  for (const FileFormat format : kind_of(kind).file_layout().formats) {
+    names.emplace_back(format_name(format));
   }
-  fail_usage(where, ": unknown format ", quote(name), did_you_mean(name, names),
-             " (formats: ", quote_list(names), ")");
+  return names;
 }
 
-FileFormat format_from_path(const std::string& path, const std::string& where) {
-  if (const std::optional<FileFormat> format = format_of_name(path)) return *format;
+FileFormat format_of(const std::string& name, TaskKind kind, const std::string& where) {
+  for (const FileFormat format : kind_of(kind).file_layout().formats) {
+    if (name == format_name(format)) return format;
+  }
+  fail_usage(where, ": unknown format ", quote(name), did_you_mean(name, format_names(kind)),
+             " (formats: ", quote_list(format_names(kind)), ")");
+}
+
+FileFormat format_from_path(const std::string& path, TaskKind kind, const std::string& where) {
+  const std::optional<FileFormat> named = format_of_name(path);
+  for (const FileFormat format : kind_of(kind).file_layout().formats) {
+    if (format == named) return format;
+  }
   fail_usage(where, ": the name ", quote(path),
-             " does not tell the format; add \"format\": \"tsv\", \"csv\" or \"jsonl\"");
+             " does not tell the format; add \"format\": one of ", quote_list(format_names(kind)));
 }
 
 std::vector<std::string> unlabelled_of(const Json& value, const std::string& where) {
@@ -78,7 +89,13 @@ std::vector<Column> all_columns(const DataFile& file) {
   if (file.text_b) columns.push_back(*file.text_b);
   if (file.label) columns.push_back(*file.label);
   columns.insert(columns.end(), file.choices.begin(), file.choices.end());
+  columns.insert(columns.end(), file.label_columns.begin(), file.label_columns.end());
   return columns;
+}
+
+/// Whether files of the format may begin with the names of their columns.
+bool has_header(FileFormat format) {
+  return format == FileFormat::kTsv || format == FileFormat::kCsv;
 }
 
 void check_file(const DataFile& file, std::optional<bool> header, const std::string& where) {
@@ -90,6 +107,11 @@ void check_file(const DataFile& file, std::optional<bool> header, const std::str
     }
     if (file.required_columns) {
       fail_usage(where, ": \"required_columns\" makes no sense for a JSONL file");
+    }
+  } else if (!has_header(file.format)) {
+    if (header || !std::all_of(columns.begin(), columns.end(), by_number)) {
+      fail_usage(where, ": a file of the format ", format_name(file.format),
+                 " has no header; give its columns by number");
     }
   } else if (header == false && !std::all_of(columns.begin(), columns.end(), by_number)) {
     fail_usage(where, ": columns are given by name, but \"header\" is false; give their numbers");
@@ -106,7 +128,9 @@ void set_columns(DataFile& file, TaskKind kind, const FileSettings& own, const F
                  const std::string& where) {
   // Test files lack labels, so they have other columns: only what they say themselves counts.
   const bool is_test = file.split.starts_with("test");
-  const std::optional<Column> text_a = own.text_a ? own.text_a : task.text_a;
+  const std::optional<DataFile> usual = kind_of(kind).usual_file(file.format);
+  std::optional<Column> text_a = own.text_a ? own.text_a : task.text_a;
+  if (!text_a && usual) text_a = usual->text_a;
   if (!text_a) {
     fail_usage(where, ": no ", quote(kind_of(kind).file_layout().text_a),
                "; say in which column (number or name) the text stands");
@@ -117,8 +141,16 @@ void set_columns(DataFile& file, TaskKind kind, const FileSettings& own, const F
     file.label = own.label;
   } else {
     file.label = task.label;
+    if (!file.label && usual) file.label = usual->label;
   }
-  if (!file.label && !is_test) {
+  if (own.label_columns || (!is_test && !own.label && !own.no_label)) {
+    file.label_columns =
+        own.label_columns ? *own.label_columns : task.label_columns.value_or(std::vector<Column>());
+  }
+  if (file.label && !file.label_columns.empty()) {
+    fail_usage(where, ": \"label\" and \"label_columns\" are two ways to say the same; give one");
+  }
+  if (!file.label && file.label_columns.empty() && !is_test) {
     fail_usage(where, ": no \"label\"; say in which column (number or name) the label stands");
   }
   if (kind_of(kind).file_layout().choices != nullptr) {
@@ -141,8 +173,13 @@ void set_columns(DataFile& file, TaskKind kind, const FileSettings& own, const F
   const std::vector<Column> columns = all_columns(file);
   const bool named = std::any_of(columns.begin(), columns.end(),
                                  [](const Column& column) { return !column.number; });
-  file.header = file.format != FileFormat::kJsonl && header.value_or(named);
-  file.header_known = file.format != FileFormat::kJsonl && (header || named);
+  file.header = has_header(file.format) && header.value_or(named);
+  file.header_known = has_header(file.format) && (header || named);
+}
+
+/// Whether a layout has a key, and it is this one.
+bool is_key(const std::string& key, const char* of_layout) {
+  return of_layout != nullptr && key == of_layout;
 }
 
 Json column_to_json(const Column& column) {
@@ -154,9 +191,16 @@ Json column_to_json(const Column& column) {
 std::vector<std::string> file_keys(TaskKind kind) {
   const FileLayout layout = kind_of(kind).file_layout();
   if (layout.format) return {};
-  std::vector<std::string> keys = {"format", "header", layout.text_a, layout.text_b};
+  std::vector<std::string> keys = {"format", layout.text_a};
+  if (std::ranges::any_of(layout.formats, has_header)) {
+    keys.insert(keys.end(), {"header", "required_columns"});
+  }
+  for (const char* key : {layout.text_b, layout.tokens, layout.tags}) {
+    if (key != nullptr) keys.emplace_back(key);
+  }
   if (layout.choices != nullptr) keys.emplace_back(layout.choices);
-  keys.insert(keys.end(), {"label", "unlabelled", "required_columns"});
+  if (layout.label_columns != nullptr) keys.emplace_back(layout.label_columns);
+  keys.insert(keys.end(), {"label", "unlabelled"});
   return keys;
 }
 
@@ -164,19 +208,21 @@ void set_file_key(FileSettings& settings, const std::string& key, const Json& va
                   const std::string& where) {
   const FileLayout layout = kind_of(kind).file_layout();
   if (key == "format") {
-    settings.format = format_of(string_of(value, key, where), where);
+    settings.format = format_of(string_of(value, key, where), kind, where);
   } else if (key == "header") {
     settings.header = bool_of(value, key, where);
-  } else if (key == layout.text_a) {
+  } else if (key == layout.text_a || is_key(key, layout.tokens)) {
     settings.text_a = column_of(value, key, where);
-  } else if (key == layout.text_b) {
+  } else if (is_key(key, layout.text_b)) {
     settings.text_b = column_of(value, key, where);
     settings.no_text_b = value.is_null();
-  } else if (layout.choices != nullptr && key == layout.choices) {
+  } else if (is_key(key, layout.choices)) {
     settings.choices = columns_of(value, key, where);
+  } else if (is_key(key, layout.label_columns)) {
+    settings.label_columns = columns_of(value, key, where);
   } else if (key == "unlabelled") {
     settings.unlabelled = unlabelled_of(value, where);
-  } else if (key == "label") {
+  } else if (key == "label" || is_key(key, layout.tags)) {
     settings.label = column_of(value, key, where);
     settings.no_label = value.is_null();
   } else {
@@ -223,7 +269,7 @@ DataFile data_file_from_json(const std::string& split, const Json& value, TaskKi
   }
   file.format = own.format             ? *own.format
                 : task_settings.format ? *task_settings.format
-                                       : format_from_path(file.path, where);
+                                       : format_from_path(file.path, kind, where);
   set_columns(file, kind, own, task_settings, where);
   return file;
 }
@@ -234,9 +280,12 @@ Json data_file_to_json(const DataFile& file, TaskKind kind) {
   if (layout.format) return json;
   json["format"] = format_name(file.format);
   json[layout.text_a] = column_to_json(file.text_a);
-  if (file.format != FileFormat::kJsonl) json["header"] = file.header;
+  if (has_header(file.format)) json["header"] = file.header;
   if (file.text_b) json[layout.text_b] = column_to_json(*file.text_b);
   for (const Column& column : file.choices) json[layout.choices].push_back(column_to_json(column));
+  for (const Column& column : file.label_columns) {
+    json[layout.label_columns].push_back(column_to_json(column));
+  }
   if (file.label) json["label"] = column_to_json(*file.label);
   if (!file.unlabelled.empty()) json["unlabelled"] = file.unlabelled;
   if (file.required_columns) json["required_columns"] = *file.required_columns;

@@ -18,6 +18,7 @@ struct FileSettings {
   std::optional<Column> text_a, text_b, label;
   std::vector<Column> choices;
   std::optional<std::vector<std::string>> unlabelled;
+  std::optional<std::vector<Column>> label_columns;
   bool no_text_b = false, no_label = false;  ///< null: not even the task's
 };
 

@@ -166,7 +166,7 @@ TEST(TaskFile, AcceptsTheExamplesOfItsDocumentation) {
     }
   }
   EXPECT_EQ(documents, 1);
-  EXPECT_EQ(tasks, 3);
+  EXPECT_EQ(tasks, 6);
 }
 
 TEST(TaskFile, WantsAPlaceForLabels) {

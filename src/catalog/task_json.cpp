@@ -15,7 +15,8 @@ namespace {
 
 /// The keys of a task alone, beside its splits and file_keys().
 std::vector<std::string> task_keys(TaskKind kind) {
-  std::vector<std::string> keys = {"name", "kind", "adapter", "metrics"};
+  std::vector<std::string> keys = {"name", "kind", "adapter", "metrics", "loss_weight"};
+  if (kind_of(kind).has_labels()) keys.insert(keys.end(), {"class_weights", "label_smoothing"});
   const std::vector<std::string>& own = kind_of(kind).keys();
   keys.insert(keys.end(), own.begin(), own.end());
   return keys;
@@ -86,6 +87,47 @@ std::string adapter_of(const Json& value, const std::string& where) {
   return json_text(value, -1);
 }
 
+// Numbers in the order of the labels, an object with one for each, or "balanced".
+void read_class_weights(const Json& value, const std::string& where, Task& task) {
+  constexpr const char* kKey = "class_weights";
+  if (value == "balanced") {
+    task.loss.balanced = true;
+    return;
+  }
+  if (!value.is_array() && !value.is_object()) {
+    fail_type(where, kKey, value, "numbers in the order of the labels, or \"balanced\"");
+  }
+  if (task.labels.empty()) fail_usage(where, ": ", quote(kKey), " as numbers needs \"labels\"");
+  for (size_t i = 0; i < task.labels.size(); ++i) {
+    const bool found = value.is_array() ? i < value.size() : value.contains(task.labels[i]);
+    if (!found) fail_usage(where, ": ", quote(kKey), " has none for ", quote(task.labels[i]));
+    const Json& weight = value.is_array() ? value[i] : value[task.labels[i]];
+    task.loss.class_weights.push_back(number_of(weight, kKey, 0.0, 1e6, where));
+  }
+  if (value.size() != task.labels.size()) {
+    fail_usage(where, ": ", value.size(), " ", quote(kKey), " for ", task.labels.size(), " labels");
+  }
+}
+
+void read_loss_keys(const Json& object, const std::string& where, Task& task) {
+  if (object.contains("loss_weight")) {
+    task.loss.weight = number_of(object["loss_weight"], "loss_weight", 0.0, 1e6, where);
+  }
+  if (object.contains("class_weights")) read_class_weights(object["class_weights"], where, task);
+  if (object.contains("label_smoothing")) {
+    task.loss.label_smoothing =
+        number_of(object["label_smoothing"], "label_smoothing", 0.0, 1.0, where);
+  }
+}
+
+// What differs from the usual.
+void write_loss_keys(const LossSettings& loss, Json& object) {
+  if (loss.weight != 1.0) object["loss_weight"] = loss.weight;
+  if (loss.balanced) object["class_weights"] = "balanced";
+  if (!loss.class_weights.empty()) object["class_weights"] = loss.class_weights;
+  if (loss.label_smoothing != 0.0) object["label_smoothing"] = loss.label_smoothing;
+}
+
 }  // namespace
 
 Task parse_task(const Json& object, const std::string& where) {
@@ -112,8 +154,9 @@ Task parse_task(const Json& object, const std::string& where) {
   }
   if (object.contains("adapter")) task.adapter = adapter_of(object["adapter"], here);
   kind.read_keys(object, here, task);
+  read_loss_keys(object, here, task);
   task.metrics =
-      object.contains("metrics") ? metrics_of(object["metrics"], here) : kind.usual_metrics();
+      object.contains("metrics") ? metrics_of(object["metrics"], here) : kind.usual_metrics(task);
   for (const std::string& split : splits_of(object)) {
     task.files.push_back(data_file_from_json(split, object[split], task.kind, settings,
                                              concat(here, ", file ", quote(split))));
@@ -126,9 +169,11 @@ void check_task(const Task& task, const std::string& where) {
   if (kind_of(task).has_labels() && task.labels.size() < 2) {
     fail_usage(here, ": ", task.labels.size(), " labels, want at least 2");
   }
+  const std::string problem = kind_of(task).problem(task);
+  if (!problem.empty()) fail_usage(here, ": ", problem);
   for (const Metric metric : task.metrics) {
-    const std::string problem = metric_problem(metric, task);
-    if (!problem.empty()) fail_usage(here, ": ", problem);
+    const std::string unfit = metric_problem(metric, task);
+    if (!unfit.empty()) fail_usage(here, ": ", unfit);
   }
 }
 
@@ -142,6 +187,7 @@ Json task_to_json(const Task& task) {
   Json json = {{"name", task.name}, {"kind", kind_name(task.kind)}, {"metrics", Json::array()}};
   for (const Metric metric : task.metrics) json["metrics"].push_back(metric_name(metric));
   kind_of(task).write_keys(task, json);
+  write_loss_keys(task.loss, json);
   if (!task.adapter.empty()) json["adapter"] = parse_json(task.adapter, task.name);
   for (const DataFile& file : task.files) json[file.split] = data_file_to_json(file, task.kind);
   return json;

@@ -122,6 +122,11 @@ class InputOpener {
     const std::vector<std::vector<std::string>> lists = names_of_tables();
     if (format == FileFormat::kTsv && lists.empty()) format.reset();
     if (!format) format = format_of_line(line(), stream_->name(), lists);
+    if (format == FileFormat::kConll || format == FileFormat::kConllu) {
+      fail_usage(flags_.input,
+                 ": predict reads texts, not CoNLL; give it sentences, one a line, or ",
+                 "take eval");
+    }
     if (format) return input_format(*format);
     if (json) {
       fail_usage(flags_.input, ": a .json file whose first line is no object; want an object a ",

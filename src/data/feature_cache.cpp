@@ -64,6 +64,8 @@ std::string feature_key(const Task& task, const DataFile& file, const std::strin
   key.add(file.header_known);
   key.add(file.unlabelled.size());
   for (const std::string& label : file.unlabelled) key.add(label);
+  key.add(file.label_columns.size());
+  for (const Column& label : file.label_columns) key.add(std::optional<Column>(label));
   // What cannot be learned is left out of training only, and texts are kept for the others.
   key.add(file.is_training());
   return key.hex();

@@ -43,6 +43,19 @@ void point_at_tokens(std::span<const float> targets, int64_t width, std::span<fl
   }
 }
 
+// Targets are bits, one for each label.
+void mark(std::span<const float> targets, int64_t /*width*/, std::span<float> logits) {
+  for (size_t i = 0; i < targets.size(); ++i) logits[i] = targets[i] != 0.0F ? 9.0F : -9.0F;
+}
+
+// Targets are classes, one for each token; below 0 where a token has none.
+void tag_words(std::span<const float> targets, int64_t width, std::span<float> logits) {
+  for (size_t i = 0; i < targets.size(); ++i) {
+    if (targets[i] < 0.0F) continue;
+    logits[i * static_cast<size_t>(width) + static_cast<size_t>(targets[i])] = 9.0F;
+  }
+}
+
 constexpr int kLength = 12;
 
 std::vector<Case> cases() {
@@ -65,7 +78,19 @@ std::vector<Case> cases() {
       {R"({"name": "m", "kind": "multiple_choice",
                "dev": {"path": "dev.txt", "format": "csv", "context": 0, "choices": [1, 2, 3],
                        "label": 4}})",
-       "a,b,c,d,2\ne,f,g,,0\nh,i,j,k,1\n", 3, choose}};
+       "a,b,c,d,2\ne,f,g,,0\nh,i,j,k,1\n", 3, choose},
+      {R"({"name": "l", "kind": "multi_label", "labels": ["x", "y", "z"], "label_separator": ";",
+               "metrics": ["micro_f1", "macro_f1", "subset_accuracy", "map"],
+               "threshold": {"x": 0.5, "y": 0.25, "z": 0.75},
+               "dev": {"path": "dev.txt", "format": "tsv", "text_a": 0, "label": 1}})",
+       "a b\tx;z\nb\t\nc d e\tz;y\nf\ty\n", 4, mark},
+      {R"({"name": "t", "kind": "tagging", "doc_stride": 4, "scheme": "bioes",
+               "labels": ["O", "B-P", "I-P", "E-P", "S-P", "B-Q", "I-Q", "E-Q", "S-Q"],
+               "metrics": ["f1", "precision", "recall", "accuracy"],
+               "dev": {"path": "dev.txt", "format": "conll"}})",
+       "# text\na B-P\nb E-P\nc O\n\n-DOCSTART- O\n\nd O\ne\tS-Q\nf O\ng O\nh O\ni O\nj O\nk O\n"
+       "l B-Q\nm I-Q\nn E-Q\no O\np S-P\n",
+       2, tag_words}};
 }
 
 class EachKind : public testing::TestWithParam<size_t> {
@@ -127,8 +152,10 @@ TEST_P(EachKind, TasksComeBackFromJson) {
 }
 
 TEST_P(EachKind, MetricsFit) {
-  EXPECT_FALSE(kind().usual_metrics().empty());
-  for (const Metric metric : kind().usual_metrics()) EXPECT_EQ(metric_problem(metric, task_), "");
+  EXPECT_FALSE(kind().usual_metrics(task_).empty());
+  for (const Metric metric : kind().usual_metrics(task_)) {
+    EXPECT_EQ(metric_problem(metric, task_), "");
+  }
   for (const std::string& name : metric_names()) {
     const Metric metric = *metric_from_name(name);
     const bool possible = std::ranges::count(kind().metrics(), metric) > 0;
@@ -171,6 +198,7 @@ TEST_P(EachKind, RightLogitsScoreFullAndWrongOnesLess) {
   const FeatureSet made = features();
   const std::vector<float> right = right_logits(made);
   std::vector<float> wrong(right.rbegin(), right.rend());
+  ASSERT_NE(wrong, right);
   for (const double score : scores_of(made, right)) EXPECT_NEAR(score, 1.0, 1e-12);
   for (const double score : scores_of(made, wrong)) EXPECT_LT(score, 1.0);
 }
@@ -200,7 +228,11 @@ TEST_P(EachKind, RightLogitsPredictTheGold) {
     const DevRow row = kind().dev_row(task_, {made, logits, said}, e);
     const Json& gold = row.gold;
     const bool none = gold.is_array() && gold.empty();
-    EXPECT_EQ(row.prediction, none ? Json("") : gold.is_array() ? gold.front() : gold);
+    if (row.prediction.is_array()) {
+      EXPECT_EQ(row.prediction, gold);
+    } else {
+      EXPECT_EQ(row.prediction, none ? Json("") : gold.is_array() ? gold.front() : gold);
+    }
   }
 }
 
@@ -218,8 +250,10 @@ TEST_P(EachKind, LossesCoverTheExamplesAndTouchEachLogitOnce) {
   for (int64_t e = 0; e < made.num_examples(); ++e) append_example(made, e, 0, e, batch);
   const LossLayout layout = kind().loss_layout(batch, batch.segments.front(), num_outputs(task_));
   EXPECT_EQ(layout.num_logits, static_cast<int64_t>(right_logits(made).size()));
-  if (layout.function == LossFunction::kSquaredError) {
-    EXPECT_EQ(static_cast<int64_t>(layout.values.size()), made.num_examples());
+  if (layout.function != LossFunction::kCrossEntropy) {
+    EXPECT_EQ(static_cast<int64_t>(layout.values.size()), layout.num_logits);
+    EXPECT_EQ(layout.weights.size(), layout.values.size());
+    EXPECT_EQ(layout.values.size() % static_cast<size_t>(made.num_examples()), 0U);
     return;
   }
   EXPECT_EQ(static_cast<int64_t>(layout.example_groups.size()) - 1, made.num_examples());

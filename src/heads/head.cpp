@@ -7,6 +7,7 @@ namespace pals {
 Head::Head(ParameterTable& table, const std::string& prefix, int64_t hidden_size,
            const HeadSpec& spec, int owner)
     : kind_(&kind_of(spec.kind)),
+      loss_(spec.loss),
       dense_(table, prefix, {kind_->head().name}, hidden_size, spec.num_outputs, {owner}) {}
 
 bool Head::reads_tokens() const { return kind_->head().reads_tokens; }
@@ -41,7 +42,9 @@ at::Tensor Head::backward(const Pass& pass, const at::Tensor& d_logits,
 
 LossTargets Head::loss_targets(const PackedBatch& batch, const Segment& segment,
                                Upload& upload) const {
-  return upload_layout(kind_->loss_layout(batch, segment, num_outputs()), upload);
+  LossLayout layout = kind_->loss_layout(batch, segment, num_outputs());
+  apply_settings(loss_, layout);
+  return upload_layout(layout, upload);
 }
 
 }  // namespace pals

@@ -5,6 +5,7 @@
 
 #include "heads/losses.h"
 #include "nn/linear.h"
+#include "tasks/loss_settings.h"
 #include "tasks/task_kind.h"
 
 namespace pals {
@@ -15,6 +16,7 @@ class Kind;
 struct HeadSpec {
   TaskKind kind = {};
   int64_t num_outputs = 2;
+  LossSettings loss = {};
 };
 
 /// A task's outputs (reference-system, section 1 "Heads"): dropout, then dense [C, H] on the pooled
@@ -44,6 +46,7 @@ class Head {
   Dropout dropout(const Pass& pass) const;
 
   const Kind* kind_;  // never null; a head can be assigned
+  LossSettings loss_;
   Linear dense_;
 };
 

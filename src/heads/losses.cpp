@@ -38,15 +38,29 @@ LossTargets upload_groups(const LossLayout& layout, Upload& upload) {
   targets.members = upload.add(members).view({-1, widest});
   targets.chosen = upload.add(chosen).unsqueeze(1);
   targets.weights = upload.add(weights).unsqueeze(1);
+  targets.smoothing = layout.smoothing;
   targets.groups =
       upload_ranges(layout.example_groups, static_cast<int64_t>(layout.groups.size()), upload);
   return targets;
 }
 
-Loss squared_errors(const at::Tensor& logits, const at::Tensor& values, double scale) {
-  const at::Tensor difference = logits.flatten().to(at::kDouble) - values;
-  return {difference * difference,
-          (difference * (2.0 * scale)).to(at::kFloat).view(logits.sizes())};
+/// Of losses [N] of the logits [E, N / E] and their derivatives.
+Loss sum_by_example(const at::Tensor& logits, const LossTargets& targets, const at::Tensor& losses,
+                    const at::Tensor& derivatives, double scale) {
+  return {(losses * targets.factors).view(logits.sizes()).sum(1),
+          (derivatives * targets.factors * scale).to(at::kFloat).view(logits.sizes())};
+}
+
+Loss squared_errors(const at::Tensor& logits, const LossTargets& targets, double scale) {
+  const at::Tensor difference = logits.flatten().to(at::kDouble) - targets.values;
+  return sum_by_example(logits, targets, difference * difference, difference * 2.0, scale);
+}
+
+/// -y log p - (1 - y) log(1 - p) for p = sigmoid(x): max(x, 0) - x y + log(1 + exp(-|x|)).
+Loss binary_cross_entropies(const at::Tensor& logits, const LossTargets& targets, double scale) {
+  const at::Tensor x = logits.flatten().to(at::kDouble);
+  const at::Tensor losses = x.clamp_min(0.0) - x * targets.values + at::log1p(at::exp(-at::abs(x)));
+  return sum_by_example(logits, targets, losses, at::sigmoid(x) - targets.values, scale);
 }
 
 Loss cross_entropies(const at::Tensor& logits, const LossTargets& targets, double scale) {
@@ -57,10 +71,16 @@ Loss cross_entropies(const at::Tensor& logits, const LossTargets& targets, doubl
   const at::Tensor members = targets.members.flatten();
   const at::Tensor log_probabilities =  // [G, W]
       at::log_softmax(flat.index_select(0, members).view(targets.members.sizes()), 1);
-  const at::Tensor losses =
-      -log_probabilities.gather(1, targets.chosen) * targets.weights;  // [G, 1]
+  at::Tensor losses = -log_probabilities.gather(1, targets.chosen);  // [G, 1]
   at::Tensor gradient = log_probabilities.exp();
-  gradient.scatter_add_(1, targets.chosen, at::full_like(losses, -1.0));
+  gradient.scatter_add_(1, targets.chosen, at::full_like(losses, targets.smoothing - 1.0));
+  if (targets.smoothing > 0.0) {
+    // Smoothed targets are classes, of which all groups have equally many.
+    losses =
+        losses * (1.0 - targets.smoothing) - log_probabilities.mean(1, true) * targets.smoothing;
+    gradient.sub_(targets.smoothing / static_cast<double>(gradient.size(1)));
+  }
+  losses = losses * targets.weights;
   gradient.mul_(targets.weights * scale);
   // Each logit is in one group; what falls to the one more is 0.
   at::Tensor d_flat = at::zeros_like(flat);
@@ -73,6 +93,22 @@ Loss cross_entropies(const at::Tensor& logits, const LossTargets& targets, doubl
 
 }  // namespace
 
+void apply_settings(const LossSettings& settings, LossLayout& layout) {
+  const std::vector<double>& classes = settings.class_weights;
+  layout.smoothing = settings.label_smoothing;
+  for (LogitGroup& group : layout.groups) {
+    group.weight *= settings.weight;
+    if (!classes.empty()) group.weight *= classes.at(static_cast<size_t>(group.chosen));
+  }
+  for (size_t i = 0; i < layout.weights.size(); ++i) {
+    layout.weights[i] *= settings.weight;
+    if (!classes.empty()) layout.weights[i] *= classes[i % classes.size()];
+    if (settings.label_smoothing > 0.0) {  // towards as likely as not
+      layout.values[i] += (0.5 - layout.values[i]) * settings.label_smoothing;
+    }
+  }
+}
+
 LossTargets upload_layout(const LossLayout& layout, Upload& upload) {
   LossTargets targets;
   switch (layout.function) {
@@ -80,7 +116,9 @@ LossTargets upload_layout(const LossLayout& layout, Upload& upload) {
       targets = upload_groups(layout, upload);
       break;
     case LossFunction::kSquaredError:
+    case LossFunction::kBinaryCrossEntropy:
       targets.values = upload.add(layout.values);
+      targets.factors = upload.add(layout.weights);
       break;
   }
   targets.function = layout.function;
@@ -90,7 +128,9 @@ LossTargets upload_layout(const LossLayout& layout, Upload& upload) {
 Loss compute_loss(const at::Tensor& logits, const LossTargets& targets, double scale) {
   switch (targets.function) {
     case LossFunction::kSquaredError:
-      return squared_errors(logits, targets.values, scale);
+      return squared_errors(logits, targets, scale);
+    case LossFunction::kBinaryCrossEntropy:
+      return binary_cross_entropies(logits, targets, scale);
     case LossFunction::kCrossEntropy:
       break;
   }

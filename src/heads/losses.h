@@ -5,6 +5,7 @@
 
 #include "batch/loss_layout.h"
 #include "nn/upload.h"
+#include "tasks/loss_settings.h"
 
 namespace pals {
 
@@ -16,8 +17,13 @@ struct LossTargets {
   at::Tensor chosen;   ///< [G, 1] int64: the member that is right
   at::Tensor weights;  ///< [G, 1] fp64: what the group's loss counts in its example's
   at::Tensor groups;   ///< [E, V] int64: an example's groups; G where it has less than V
-  at::Tensor values;   ///< [E] fp64: the targets of squared errors
+  double smoothing = 0.0;
+  at::Tensor values, factors;  ///< [N] fp64: other functions' targets, and what each counts
 };
+
+/// Weighs the losses of a layout, and smooths its targets. Classes are the members of a group, or
+/// the logits of an example.
+void apply_settings(const LossSettings& settings, LossLayout& layout);
 
 /// Takes a layout along with an upload.
 LossTargets upload_layout(const LossLayout& layout, Upload& upload);

@@ -24,7 +24,23 @@ Loss loss_of(const at::Tensor& logits, const PackedBatch& batch, const Segment& 
 constexpr LossOf class_loss = loss_of<TaskKind::kClassification>,
                  value_loss = loss_of<TaskKind::kRegression>,
                  choice_loss = loss_of<TaskKind::kMultipleChoice>,
-                 span_loss = loss_of<TaskKind::kSpan>;
+                 span_loss = loss_of<TaskKind::kSpan>, label_loss = loss_of<TaskKind::kMultiLabel>,
+                 tag_loss = loss_of<TaskKind::kTagging>;
+
+/// The losses of a kind of task with settings of its own.
+template <TaskKind kKind, int kSettings>
+Loss weighted_loss(const at::Tensor& logits, const PackedBatch& batch, const Segment& segment,
+                   double scale) {
+  const LossSettings settings[] = {
+      {.weight = 3.0},
+      {.class_weights = {0.5, 2.0, 1.0}},
+      {.label_smoothing = 0.2},
+      {.weight = 0.25, .class_weights = {0.5, 2.0, 0.0}, .label_smoothing = 1.0}};
+  Upload upload(at::kCPU, 0);
+  LossLayout layout = kind_of(kKind).loss_layout(batch, segment, logits.size(1));
+  apply_settings(settings[kSettings], layout);
+  return compute_loss(logits, upload_layout(layout, upload), scale);
+}
 
 at::Tensor matrix(int64_t rows, int64_t columns) {
   return at::sin(at::arange(rows * columns, at::kFloat) * 0.7).mul_(2.0).view({rows, columns});
@@ -137,6 +153,83 @@ TEST(SpanLoss, TargetsOutsideOfTheRowAddNothing) {
   EXPECT_EQ(loss.d_logits.select(1, 0).abs().max().item<double>(), 0.0);
   EXPECT_GT(loss.d_logits.select(1, 1).abs().max().item<double>(), 0.0);
   expect_gradient(span_loss, logits, batch);
+}
+
+TEST(LabelLoss, IsTheMeanBinaryCrossEntropyOfTheLabels) {
+  const PackedBatch batch = batch_of({{2}, {5}, {1}}, {{1, 0, 0}, {0, 1, 1}, {}});
+  const at::Tensor logits =
+      at::tensor({1.0F, 2.0F, 0.0F, 0.0F, 0.0F, 0.0F, 3.0F, -3.0F, 1.0F}).view({3, 3});
+  const Loss loss = label_loss(logits, batch, batch.segments.back(), 1.0);
+  ASSERT_EQ(loss.examples.numel(), 3);
+  EXPECT_NEAR(
+      loss.examples[0].item<double>(),
+      (std::log(1.0 + std::exp(-1.0)) + std::log(1.0 + std::exp(2.0)) + std::log(2.0)) / 3.0, 1e-6);
+  EXPECT_NEAR(loss.examples[1].item<double>(), std::log(2.0), 1e-6);
+  EXPECT_EQ(loss.examples[2].item<double>(), 0.0) << "it has no targets";
+  expect_gradient(label_loss, logits, batch);
+  expect_gradient(label_loss, matrix(3, 3), batch);
+  const PackedBatch wrong = batch_of({{1}}, {{1, 0}});
+  EXPECT_THROW(label_loss(matrix(1, 3), wrong, wrong.segments.back(), 1.0), std::logic_error);
+}
+
+TEST(LabelLoss, LargeLogitsStayFinite) {
+  const PackedBatch batch = batch_of({{1}}, {{1, 0}});
+  const Loss loss =
+      label_loss(at::tensor({-1e4F, 1e4F}).view({1, 2}), batch, batch.segments.back(), 1.0);
+  EXPECT_NEAR(loss.examples[0].item<double>(), 1e4, 1.0);
+  EXPECT_TRUE(at::isfinite(loss.d_logits).all().item<bool>());
+}
+
+TEST(TagLoss, IsTheMeanOverTheTaggedTokensOfARow) {
+  const PackedBatch batch = batch_of({{3}, {2}, {2}}, {{-1, 0, 2}, {1, -1}, {-1, -1}});
+  at::Tensor logits = at::zeros({7, 3});
+  logits[2][2] = 2.0;
+  const Loss loss = tag_loss(logits, batch, batch.segments.back(), 1.0);
+  ASSERT_EQ(loss.examples.numel(), 3);
+  EXPECT_NEAR(loss.examples[0].item<double>(),
+              0.5 * (std::log(3.0) + std::log(2.0 + std::exp(2.0)) - 2.0), 1e-6);
+  EXPECT_NEAR(loss.examples[1].item<double>(), std::log(3.0), 1e-6);
+  EXPECT_EQ(loss.examples[2].item<double>(), 0.0);
+  EXPECT_EQ(loss.d_logits[0].abs().max().item<double>(), 0.0) << "a token without a tag";
+  expect_gradient(tag_loss, matrix(7, 3), batch);
+  const PackedBatch wrong = batch_of({{1}}, {{3}});
+  EXPECT_THROW(tag_loss(matrix(1, 3), wrong, wrong.segments.back(), 1.0), std::logic_error);
+}
+
+TEST(LossSettings, HaveTheGradientsOfTheirLosses) {
+  const PackedBatch classes = batch_of({{2}, {5}, {1}}, {{2}, {0}, {1}});
+  const PackedBatch labels = batch_of({{2}, {5}, {1}}, {{1, 0, 0}, {0, 1, 1}, {0, 0, 0}});
+  const PackedBatch tags = batch_of({{3}, {2}}, {{-1, 0, 2}, {1, 1}});
+  expect_gradient(weighted_loss<TaskKind::kClassification, 0>, matrix(3, 3), classes);
+  expect_gradient(weighted_loss<TaskKind::kClassification, 1>, matrix(3, 3), classes);
+  expect_gradient(weighted_loss<TaskKind::kClassification, 2>, matrix(3, 3), classes);
+  expect_gradient(weighted_loss<TaskKind::kClassification, 3>, matrix(3, 3), classes);
+  expect_gradient(weighted_loss<TaskKind::kMultiLabel, 0>, matrix(3, 3), labels);
+  expect_gradient(weighted_loss<TaskKind::kMultiLabel, 1>, matrix(3, 3), labels);
+  expect_gradient(weighted_loss<TaskKind::kMultiLabel, 2>, matrix(3, 3), labels);
+  expect_gradient(weighted_loss<TaskKind::kMultiLabel, 3>, matrix(3, 3), labels);
+  expect_gradient(weighted_loss<TaskKind::kTagging, 1>, matrix(5, 3), tags);
+  expect_gradient(weighted_loss<TaskKind::kTagging, 2>, matrix(5, 3), tags);
+  const PackedBatch values = batch_of({{1}, {2}}, {{0.2F}, {1.0F}});
+  expect_gradient(weighted_loss<TaskKind::kRegression, 0>, matrix(2, 1), values);
+  expect_gradient(weighted_loss<TaskKind::kSpan, 0>, matrix(5, 2),
+                  batch_of({{2}, {3}}, {{0, 1}, {2, 2}}));
+}
+
+TEST(LossSettings, WeighAndSmooth) {
+  const PackedBatch batch = batch_of({{1}, {1}}, {{0}, {1}});
+  const at::Tensor logits = at::tensor({0.0F, 0.0F, 1.0F, 3.0F, 0.0F, 0.0F}).view({2, 3});
+  const Segment& segment = batch.segments.back();
+  const at::Tensor plain = class_loss(logits, batch, segment, 1.0).examples;
+  const auto with = [&](LossOf loss) { return loss(logits, batch, segment, 1.0).examples; };
+  EXPECT_TRUE(at::allclose(with(weighted_loss<TaskKind::kClassification, 0>), plain * 3.0));
+  EXPECT_TRUE(at::allclose(with(weighted_loss<TaskKind::kClassification, 1>),
+                           plain * at::tensor({0.5, 2.0}, at::kDouble)));
+  // A fifth of the target is spread over the three classes.
+  const at::Tensor log_p = at::log_softmax(logits.to(at::kDouble), 1);
+  const at::Tensor chosen = at::tensor({0L, 1L}).unsqueeze(1);
+  const at::Tensor smooth = -log_p.gather(1, chosen).squeeze(1) * 0.8 - log_p.mean(1) * 0.2;
+  EXPECT_TRUE(at::allclose(with(weighted_loss<TaskKind::kClassification, 2>), smooth));
 }
 
 TEST(CrossEntropy, ExamplesMayHaveSeveralGroups) {

@@ -18,9 +18,8 @@ class Classification : public Kind {
     static const std::vector<Metric> all = {Metric::kAccuracy, Metric::kF1, Metric::kMatthews};
     return all;
   }
-  const std::vector<Metric>& usual_metrics() const override {
-    static const std::vector<Metric> usual = {Metric::kAccuracy};
-    return usual;
+  std::vector<Metric> usual_metrics(const Task& /*task*/) const override {
+    return {Metric::kAccuracy};
   }
   std::string metric_problem(Metric metric, const Task& task) const override {
     if (metric != Metric::kF1 || task.labels.size() == 2) return "";

@@ -30,6 +30,10 @@ std::vector<std::string> kinds_of_flags() {
 
 std::string Kind::metric_problem(Metric /*metric*/, const Task& /*task*/) const { return ""; }
 
+std::optional<DataFile> Kind::usual_file(FileFormat /*format*/) const { return std::nullopt; }
+
+std::string Kind::problem(const Task& /*task*/) const { return ""; }
+
 std::vector<std::string> Kind::find_labels(const Task& /*task*/, const DataFile& /*file*/,
                                            std::string_view /*bytes*/,
                                            const std::string& /*where*/) const {
@@ -38,6 +42,16 @@ std::vector<std::string> Kind::find_labels(const Task& /*task*/, const DataFile&
 
 Json Kind::usual_columns(const std::string& /*path*/) const {
   throw std::logic_error("usual_columns: the kind has no usual task");
+}
+
+std::vector<int64_t> Kind::class_counts(const Task& task, const ExampleSet& set) const {
+  std::vector<int64_t> counts(task.labels.size());
+  for (const Example& example : set.examples) {
+    for (const float target : example.targets) {
+      if (target >= 0.0F) ++counts.at(static_cast<size_t>(target));
+    }
+  }
+  return counts;
 }
 
 std::optional<int64_t> Kind::count_examples(const ExampleSet& set) const {
@@ -86,6 +100,8 @@ std::vector<Prediction> Kind::decode(const Task& task, const FeatureSet& feature
 Prediction Kind::decode_example(const Task& /*task*/, std::span<const float> /*logits*/) const {
   throw std::logic_error("decode_example: the kind decodes whole files");
 }
+
+Task Kind::tuned(const Task& task, const std::vector<DecodedFile>& /*files*/) const { return task; }
 
 void Kind::write_files(const Task& /*task*/, const DecodedFile& /*file*/,
                        const std::string& /*prefix*/) const {}

@@ -24,9 +24,13 @@ namespace pals {
 /// What a task file calls the columns of a kind's files.
 struct FileLayout {
   const char* text_a = "text_a";
-  const char* text_b = "text_b";
+  const char* text_b = "text_b";          ///< null: there is none
   const char* choices = nullptr;          ///< null: there are none
+  const char* label_columns = nullptr;    ///< in place of the label; null: there are none
   std::optional<FileFormat> format = {};  ///< all files have this one, and no columns
+  std::vector<FileFormat> formats = {FileFormat::kTsv, FileFormat::kCsv, FileFormat::kJsonl};
+  const char* tokens = nullptr;  ///< other names of text_a and label, in JSONL
+  const char* tags = nullptr;
 };
 
 /// What stands on the encoder.
@@ -80,11 +84,12 @@ struct DecodedFile {
 struct Measures {
   std::vector<double> values;  ///< of the task's metrics, in their order
   int64_t examples = 0;        ///< that were compared
+  std::string remark = {};     ///< for the user, beside the scores; empty: none
 };
 
 /// One example of a development set beside what was predicted of it. `gold` and `prediction` are a
-/// label; a value in the units of the data; the number of a choice; or an answer, with a list of
-/// right ones in `gold`.
+/// label; a list of labels; a value in the units of the data; the number of a choice; or an answer,
+/// with a list of right ones in `gold`.
 struct DevRow {
   std::string id = {};  ///< of a question
   Json gold = {};
@@ -102,7 +107,7 @@ class Kind {
 
   /// The metrics that are possible, and those of tasks that name none.
   virtual const std::vector<Metric>& metrics() const = 0;
-  virtual const std::vector<Metric>& usual_metrics() const { return metrics(); }
+  virtual std::vector<Metric> usual_metrics(const Task& /*task*/) const { return metrics(); }
   /// Why a task cannot be measured by one of metrics(), with what to do; empty if it can.
   virtual std::string metric_problem(Metric metric, const Task& task) const;
   /// The keys of a task that read() takes, beside those that every task has.
@@ -112,6 +117,11 @@ class Kind {
   virtual void read_keys(const Json& object, const std::string& where, Task& task) const = 0;
   virtual void write_keys(const Task& task, Json& object) const = 0;
   virtual FileLayout file_layout() const { return {}; }
+  /// The columns of text and label that files of a format have unless the task file says otherwise;
+  /// nothing: it has to.
+  virtual std::optional<DataFile> usual_file(FileFormat format) const;
+  /// What is wrong with a whole task, labels and files known, with what to do; empty: nothing.
+  virtual std::string problem(const Task& task) const;
   /// Whether a task has labels; those that its file does not list come from the training file.
   virtual bool has_labels() const { return false; }
   /// The distinct labels of a file, sorted.
@@ -129,6 +139,8 @@ class Kind {
   virtual ExampleSet read(const Task& task, const DataFile& file, std::string_view bytes,
                           const std::string& where) const = 0;
   virtual SkippedTraits skipped() const { return {}; }
+  /// How many examples (tagging: words) have each class or label.
+  virtual std::vector<int64_t> class_counts(const Task& task, const ExampleSet& set) const;
   /// How many examples they are, where that is known before they are encoded.
   virtual std::optional<int64_t> count_examples(const ExampleSet& set) const;
   /// Encodes what was read; those for `training` may leave out what cannot be learned.
@@ -170,6 +182,9 @@ class Kind {
                                          int threads) const;
   /// What the logits of one example say; called by decode() alone.
   virtual Prediction decode_example(const Task& task, std::span<const float> logits) const;
+  /// The task with what its kind chooses by its development files, as they were predicted (the
+  /// thresholds of labels); by default as it is.
+  virtual Task tuned(const Task& task, const std::vector<DecodedFile>& files) const;
   /// How well a file with labels was predicted.
   virtual Measures measure(const Task& task, const DecodedFile& file) const = 0;
   /// Example `number` of those that were compared.

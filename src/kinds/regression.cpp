@@ -94,6 +94,7 @@ class Regression : public Kind {
     layout.num_logits = segment.last_row - segment.first_row;
     for_each_example(batch, segment, [&](std::span<const float> targets, int64_t, int64_t) {
       layout.values.push_back(targets.empty() ? 0.0 : static_cast<double>(targets.front()));
+      layout.weights.push_back(1.0);
     });
     return layout;
   }

@@ -11,7 +11,9 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/json.h"
 #include "base/log_sink.h"
+#include "catalog/task_json.h"
 #include "checkpoint/safetensors.h"
 #include "model/open.h"
 #include "model/test_models.h"
@@ -37,7 +39,17 @@ std::vector<Task> tiny_tasks() {
            .kind = TaskKind::kSpan,
            .metrics = {Metric::kF1},
            .settings = SpanOptions{.doc_stride = 3, .unanswerable = true, .null_threshold = -1.5}},
-          {.name = "swag", .kind = TaskKind::kMultipleChoice, .metrics = {Metric::kAccuracy}}};
+          {.name = "swag", .kind = TaskKind::kMultipleChoice, .metrics = {Metric::kAccuracy}},
+          task_from_json(parse_json(R"({"name": "topics", "kind": "multi_label",
+              "labels": ["x", "y", "z"], "threshold": {"x": 0.25, "y": 0.5, "z": 0.1},
+              "class_weights": [1, 2.5, 1], "label_smoothing": 0.1, "loss_weight": 0.5})",
+                                    "t"),
+                         "t"),
+          task_from_json(parse_json(R"({"name": "ner", "kind": "tagging", "scheme": "iob1",
+              "labels": ["O", "B-X", "I-X", "B-Y", "I-Y"], "entities": "strict",
+              "doc_stride": 5})",
+                                    "t"),
+                         "t")};
 }
 
 Tokenizer tiny_tokenizer(bool lower_case = false) {

@@ -19,7 +19,7 @@ at::Tensor rows_of(const at::Tensor& x, const Segment& segment) {
 std::vector<HeadSpec> head_specs(const std::vector<Task>& tasks) {
   std::vector<HeadSpec> specs;
   for (const Task& task : tasks) {
-    specs.push_back({task.kind, num_outputs(task)});
+    specs.push_back({task.kind, num_outputs(task), task.loss});
   }
   return specs;
 }

@@ -38,15 +38,16 @@ inline AdapterConfig tiny_adapter(const std::string& kind, std::vector<int> laye
   return resolve_adapter(adapter, tiny_bert(), "test");
 }
 
-/// Five tasks: two classes, a value, three classes, a span, multiple choice.
-inline constexpr int kTinyTasks = 5;
-inline constexpr int kTinySpan = 3, kTinyChoice = 4;
+/// Seven tasks: two classes, a value, three classes, a span, multiple choice, three labels, five
+/// tags.
+inline constexpr int kTinyTasks = 7;
+inline constexpr int kTinySpan = 3, kTinyChoice = 4, kTinyLabels = 5, kTinyTags = 6;
+inline constexpr bool tiny_reads_tokens(int task) { return task == kTinySpan || task == kTinyTags; }
 inline std::vector<HeadSpec> tiny_heads() {
-  return {{TaskKind::kClassification, 2},
-          {TaskKind::kRegression, 1},
-          {TaskKind::kClassification, 3},
-          {TaskKind::kSpan, 2},
-          {TaskKind::kMultipleChoice, 1}};
+  return {{TaskKind::kClassification, 2}, {TaskKind::kRegression, 1},
+          {TaskKind::kClassification, 3}, {TaskKind::kSpan, 2},
+          {TaskKind::kMultipleChoice, 1}, {TaskKind::kMultiLabel, 3},
+          {TaskKind::kTagging, 5}};
 }
 
 /// Those of all tasks; "mixed" and "mixed_again": each its own kind.
@@ -54,8 +55,12 @@ inline std::vector<AdapterConfig> tiny_adapters(const std::string& kind,
                                                 const std::vector<int>& layers = {},
                                                 bool task_pooler = false) {
   std::vector<std::string> kinds(kTinyTasks, kind);
-  if (kind == "mixed") kinds = {"lora", "pals", "houlsby", "none", "top_attention"};
-  if (kind == "mixed_again") kinds = {"houlsby_pals", "lora_lhuc", "low_rank", "lora", "houlsby"};
+  if (kind == "mixed") {
+    kinds = {"lora", "pals", "houlsby", "none", "top_attention", "low_rank", "pals"};
+  }
+  if (kind == "mixed_again") {
+    kinds = {"houlsby_pals", "lora_lhuc", "low_rank", "lora", "houlsby", "none", "houlsby_pals"};
+  }
   std::vector<AdapterConfig> adapters;
   for (const std::string& own : kinds) adapters.push_back(tiny_adapter(own, layers, task_pooler));
   return adapters;
@@ -126,6 +131,14 @@ inline std::vector<Row> tiny_rows(int per_task, uint64_t seed = 3) {
       } else if (task == kTinyChoice) {
         for (int more = 0; more < 1 + i % 3; ++more) row.choices.push_back(tiny_tokens(random));
         row.targets = {static_cast<float>(random.below(1 + row.choices.size()))};
+      } else if (task == kTinyLabels) {
+        for (int label = 0; label < 3; ++label) {
+          row.targets.push_back(static_cast<float>(random.below(2)));
+        }
+      } else if (task == kTinyTags) {  // some tokens have none
+        for (size_t token = 0; token < length; ++token) {
+          row.targets.push_back(static_cast<float>(random.below(6)) - 1.0F);
+        }
       } else {
         row.targets = {static_cast<float>(random.below(task == 0 ? 2 : 3))};
       }

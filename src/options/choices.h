@@ -30,6 +30,13 @@ inline constexpr Name<LearningRates> kLearningRates[] = {{LearningRates::kNormal
                                                          {LearningRates::kSplit, "split"}};
 constexpr std::span<const Name<LearningRates>> names_of(LearningRates) { return kLearningRates; }
 
+/// By what the losses of classes count where the task file does not say. kBalanced: the rarer, the
+/// more.
+enum class ClassWeights { kNone, kBalanced };
+inline constexpr Name<ClassWeights> kClassWeights[] = {{ClassWeights::kNone, "none"},
+                                                       {ClassWeights::kBalanced, "balanced"}};
+constexpr std::span<const Name<ClassWeights>> names_of(ClassWeights) { return kClassWeights; }
+
 /// In what numbers gradients travel between processes.
 enum class GradientType { kFloat, kBFloat16 };
 inline constexpr Name<GradientType> kGradientTypes[] = {{GradientType::kFloat, "fp32"},

@@ -21,7 +21,7 @@ constexpr int kLength = 14;
 TEST(FindTask, ChoosesTasks) {
   const std::vector<Task> tasks = testing::asked_tasks();
   EXPECT_EQ(find_tasks(tasks, "three,two", "--task"), (std::vector<int>{2, 0}));
-  EXPECT_EQ(find_tasks(tasks, "all", "--task"), (std::vector<int>{0, 1, 2, 3, 4}));
+  EXPECT_EQ(find_tasks(tasks, "all", "--task"), (std::vector<int>{0, 1, 2, 3, 4, 5, 6}));
   EXPECT_THROW(find_text_tasks(tasks, "all", "--task"), UsageError);
   EXPECT_EQ(find_text_tasks(tasks, "value", "--task"), std::vector<int>{1});
   EXPECT_EQ(find_tasks({tasks[1]}, "", "--task"), std::vector<int>{0});
@@ -112,20 +112,37 @@ TEST_F(Parts, ValueOfOneTextByHand) {
 
 TEST_F(Parts, MixedTasksAnswerAsEachAlone) {
   const std::vector<Example> texts = letter_texts(29);
-  const Predictor mixed(model_, {4, 2, 3, 0, 1}, {.batch_size = 8});
+  const Predictor mixed(model_, {4, 2, 3, 0, 1, 5}, {.batch_size = 8});
   const std::vector<Prediction> together = mixed.predict(mixed.encode(texts));
   std::set<std::string> different;
-  for (size_t place = 0; place < 5; ++place) {
+  for (size_t place = 0; place < 6; ++place) {
     const Task& task = *mixed.tasks()[place];
     const Predictor one(model_, {static_cast<int>(&task - tasks_.data())}, {.batch_size = 100});
     const std::vector<Prediction> alone = one.predict(one.encode(texts));
     for (size_t text = 0; text < texts.size(); ++text) {
       const std::string expected = json_text(kind_of(task).to_json(task, alone[text]), -1);
-      EXPECT_EQ(json_text(kind_of(task).to_json(task, together[text * 5 + place]), -1), expected);
+      EXPECT_EQ(json_text(kind_of(task).to_json(task, together[text * 6 + place]), -1), expected);
       different.insert(expected);
     }
   }
   EXPECT_GT(different.size(), 60U);  // the stand-in tells texts apart
+}
+
+TEST_F(Parts, TagsAreOfTheWordsOfOneText) {
+  std::vector<Example> texts(2);
+  texts[0].text_a = "a \xC3\xBC b c d e f g h i j k l m";  // more than a row
+  const Predictor predictor(model_, {6, 0}, {});
+  const std::vector<Prediction> said = predictor.predict(predictor.encode(texts));
+  ASSERT_EQ(said.size(), 4U);
+  ASSERT_EQ(said[0].words.size(), 14U);
+  EXPECT_EQ(said[0].words[1].text, "\xC3\xBC");
+  EXPECT_EQ(said[0].words[2].start, 4) << "counted in characters";
+  EXPECT_EQ(said[0].words[2].end, 5);
+  EXPECT_TRUE(said[2].words.empty());
+  EXPECT_EQ(json_text(kind_of(tasks_[6]).to_json(tasks_[6], said[2]), -1),
+            R"({"words":[],"spans":[]})");
+  texts[1].text_b = "b";
+  EXPECT_THROW(predictor.encode(texts), UsageError);
 }
 
 /// Counts the batches and the rows that reach the network.

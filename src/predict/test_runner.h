@@ -21,7 +21,10 @@ inline std::vector<Task> asked_tasks() {
   Task three{.name = "three", .labels = {"a", "b\tc", "d"}};
   Task span{.name = "span", .kind = TaskKind::kSpan, .settings = SpanOptions{.doc_stride = 3}};
   Task choice{.name = "choice", .kind = TaskKind::kMultipleChoice};
-  return {two, value, three, span, choice};
+  Task labels{.name = "labels", .kind = TaskKind::kMultiLabel, .labels = {"x", "y", "z"}};
+  Task tags{
+      .name = "tags", .kind = TaskKind::kTagging, .labels = {"O", "B-X", "I-X", "B-Y", "I-Y"}};
+  return {two, value, three, span, choice, labels, tags};
 }
 
 /// Rows of letters, of any kind of task.

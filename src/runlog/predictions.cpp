@@ -39,6 +39,14 @@ std::vector<double> numbers_of(const Json& json, const std::string& where) {
 
 bool is_value(const Json& json) { return json.is_string() || json.is_number(); }
 
+/// Gold and prediction may be lists: of right answers, of labels.
+void check_values(const Json& json, const char* key, const std::string& where) {
+  const bool list = json.is_array() && std::ranges::all_of(json, is_value);
+  if (!list && !is_value(json)) {
+    fail(where, ": ", quote(key), " is neither a value nor a list of them");
+  }
+}
+
 PredictionsHead parse_head(const Json& json, const std::string& where) {
   PredictionsHead head;
   head.version = version_field(json, kPredictionsVersion, where);
@@ -63,9 +71,8 @@ PredictionRecord parse_row(const Json& json, const PredictionsHead& head,
   if (json.contains("id")) row.id = text_field(json, "id", where);
   row.gold = field_of(json, "gold", where);
   row.prediction = field_of(json, "prediction", where);
-  const bool list = row.gold.is_array() && std::ranges::all_of(row.gold, is_value);
-  if (!list && !is_value(row.gold)) fail(where, ": \"gold\" is neither a value nor a list of them");
-  if (!is_value(row.prediction)) fail(where, ": \"prediction\" is not a value");
+  check_values(row.gold, "gold", where);
+  check_values(row.prediction, "prediction", where);
   if (json.contains("probabilities")) row.probabilities = numbers_of(json["probabilities"], where);
   if (!head.labels.empty() && row.probabilities.size() != head.labels.size()) {
     fail(where, ": ", row.probabilities.size(), " probabilities of ", head.labels.size(),

@@ -64,7 +64,7 @@ TEST(Predictions, ADamagedLineIsNamed) {
        {"{", "", "[]", "{\"split\":\"dev\"}",
         "{\"split\":\"dev\",\"row\":-1,\"gold\":1,\"prediction\":1}",
         "{\"split\":\"dev\",\"row\":1,\"gold\":{},\"prediction\":1}",
-        "{\"split\":\"dev\",\"row\":1,\"gold\":1,\"prediction\":[]}",
+        "{\"split\":\"dev\",\"row\":1,\"gold\":1,\"prediction\":{}}",
         "{\"split\":\"dev\",\"row\":1,\"gold\":1,\"prediction\":1,\"probabilities\":[\"x\"]}"}) {
     std::vector<std::string> damaged;
     const TaskPredictions read =

@@ -147,6 +147,11 @@ void add_training(OptionList& list, TrainOptions& o) {
         .field = o.bias_correction,
         .help = "Adam with bias correction; the reference has none",
         .more = " ([below](#steps-epochs-schedule))"},
+       {.name = "class_weights",
+        .field = o.class_weights,
+        .help = "`balanced`: the rarer a label, the more its examples' losses count, in tasks "
+                "whose file does not give weights",
+        .more = " ([tasks.md](tasks.md#losses))"},
        {.name = "schedule",
         .field = o.schedule,
         .help = "the rate after warm-up",

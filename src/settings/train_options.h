@@ -54,6 +54,7 @@ struct TrainOptions : AdapterFlags {
   double warmup_proportion = 0.1;
   bool bias_correction = false;
   Schedule schedule = Schedule::kWarmupLinear;
+  ClassWeights class_weights = ClassWeights::kNone;
   int64_t gradient_accumulation_steps = 1;
   bool freeze = false;
   bool recompute = false;

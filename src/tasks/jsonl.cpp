@@ -7,19 +7,6 @@
 namespace pals {
 namespace {
 
-/// parse_json counts lines and columns inside the line: leave its "1:", the file's line stands
-/// there.
-Json parse_line(std::string_view line, const std::string& where) {
-  try {
-    return parse_json(line, where);
-  } catch (const Error& error) {
-    const std::string message = error.what();
-    const std::string prefix = where + ":1:";
-    if (!message.starts_with(prefix)) throw;
-    fail(where, ":", message.substr(prefix.size()));
-  }
-}
-
 [[noreturn]] void fail_missing_key(const Json& object, const std::string& key,
                                    const std::string& where) {
   constexpr size_t kMostKeys = 20;
@@ -32,13 +19,6 @@ Json parse_line(std::string_view line, const std::string& where) {
   }
   fail(where, ": no key ", quote(key), " in this object (keys: ", join(shown, ", "),
        object.size() > kMostKeys ? ", ..." : "", ")", did_you_mean(key, names));
-}
-
-/// The value of a key, which must be there.
-const Json& value_at(const Json& object, const std::string& key, const std::string& where) {
-  const auto found = object.find(key);
-  if (found == object.end()) fail_missing_key(object, key, where);
-  return *found;
 }
 
 std::string text_of(const Json& value, const std::string& key, const std::string& where) {
@@ -62,13 +42,31 @@ void append_list(const Json& list, const std::string& key, const std::string& wh
 
 }  // namespace
 
+// parse_json counts lines and columns inside the line: leave its "1:", the file's line stands
+// there.
+Json parse_json_line(std::string_view line, const std::string& where) {
+  try {
+    Json object = parse_json(line, where);
+    if (object.is_object()) return object;
+    fail(where, ": got ", object.type_name(), ", want a JSON object such as {\"text\": \"...\"}");
+  } catch (const Error& error) {
+    const std::string message = error.what();
+    const std::string prefix = where + ":1:";
+    if (!message.starts_with(prefix)) throw;
+    fail(where, ":", message.substr(prefix.size()));
+  }
+}
+
+const Json& value_at(const Json& object, const std::string& key, const std::string& where) {
+  const auto found = object.find(key);
+  if (found == object.end()) fail_missing_key(object, key, where);
+  return *found;
+}
+
 void JsonlFields::read(std::string_view line, const std::string& where,
                        std::vector<std::string_view>& fields) {
   values_.clear();
-  const Json object = parse_line(line, where);
-  if (!object.is_object()) {
-    fail(where, ": got ", object.type_name(), ", want a JSON object such as {\"text\": \"...\"}");
-  }
+  const Json object = parse_json_line(line, where);
   for (const std::string& key : keys_.values) {
     const Json& value = value_at(object, key, where);
     const bool no_label = value.is_null() && key == keys_.label;

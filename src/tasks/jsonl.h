@@ -6,9 +6,16 @@
 #include <utility>
 #include <vector>
 
+#include "base/json.h"
 #include "tasks/rows.h"
 
 namespace pals {
+
+/// The object of one line; `where` is "file:line". Throws Error that begins with it.
+Json parse_json_line(std::string_view line, const std::string& where);
+
+/// The value of a key of it, which must be there: Error that names the keys that are.
+const Json& value_at(const Json& object, const std::string& key, const std::string& where);
 
 /// The values of some keys out of one line. Strings are taken as they are; numbers and true or
 /// false by their JSON text (labels are often numbers). A line that is no object, a missing key,

@@ -142,7 +142,9 @@ std::unique_ptr<RowReader> make_row_reader(FileFormat format, std::string_view b
     case FileFormat::kJsonl:
       return std::make_unique<JsonlReader>(bytes, std::move(where), std::move(keys));
     case FileFormat::kSquad:
-      throw std::logic_error("make_row_reader: a SQuAD file has no rows");
+    case FileFormat::kConll:
+    case FileFormat::kConllu:
+      throw std::logic_error("make_row_reader: a format without rows");
     case FileFormat::kTsv:
       break;
   }

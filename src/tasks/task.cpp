@@ -17,8 +17,9 @@ std::optional<Enum> value_named(std::string_view name, const std::vector<std::st
 }  // namespace
 
 const std::vector<std::string>& metric_names() {
-  static const std::vector<std::string> names = {"accuracy", "f1",       "matthews",
-                                                 "pearson",  "spearman", "exact_match"};
+  static const std::vector<std::string> names = {
+      "accuracy", "f1",       "matthews",        "pearson", "spearman",  "exact_match",
+      "micro_f1", "macro_f1", "subset_accuracy", "map",     "precision", "recall"};
   return names;
 }
 
@@ -47,6 +48,10 @@ const char* format_name(FileFormat format) {
       return "jsonl";
     case FileFormat::kSquad:
       return "squad";
+    case FileFormat::kConll:
+      return "conll";
+    case FileFormat::kConllu:
+      return "conllu";
     case FileFormat::kTsv:
       break;
   }
@@ -68,6 +73,8 @@ std::optional<FileFormat> format_of_name(std::string_view path) {
   if (name.ends_with(".tsv")) return FileFormat::kTsv;
   if (name.ends_with(".csv")) return FileFormat::kCsv;
   if (name.ends_with(".jsonl") || name.ends_with(".ndjson")) return FileFormat::kJsonl;
+  if (name.ends_with(".conll")) return FileFormat::kConll;
+  if (name.ends_with(".conllu")) return FileFormat::kConllu;
   return std::nullopt;
 }
 

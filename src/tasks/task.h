@@ -8,16 +8,29 @@
 #include <vector>
 
 #include "tasks/kind_settings.h"
+#include "tasks/loss_settings.h"
 #include "tasks/squad.h"
 #include "tasks/task_kind.h"
 
 namespace pals {
 
 /// What tasks are measured by.
-enum class Metric { kAccuracy, kF1, kMatthews, kPearson, kSpearman, kExactMatch };
+enum class Metric {
+  kAccuracy,
+  kF1,  ///< of the second of two classes, of a span's answers' words, of a tagging's entities
+  kMatthews,
+  kPearson,
+  kSpearman,
+  kExactMatch,
+  kMicroF1,         ///< multi-label: of all labels of all texts together
+  kMacroF1,         ///< the mean over the labels
+  kSubsetAccuracy,  ///< the share of texts whose labels are all right
+  kMap,             ///< mean average precision
+  kPrecision,       ///< tagging: of the entities, as F1
+  kRecall
+};
 
-/// The name of a metric as it stands in reports: accuracy, f1, matthews, pearson, spearman,
-/// exact_match. F1 is that of the second of two classes, or, for a span, of the answers' words.
+/// The name of a metric as it stands in reports: accuracy, f1, matthews, ...
 const char* metric_name(Metric metric);
 
 /// The metric of that name, or nothing.
@@ -26,13 +39,13 @@ std::optional<Metric> metric_from_name(std::string_view name);
 /// All metric names, in the order of Metric.
 const std::vector<std::string>& metric_names();
 
-enum class FileFormat { kTsv, kCsv, kJsonl, kSquad };
+enum class FileFormat { kTsv, kCsv, kJsonl, kSquad, kConll, kConllu };
 
-/// "tsv", "csv", "jsonl" or "squad".
+/// "tsv", "csv", "jsonl", "squad", "conll" or "conllu".
 const char* format_name(FileFormat format);
 
-/// The format that a file's ending tells, in letters of any case: .tsv, .csv, .jsonl, .ndjson; with
-/// .gz or .zst behind it, too.
+/// The format that a file's ending tells, in letters of any case: .tsv, .csv, .jsonl, .ndjson,
+/// .conll, .conllu; with .gz or .zst behind it, too.
 std::optional<FileFormat> format_of_name(std::string_view path);
 
 /// The name without .gz or .zst at its end, in lower case.
@@ -57,6 +70,8 @@ struct DataFile {
   std::optional<Column> text_b = {};  ///< multiple choice: the text that every choice goes on with
   std::optional<Column> label = {};   ///< none for test files
   std::vector<Column> choices = {};   ///< multiple choice; one key of JSONL holds a list of them
+  /// Multi-label, in place of `label`: a column of 0 and 1 for each label.
+  std::vector<Column> label_columns = {};
   /// Rows of another width are skipped and counted (QQP).
   std::optional<int> required_columns = {};
   bool header_known = false;  ///< said by somebody: rows are not asked whether they look like one
@@ -74,7 +89,8 @@ struct Task {
   TaskKind kind = TaskKind::kClassification;
   std::vector<std::string> labels = {};
   std::vector<Metric> metrics = {};
-  double label_scale = 1.0;    ///< regression targets are value / label_scale (STS-B: 5)
+  double label_scale = 1.0;  ///< regression targets are value / label_scale (STS-B: 5)
+  LossSettings loss = {};
   KindSettings settings = {};  ///< what the kind alone knows (span: SpanOptions)
   std::vector<DataFile> files = {};
   /// What a task file says of the task's adapter, JSON that is checked where adapters are known;
@@ -91,7 +107,7 @@ std::vector<const DataFile*> files_of(const Task& task, std::string_view kind);
 const DataFile* find_file(const Task& task, std::string_view split);
 
 /// One row of text, and what a head is to learn of it: numbers that the kind of the task gives
-/// their meaning (the class, the value, the right choice).
+/// their meaning (the class, the value, the right choice, a tag for each word).
 struct Example {
   std::string text_a;
   std::string text_b;                     ///< empty: a single text

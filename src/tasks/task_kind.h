@@ -13,11 +13,13 @@ namespace pals {
 
 /// A row: `name` is what task files call the kind; src/kinds/`name`.cpp defines it.
 /// New rows stand at the end.
-#define PALS_TASK_KINDS(ROW)           \
-  ROW(kClassification, classification) \
-  ROW(kRegression, regression)         \
-  ROW(kSpan, span)                     \
-  ROW(kMultipleChoice, multiple_choice)
+#define PALS_TASK_KINDS(ROW)            \
+  ROW(kClassification, classification)  \
+  ROW(kRegression, regression)          \
+  ROW(kSpan, span)                      \
+  ROW(kMultipleChoice, multiple_choice) \
+  ROW(kMultiLabel, multi_label)         \
+  ROW(kTagging, tagging)
 
 #define PALS_KIND_VALUE(value, name) value,
 enum class TaskKind { PALS_TASK_KINDS(PALS_KIND_VALUE) };
@@ -28,7 +30,7 @@ inline constexpr Name<TaskKind> kTaskKinds[] = {PALS_TASK_KINDS(PALS_KIND_NAME)}
 #undef PALS_KIND_NAME
 constexpr std::span<const Name<TaskKind>> names_of(TaskKind) { return kTaskKinds; }
 
-/// "classification", "regression", "span" or "multiple_choice".
+/// "classification", "regression", ...: as task files have it.
 const char* kind_name(TaskKind kind);
 
 /// The kind of that name, or nothing.

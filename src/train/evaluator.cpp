@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/progress.h"
 #include "kinds/kind.h"
 #include "model/model_runner.h"
@@ -86,6 +87,26 @@ SetOutputs run_sets(const MultiTaskModel& model, const std::vector<EvaluationSet
   return outputs;
 }
 
+/// The sets of one task and what the model says of each.
+std::vector<SetPredictions> decode_sets(const Task& task, int number,
+                                        const std::vector<EvaluationSet>& sets,
+                                        const std::vector<Logits>& logits, const TextRules& rules) {
+  std::vector<SetPredictions> decoded;
+  for (size_t s = 0; s < sets.size(); ++s) {
+    if (sets[s].task != number) continue;
+    SetPredictions set{sets[s], logits[s], {}, s};
+    set.predictions = kind_of(task).decode(task, *set.rows.features, set.logits, rules, 0);
+    decoded.push_back(std::move(set));
+  }
+  return decoded;
+}
+
+Task tuned(const Task& task, const std::vector<SetPredictions>& sets) {
+  std::vector<DecodedFile> files;
+  for (const SetPredictions& set : sets) files.push_back(set.decoded());
+  return kind_of(task).tuned(task, files);
+}
+
 }  // namespace
 
 Evaluation evaluate(const MultiTaskModel& model, const ModelDescription& description,
@@ -95,18 +116,25 @@ Evaluation evaluate(const MultiTaskModel& model, const ModelDescription& descrip
   const TextRules rules{tokenizer, description.max_seq_length};
   Evaluation evaluation;
   for (size_t number = 0; number < description.tasks.size(); ++number) {
-    const Task& task = description.tasks[number];
+    const int index = static_cast<int>(number);
+    std::vector<SetPredictions> decoded =
+        decode_sets(description.tasks[number], index, sets, outputs.logits, rules);
+    evaluation.tasks.push_back(tuned(description.tasks[number], decoded));
+    const Task& task = evaluation.tasks.back();
+    if (task != description.tasks[number]) {
+      decoded = decode_sets(task, index, sets, outputs.logits, rules);
+    }
     std::vector<SplitScores> splits;
     TaskPredictions predictions{
         .head = {.task = task.name, .kind = kind_name(task.kind), .labels = task.labels},
         .rows = {}};
-    for (size_t s = 0; s < sets.size(); ++s) {
-      if (sets[s].task != static_cast<int>(number)) continue;
-      SetPredictions set{sets[s], outputs.logits[s], {}};
-      set.predictions = kind_of(task).decode(task, *set.rows.features, set.logits, rules, 0);
+    for (SetPredictions& set : decoded) {
       Measures measures = kind_of(task).measure(task, set.decoded());
-      splits.push_back(
-          {set.rows.split, std::move(measures.values), outputs.losses[s], measures.examples});
+      splits.push_back({set.rows.split, std::move(measures.values), outputs.losses[set.number],
+                        measures.examples});
+      if (!measures.remark.empty() && world.first()) {
+        log_info("task ", task.name, ", ", set.rows.split, ": ", measures.remark);
+      }
       append_records(task, set, measures.examples, predictions.rows);
       if (kind_of(task).writes_files()) evaluation.answers.push_back(std::move(set));
     }

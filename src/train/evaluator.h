@@ -26,6 +26,7 @@ struct SetPredictions {
   EvaluationSet rows;
   std::vector<float> logits;
   std::vector<Prediction> predictions;
+  size_t number = 0;  ///< among the sets that were evaluated
 
   DecodedFile decoded() const { return {*rows.features, logits, predictions}; }
 };
@@ -35,6 +36,7 @@ struct Evaluation {
   std::vector<TaskScores> scores;            ///< of every task that has sets, in task order
   std::vector<SetPredictions> answers;       ///< of the sets whose kinds write files
   std::vector<TaskPredictions> predictions;  ///< of every task that has sets, in task order
+  std::vector<Task> tasks;                   ///< the model's, as their kinds tuned them
 };
 
 /// Runs the sets, each rank its share of the batches; all ranks have the whole result.

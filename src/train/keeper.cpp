@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/text_util.h"
+#include "catalog/task_json.h"
 #include "runlog/fields.h"
 #include "train/check_options.h"
 #include "train/identity.h"
@@ -23,6 +24,17 @@ int task_number(const std::vector<Task>& tasks, const std::string& name) {
   return found == tasks.end() ? -1 : static_cast<int>(found - tasks.begin());
 }
 
+constexpr const char* kTunedTasks = "tuned_tasks";
+
+// The tasks that an evaluation tuned; nothing if a state has none.
+std::optional<std::vector<Task>> tuned_tasks(const Json& state, const std::string& where) {
+  if (!state.contains(kTunedTasks)) return std::nullopt;
+  if (!state[kTunedTasks].is_array()) fail(where, ": ", quote(kTunedTasks), " is not a list");
+  std::vector<Task> tasks;
+  for (const Json& task : state[kTunedTasks]) tasks.push_back(task_from_json(task, where));
+  return tasks;
+}
+
 // Throws Error for a state that a run of so many steps and tasks cannot go on from.
 void check_state(const Json& state, int64_t total_steps, size_t num_tasks,
                  const std::string& where) {
@@ -33,6 +45,10 @@ void check_state(const Json& state, int64_t total_steps, size_t num_tasks,
       rows.is_array() && rows.size() == num_tasks &&
       std::ranges::all_of(rows, [](const Json& n) { return n.is_number_unsigned(); });
   if (!counts) fail(where, ": \"rows\" are not the numbers of rows of ", num_tasks, " tasks");
+  const std::optional<std::vector<Task>> tuned = tuned_tasks(state, where);
+  if (tuned && tuned->size() != num_tasks) {
+    fail(where, ": ", tuned->size(), " tuned tasks of ", num_tasks);
+  }
   RunResults().restore(state, where);
 }
 
@@ -66,6 +82,7 @@ std::optional<Json> Keeper::restore(int64_t total_steps) {
 void Keeper::begin(int64_t step, int64_t total_steps, const std::optional<Json>& state) {
   if (state) {
     results_.restore(*state, "the checkpoint");
+    if (auto tasks = tuned_tasks(*state, "the checkpoint")) tasks_ = std::move(*tasks);
     restore_best(step, total_steps);
   }
   if (!world_.first()) return;
@@ -120,8 +137,9 @@ void Keeper::log(const StepRecord& record) {
 void Keeper::save_folder(const std::string& path, int only_task,
                          const std::string& share_with) const {
   if (!world_.first()) return;
-  save_model_folder(path, *setup_.model, setup_.description, *setup_.tokenizer, only_task,
-                    share_with);
+  ModelDescription description = setup_.description;
+  description.tasks = tasks_;
+  save_model_folder(path, *setup_.model, description, *setup_.tokenizer, only_task, share_with);
 }
 
 // Of the best model by average, beside it.
@@ -143,6 +161,7 @@ void Keeper::save_predictions(const char* folder, int64_t step,
 
 void Keeper::keep_evaluation(const Evaluation& evaluation) {
   results_.add(evaluation.scores);
+  tasks_ = evaluation.tasks;
   results_.keep_average(0, evaluation.scores);
   save_answers(evaluation);
   save_predictions("/", 0, evaluation);
@@ -156,6 +175,7 @@ EvaluationRecord Keeper::keep_evaluation(int64_t step, int64_t epoch, int64_t nu
     if (!std::isfinite(task.loss)) fail_not_finite("after step", step, task.task);
   }
   results_.add(scores);
+  tasks_ = evaluation.tasks;
   const EvaluationRecord record{.after_step = step, .epoch = epoch, .scores = results_.last()};
   write(record);
   log_info(concat("epoch ", epoch, " of ", num_epochs, ", after step ", step, ":\n",
@@ -193,6 +213,9 @@ void Keeper::save_checkpoint(DataParallel& parallel, int64_t step,
   if (checkpoints_) {
     Json state = {{"step", step}, {"rows", examples}, {"identity", identity_}};
     results_.save(state);
+    if (tasks_ != setup_.description.tasks) {
+      for (const Task& task : tasks_) state[kTunedTasks].push_back(task_to_json(task));
+    }
     const Json scaler = parallel.scaler_state();
     if (!scaler.is_null()) state["loss_scaling"] = scaler;
     checkpoints_->save(setup_.model->arena(), step, state);

@@ -22,7 +22,7 @@ class Keeper {
  public:
   /// Touches nothing. `options` as they were resolved; all must outlive the keeper.
   Keeper(const World& world, const TrainOptions& options, const RunSetup& setup)
-      : world_(world), options_(options), setup_(setup) {}
+      : world_(world), options_(options), setup_(setup), tasks_(setup.description.tasks) {}
 
   /// Makes the folder, takes its lock, states the options and, of a run that trains, its identity
   /// (train/identity.h; else null). UsageError or Error if it holds another run.
@@ -76,6 +76,7 @@ class Keeper {
   const World& world_;
   const TrainOptions& options_;
   const RunSetup& setup_;
+  std::vector<Task> tasks_;  // as the last evaluation tuned them
   std::unique_ptr<RunLock> lock_;
   RunResults results_;
   std::optional<SoundCheckpoint> newest_;  // from open() to restore()

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/text_util.h"
+#include "catalog/class_weights.h"
 #include "catalog/same_task.h"
 #include "catalog/single_task.h"
 #include "catalog/task_file.h"
@@ -163,6 +164,11 @@ RunSetup set_up_run(const TrainOptions& options, at::Device device) {
   RunSetup setup;
   ModelDescription& description = setup.description;
   description.tasks = choose_tasks(options);
+  for (Task& task : description.tasks) {
+    if (options.class_weights == ClassWeights::kNone || !kind_of(task).has_labels()) continue;
+    task.loss.balanced = task.loss.class_weights.empty();
+  }
+  balance_classes(description.tasks, options.data_dir);
   description.max_seq_length = options.max_seq_length;
   description.bert = opened.description.bert;
   if (!sources.folder.empty() && !options.bert_config_file.empty()) {

@@ -27,7 +27,7 @@ class MultiTaskPredictor {
 
   /// Every text for each of `tasks` ("sst", "sst,rte" or "all"), in batches that mix them: a vector
   /// for each text with a prediction for each task, in the order of the names. UsageError for tasks
-  /// that are not there, or neither classification nor regression.
+  /// that are not there, or that ask for a context or choices.
   std::vector<std::vector<Prediction>> predict(const std::vector<TextPair>& texts,
                                                const std::string& tasks = "all") const;
 

@@ -13,8 +13,8 @@ namespace pals::api {
 
 class PredictingFolder;
 
-/// A classification or regression task of a model folder. Copies share their weights; one thread at
-/// a time uses them.
+/// A classification, regression, multi-label or tagging task of a model folder. Copies share their
+/// weights; one thread at a time uses them.
 class SequenceClassifier {
  public:
   /// `task` may be left out if there is only one. Error if a file of the folder is missing or

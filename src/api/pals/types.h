@@ -24,12 +24,12 @@ enum class LineRule {
 TextPair split_line(std::string_view line, LineRule rule);
 
 /// What a task asks of a text.
-enum class TaskKind { kClassification, kRegression, kSpan, kMultipleChoice };
+enum class TaskKind { kClassification, kRegression, kSpan, kMultipleChoice, kMultiLabel, kTagging };
 
 struct Task {
   std::string name;
   TaskKind kind = TaskKind::kClassification;
-  std::vector<std::string> labels;  ///< of a classification, by their numbers
+  std::vector<std::string> labels;  ///< classes, labels or tags, by their numbers
 };
 
 /// One of the n best answers to a question.
@@ -45,12 +45,29 @@ struct PredictedAnswer {
   std::vector<RankedAnswer> n_best;  ///< the best first
 };
 
+/// A word and its tag.
+struct TaggedWord {
+  std::string text;
+  int64_t start = 0, end = 0;  ///< characters [start, end) of the text, as code points
+  int32_t tag = -1;            ///< the likeliest, a number of Task::labels
+  double probability = 0.0;    ///< of the tag
+};
+
+/// A run of words that tags mark.
+struct TaggedSpan {
+  std::string label, text;
+  int64_t start = 0, end = 0;  ///< characters [start, end) of the text, as code points
+};
+
 /// What a model says of one text for one task.
 struct Prediction {
   int32_t label = -1;                 ///< the likeliest class or choice; -1 for other kinds
-  std::vector<double> probabilities;  ///< of all classes or choices; empty for other kinds
+  std::vector<int32_t> labels;        ///< multi-label: those above their threshold, ascending
+  std::vector<double> probabilities;  ///< of all classes, labels or choices; else empty
   double value = 0.0;                 ///< of a regression, in the units of its data
   PredictedAnswer answer;             ///< of a span
+  std::vector<TaggedWord> words;      ///< of a tagging
+  std::vector<TaggedSpan> spans;      ///< of a tagging
 };
 
 /// A question of multiple choice.
