@@ -33,6 +33,14 @@ void append_features(const FeatureSet& part, FeatureSet& all) {
   append_all(part.notes, all.notes);
 }
 
+/// Leaves so many of the tokens from `first` on.
+void keep_tokens(std::vector<int32_t>& ids, int64_t first, int64_t kept, Truncation truncation) {
+  const int64_t excess = static_cast<int64_t>(ids.size()) - first - kept;
+  if (excess <= 0) return;
+  const auto at = ids.begin() + first + (truncation == Truncation::kEnd ? kept : 0);
+  ids.erase(at, at + excess);
+}
+
 }  // namespace
 
 FeatureSet join_features(const std::vector<FeaturesPtr>& parts) {
@@ -42,7 +50,7 @@ FeatureSet join_features(const std::vector<FeaturesPtr>& parts) {
 }
 
 int32_t encode_pair(const Tokenizer& tokenizer, std::string_view text_a, std::string_view text_b,
-                    int max_seq_length, std::vector<int32_t>& ids) {
+                    int max_seq_length, std::vector<int32_t>& ids, Truncation truncation) {
   if (max_seq_length < kMinSeqLength) {
     fail_usage("max_seq_length is ", max_seq_length, "; it must be at least ", kMinSeqLength);
   }
@@ -52,11 +60,15 @@ int32_t encode_pair(const Tokenizer& tokenizer, std::string_view text_a, std::st
   const int64_t room_for_pair = max_seq_length - 3;
 
   // Tokens past the whole room never survive, nor does their number change how the rest is cut.
+  const size_t limit =
+      truncation == Truncation::kEnd ? static_cast<size_t>(room_for_one) : Tokenizer::kNoLimit;
   ids.push_back(vocabulary.cls_id());
-  tokenizer.encode(text_a, ids, static_cast<size_t>(room_for_one));
+  tokenizer.encode(text_a, ids, limit);
+  keep_tokens(ids, start + 1, room_for_one, truncation);
   int64_t length_a = static_cast<int64_t>(ids.size()) - start - 1;
   std::vector<int32_t> ids_b;
-  if (!text_b.empty()) tokenizer.encode(text_b, ids_b, static_cast<size_t>(room_for_one));
+  if (!text_b.empty()) tokenizer.encode(text_b, ids_b, limit);
+  keep_tokens(ids_b, 0, room_for_one, truncation);
   int64_t length_b = static_cast<int64_t>(ids_b.size());
 
   if (length_b > 0 && length_a + length_b > room_for_pair) {
@@ -67,12 +79,13 @@ int32_t encode_pair(const Tokenizer& tokenizer, std::string_view text_a, std::st
     const int64_t kept_a = std::min(length_a, std::max(half_a, room_for_pair - length_b));
     length_b = std::min(length_b, std::max(half_b, room_for_pair - length_a));
     length_a = kept_a;
-    ids.resize(static_cast<size_t>(start + 1 + length_a));
+    keep_tokens(ids, start + 1, length_a, truncation);
+    keep_tokens(ids_b, 0, length_b, truncation);
   }
   ids.push_back(vocabulary.sep_id());
   const auto first_length = static_cast<int32_t>(length_a + 2);
   if (!ids_b.empty()) {
-    ids.insert(ids.end(), ids_b.begin(), ids_b.begin() + length_b);
+    append_all(ids_b, ids);
     ids.push_back(vocabulary.sep_id());
   }
   return first_length;
@@ -122,15 +135,15 @@ FeatureSet collect_features(int64_t num_items, int64_t items_per_chunk, int thre
 }
 
 void encode_example(const Example& example, const Tokenizer& tokenizer, int max_seq_length,
-                    FeatureSet& features) {
+                    FeatureSet& features, Truncation truncation) {
   if (example.choices.empty()) {
-    features.end_row(
-        encode_pair(tokenizer, example.text_a, example.text_b, max_seq_length, features.token_ids));
+    features.end_row(encode_pair(tokenizer, example.text_a, example.text_b, max_seq_length,
+                                 features.token_ids, truncation));
   }
   for (const std::string& choice : example.choices) {
     // [CLS] context [SEP] start choice [SEP], as the original's run_swag.
     features.end_row(encode_pair(tokenizer, example.text_a, concat(example.text_b, " ", choice),
-                                 max_seq_length, features.token_ids));
+                                 max_seq_length, features.token_ids, truncation));
   }
   features.end_example(example.targets);
 }

@@ -79,17 +79,21 @@ using FeaturesPtr = std::shared_ptr<const FeatureSet>;
 /// The least max_seq_length that holds a pair: [CLS] [SEP] [SEP].
 inline constexpr int kMinSeqLength = 3;
 
+/// Which end of a text that is too long is left out.
+enum class Truncation { kEnd, kStart };
+
 /// Appends `[CLS] a [SEP]`, or `[CLS] a [SEP] b [SEP]` if b has tokens, to `ids` and returns the
 /// number of tokens of type 0 (up to and with the first [SEP]). The last token of the longer text
-/// (of b on a tie) is dropped until max_seq_length fits. Throws UsageError if max_seq_length <
-/// kMinSeqLength.
+/// (of b on a tie), or its first, is dropped until max_seq_length fits. Throws UsageError if
+/// max_seq_length < kMinSeqLength.
 int32_t encode_pair(const Tokenizer& tokenizer, std::string_view text_a, std::string_view text_b,
-                    int max_seq_length, std::vector<int32_t>& ids);
+                    int max_seq_length, std::vector<int32_t>& ids,
+                    Truncation truncation = Truncation::kEnd);
 
 /// Adds an example with its targets, encoded, as one row or as a row for each choice. Throws
 /// UsageError as encode_pair does.
 void encode_example(const Example& example, const Tokenizer& tokenizer, int max_seq_length,
-                    FeatureSet& features);
+                    FeatureSet& features, Truncation truncation = Truncation::kEnd);
 
 /// The examples of all parts, one after the other, without their texts.
 FeatureSet join_features(const std::vector<FeaturesPtr>& parts);

@@ -67,6 +67,23 @@ TEST(Features, SmallestLengthHoldsTheSpecialTokens) {
   EXPECT_THROW(encode_pair(tokenizer, "a", "", 2, ids), UsageError);
 }
 
+TEST(Features, TextsMayLoseTheirStart) {
+  const Tokenizer tokenizer = letter_tokenizer();
+  const auto encoded = [&](const char* a, const char* b, int length) {
+    std::vector<int32_t> ids;
+    encode_pair(tokenizer, a, b, length, ids, Truncation::kStart);
+    return ids;
+  };
+  const auto letter = [](char c) { return kTestFirstLetter + c - 'a'; };
+  EXPECT_EQ(encoded("a b c d", "", 4),
+            (std::vector<int32_t>{kTestCls, letter('c'), letter('d'), kTestSep}));
+  EXPECT_EQ(encoded("a b c d e", "f g h", 7),
+            (std::vector<int32_t>{kTestCls, letter('d'), letter('e'), kTestSep, letter('g'),
+                                  letter('h'), kTestSep}));
+  EXPECT_EQ(encoded("a", "b c", 8), (std::vector<int32_t>{kTestCls, letter('a'), kTestSep,
+                                                          letter('b'), letter('c'), kTestSep}));
+}
+
 TEST(Features, SecondTextWithoutTokensCountsAsNone) {
   const Tokenizer tokenizer = letter_tokenizer();
   std::vector<int32_t> ids;

@@ -80,7 +80,7 @@ RowForm Kind::row_form(const Task& /*task*/) const { return {}; }
 void Kind::encode(const RowForm& /*form*/, const Example& text, const TextRules& rules,
                   FeatureSet& features) const {
   features.end_row(encode_pair(rules.tokenizer, text.text_a, text.text_b, rules.max_seq_length,
-                               features.token_ids));
+                               features.token_ids, rules.truncation));
   features.end_example({});
 }
 

@@ -55,7 +55,8 @@ struct SkippedTraits {
 /// How texts become the rows of a model. The members must outlive its users.
 struct TextRules {
   const Tokenizer& tokenizer;
-  int max_seq_length;  ///< tokens of a row
+  int max_seq_length;                        ///< tokens of a row
+  Truncation truncation = Truncation::kEnd;  ///< of texts and pairs; contexts of spans are not cut
 };
 
 /// How many threads work (0: all cores), and whether they are to stop.

@@ -96,7 +96,7 @@ class MultipleChoiceKind : public Kind {
   void encode(const RowForm& /*form*/, const Example& text, const TextRules& rules,
               FeatureSet& features) const override {
     if (text.choices.empty()) fail_usage("choices are missing: a task chooses among them");
-    encode_example(text, rules.tokenizer, rules.max_seq_length, features);
+    encode_example(text, rules.tokenizer, rules.max_seq_length, features, rules.truncation);
   }
   Prediction decode_example(const Task& /*task*/, std::span<const float> logits) const override {
     return choose_likeliest(logits);

@@ -27,13 +27,15 @@ const Task& task_of(const ServedModel& model, int number) {
   return model.tasks[static_cast<size_t>(number)];
 }
 
-void ask(Asking& asking, const std::vector<Example>& texts) {
+void ask(Asking& asking, const Json& body, const std::vector<Example>& texts) {
+  bool cuts = false;  // a long context is several rows instead
   std::vector<RowForm> forms;
   for (const int number : asking.tasks) {
     const Task& task = task_of(asking.model, number);
     forms.push_back(kind_of(task).row_form(task));
+    cuts = cuts || !kind_of(task).input().context;
   }
-  TextEncoder encoder(asking.model.rules(), forms);
+  TextEncoder encoder(rules_for(asking.model, body, cuts ? texts : std::vector<Example>()), forms);
   for (const Example& text : texts) encoder.add({.id = "", .texts = text});
   asking.rows = encoder.finish();
   asking.heads = ask_heads(*asking.model.runner, asking.tasks, asking.rows.features);
@@ -95,9 +97,8 @@ Work predict_work(const ServedModel& model, const Json& body, const RequestLimit
       answering.push_back(number);
     }
   }
-  check_truncation(model, body, inputs.texts);
   Asking asking{model, answering, {}, {}};
-  ask(asking, inputs.texts);
+  ask(asking, body, inputs.texts);
   Work work{.sources = asking.heads.sources,
             .tasks = names_of(model, answering),
             .texts = static_cast<int64_t>(inputs.texts.size())};
@@ -144,9 +145,8 @@ Work rerank_work(const ServedModel& model, const Json& body, const RequestLimits
   }
   std::vector<Example> pairs;
   for (const std::string& text : texts) pairs.push_back({.text_a = query, .text_b = text});
-  check_truncation(model, body, pairs);
   Asking asking{model, {number}, {}, {}};
-  ask(asking, pairs);
+  ask(asking, body, pairs);
   Work work{.sources = asking.heads.sources,
             .tasks = names_of(model, {number}),
             .texts = static_cast<int64_t>(texts.size())};

@@ -457,12 +457,29 @@ TEST(Predicting, SaysWhatIsWrong) {
   refused(R"({"inputs": "a", "task": "two", "raw_scores": 1})", "422 `raw_scores` must be");
   refused(R"({"inputs": "a a a a a a a a a a a a a a a", "task": "two", "truncate": false})",
           "413 a text has more than the 14 tokens");
-  refused(R"({"inputs": "a", "task": "two", "truncation_direction": "left"})", "422 `trunc");
+  refused(R"({"inputs": "a", "task": "two", "truncation_direction": "up"})", "422 `trunc");
   Json many = {{"task", "two"}};
   for (int i = 0; i < 33; ++i) many["inputs"].push_back(Json::array({"a"}));
   refused(many.dump(), "413 `inputs` has 33 entries");
   refused("{\"inputs\": " + std::string(100, '[') + std::string(100, ']') + "}", "400 ");
   EXPECT_EQ(serving.post("/predict", {{"inputs", "a"}, {"task", "two"}}).size(), 2U);
+}
+
+TEST(Predicting, LongTextsLoseTheEndThatIsAsked) {
+  Serving serving;
+  const Json body = {{"inputs", "a b c d e f g h i j k l m n"}, {"task", "two"}};
+  Json left = body;
+  left["truncation_direction"] = "Left";
+  const auto model = serving.service().model();
+  EXPECT_EQ(serving.post("/predict", body),
+            expected(*model, 0, {.text_a = "a b c d e f g h i j k l"}));
+  EXPECT_EQ(serving.post("/predict", left),
+            expected(*model, 0, {.text_a = "c d e f g h i j k l m n"}));
+  // A long context is several rows, of which none is cut.
+  EXPECT_EQ(serving.post("/predict", {{"inputs", {"a", "b c d e f g h i j k l m n o p"}},
+                                      {"task", "span"},
+                                      {"truncate", false}}),
+            expected(*model, 3, {.text_a = "a", .text_b = "b c d e f g h i j k l m n o p"}));
 }
 
 TEST(Predicting, RanksTexts) {

@@ -8,10 +8,11 @@
 
 namespace pals {
 
-/// Texts are cut at their end, as everywhere in the program. Throws ServeError where the body asks
-/// for something else: 413 with `"truncate": false` for a text that would be cut, 422 for another
-/// `truncation_direction` than "right".
-void check_truncation(const ServedModel& model, const Json& body,
-                      const std::vector<Example>& texts);
+/// How the texts of a request become rows: cut at their end, as everywhere in the program, or at
+/// their start with `"truncation_direction": "left"`. Throws ServeError: 413 with
+/// `"truncate": false` for a text that would be cut, 422 for a direction that is none.
+/// `cut_texts`: those that are cut where they are too long.
+TextRules rules_for(const ServedModel& model, const Json& body,
+                    const std::vector<Example>& cut_texts);
 
 }  // namespace pals

@@ -90,8 +90,7 @@ Work vector_work(const ServedModel& model, const Json& body, const std::vector<s
   work.vectors = options_in(model, body, normalize);
   std::vector<Example> examples;
   for (const std::string& text : texts) examples.push_back({.text_a = text});
-  check_truncation(model, body, examples);
-  TextEncoder encoder(model.rules(), {RowForm()});
+  TextEncoder encoder(rules_for(model, body, examples), {RowForm()});
   for (const Example& text : examples) encoder.add({.id = "", .texts = text});
   work.sources = {{encoder.finish().features.front(), {trunk}}};
   return work;
