@@ -93,7 +93,8 @@ double subset_accuracy(LabelBits labels, LabelBits predictions, int64_t num_labe
   for (size_t i = 0; i < labels.size(); i += width) {
     right += std::ranges::equal(labels.subspan(i, width), predictions.subspan(i, width)) ? 1 : 0;
   }
-  return static_cast<double>(right) / static_cast<double>(labels.size() / width);
+  const size_t texts = labels.size() / width;
+  return static_cast<double>(right) / static_cast<double>(texts);
 }
 
 double mean_average_precision(LabelBits labels, std::span<const double> scores,
