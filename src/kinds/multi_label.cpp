@@ -119,6 +119,11 @@ class MultiLabel : public Kind {
                "has its labels in one column; add \"label_separator\", such as \",\", or give "
                "\"label_columns\" of 0 and 1";
       }
+      if (!file.unlabelled.empty() && !is_separated(task, file)) {
+        return here +
+               "has labels in a list, of which an empty one is a row; \"unlabelled\" is for "
+               "those in one column";
+      }
       if (!file.label_columns.empty() && file.label_columns.size() != task.labels.size()) {
         return concat(here, "has ", file.label_columns.size(), " \"label_columns\", but the task ",
                       task.labels.size(), " labels");
@@ -194,6 +199,7 @@ class MultiLabel : public Kind {
 
   Prediction decode_example(const Task& task, std::span<const float> logits) const override {
     Prediction prediction;
+    prediction.logits.assign(logits.begin(), logits.end());
     for (size_t label = 0; label < logits.size(); ++label) {
       const double probability = 1.0 / (1.0 + std::exp(-static_cast<double>(logits[label])));
       prediction.probabilities.push_back(probability);
@@ -267,6 +273,9 @@ class MultiLabel : public Kind {
       probabilities[task.labels[i]] = prediction.probabilities[i];
     }
     return {{"labels", names_of(task, prediction)}, {"probabilities", std::move(probabilities)}};
+  }
+  OrderedJson to_scores(const Task& task, const Prediction& prediction, bool raw) const override {
+    return label_scores(task.labels, prediction, raw);
   }
   std::vector<std::string> field_names() const override { return {"labels", "probabilities"}; }
   // Of all labels, in their order.

@@ -143,6 +143,9 @@ class Tagging : public Kind {
   }
   bool has_labels() const override { return true; }
   std::string problem(const Task& task) const override {
+    for (const DataFile& file : task.files) {
+      if (!file.unlabelled.empty()) return "\"unlabelled\" is not for words, which all have a tag";
+    }
     const TaggingSettings& settings = settings_of(task);
     for (const std::string& label : task.labels) {
       if (is_tag_of(label, settings.scheme)) continue;
