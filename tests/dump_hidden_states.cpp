@@ -7,7 +7,7 @@
 #include "checkpoint/load_tensor_file.h"
 #include "checkpoint/safetensors.h"
 #include "features/features.h"
-#include "model/tokenizer_files.h"
+#include "model/open.h"
 #include "model/weights.h"
 
 namespace pals {

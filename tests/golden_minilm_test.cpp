@@ -9,7 +9,7 @@
 #include "base/text_util.h"
 #include "checkpoint/load_tensor_file.h"
 #include "features/features.h"
-#include "model/tokenizer_files.h"
+#include "model/open.h"
 #include "model/weights.h"
 #include "reference_set.h"
 
