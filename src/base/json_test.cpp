@@ -83,9 +83,10 @@ TEST(Json, BoundsTheMemoryOfSmallValues) {
   std::string keys = "{\"a\":0";
   for (int i = 0; i < 1'000'000; ++i) keys += ",\"" + std::to_string(i) + "\":0";
   expect_error(keys + "}", "f.json:1:", "of memory");
-  // As many answers as SQuAD has, and a vocabulary's worth of numbers.
+  // As many answers as SQuAD has, with their share of the contexts, and a vocabulary's worth of
+  // numbers.
   std::string answers = "[0";
-  const std::string id(24, 'x');
+  const std::string id(100, 'x');
   for (int i = 0; i < 100'000; ++i) {
     answers += R"(,{"answers":[{"answer_start":177,"text":"Denver Broncos"}],"id":")" + id +
                R"(","question":"Which NFL team represented the AFC at Super Bowl 50?"})";

@@ -46,7 +46,8 @@ TEST_F(LabelKinds, LabelsStandInAListAColumnOrColumns) {
                          "{\"a\": \"x\", \"b\": [\"z\"]}\n");
   EXPECT_EQ(list.labels, (std::vector<std::string>{"y", "z"}));
   EXPECT_EQ(targets_of(list), wanted);
-  const Task one = task(R"("kind": "multi_label", "text_a": 0, "label": 1, "label_separator": "|")",
+  const Task one = task(R"("kind": "multi_label", "text_a": 0, "label": 1, "label_separator": "|",
+                           "header": false)",
                         "o.tsv", "x\ty|z\nx\t\nx\t z \n");
   EXPECT_EQ(one.labels, list.labels);
   EXPECT_EQ(targets_of(one), wanted);
@@ -55,7 +56,8 @@ TEST_F(LabelKinds, LabelsStandInAListAColumnOrColumns) {
   EXPECT_EQ(named.labels, list.labels);
   EXPECT_EQ(targets_of(named), wanted);
   const Task numbered =
-      task(R"("kind": "multi_label", "labels": ["y", "z"], "text_a": 0, "label_columns": [1, 2])",
+      task(R"("kind": "multi_label", "labels": ["y", "z"], "text_a": 0, "label_columns": [1, 2],
+                 "header": false)",
            "m.tsv", "x\t1\t1\nx\t0\t0\nx\t0\t1\n");
   EXPECT_EQ(targets_of(numbered), wanted);
   for (const Task& task : {list, one, named, numbered}) {

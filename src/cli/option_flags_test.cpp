@@ -39,6 +39,7 @@ std::string another(const Option& row) {
     case FieldType::kNumber:
       return value == 0.0 ? "0.5" : concat(value.get<double>() / 2);
     case FieldType::kChoice:
+      if (row.field.names().back() == "cuda:NUMBER") return "cuda:1";
       return row.field.names().front() == value ? row.field.names().back()
                                                 : row.field.names().front();
     case FieldType::kText:

@@ -70,8 +70,9 @@ int32_t encode_pair(const Tokenizer& tokenizer, std::string_view text_a, std::st
   if (!text_b.empty()) tokenizer.encode(text_b, ids_b, limit);
   keep_tokens(ids_b, 0, room_for_one, truncation);
   int64_t length_b = static_cast<int64_t>(ids_b.size());
+  const bool pair = length_b > 0;
 
-  if (length_b > 0 && length_a + length_b > room_for_pair) {
+  if (pair && length_a + length_b > room_for_pair) {
     // Where dropping from the longer side ends: a short text stays whole, two long ones get half
     // each, and a the odd token.
     const int64_t half_b = room_for_pair / 2;
@@ -84,7 +85,7 @@ int32_t encode_pair(const Tokenizer& tokenizer, std::string_view text_a, std::st
   }
   ids.push_back(vocabulary.sep_id());
   const auto first_length = static_cast<int32_t>(length_a + 2);
-  if (!ids_b.empty()) {
+  if (pair) {
     append_all(ids_b, ids);
     ids.push_back(vocabulary.sep_id());
   }

@@ -56,10 +56,12 @@ Loss squared_errors(const at::Tensor& logits, const LossTargets& targets, double
   return sum_by_example(logits, targets, difference * difference, difference * 2.0, scale);
 }
 
-/// -y log p - (1 - y) log(1 - p) for p = sigmoid(x): max(x, 0) - x y + log(1 + exp(-|x|)).
+/// -y log p - (1 - y) log(1 - p) for p = sigmoid(x): max(x, 0) - x y + log(1 + exp(-|x|)); -|x| =
+/// min(x, -x).
 Loss binary_cross_entropies(const at::Tensor& logits, const LossTargets& targets, double scale) {
   const at::Tensor x = logits.flatten().to(at::kDouble);
-  const at::Tensor losses = x.clamp_min(0.0) - x * targets.values + at::log1p(at::exp(-at::abs(x)));
+  const at::Tensor losses =
+      x.clamp_min(0.0) - x * targets.values + at::log1p(at::exp(at::minimum(x, -x)));
   return sum_by_example(logits, targets, losses, at::sigmoid(x) - targets.values, scale);
 }
 

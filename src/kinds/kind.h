@@ -44,6 +44,7 @@ struct HeadTraits {
 struct InputTraits {
   bool context = false;  ///< text_b is a context that text_a asks about
   bool choices = false;
+  bool pairs = true;  ///< a second text may come with the first
 };
 
 /// What a reader leaves out, and why, in messages.

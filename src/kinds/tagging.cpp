@@ -235,6 +235,7 @@ class Tagging : public Kind {
   }
 
   RowForm row_form(const Task& task) const override { return {task.kind, settings_of(task).rows}; }
+  InputTraits input() const override { return {.pairs = false}; }
   void encode(const RowForm& form, const Example& text, const TextRules& rules,
               FeatureSet& features) const override {
     if (!text.text_b.empty()) {

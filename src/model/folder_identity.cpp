@@ -8,6 +8,7 @@
 #include "base/json_differences.h"
 #include "base/log.h"
 #include "base/text_util.h"
+#include "catalog/data_file_json.h"
 #include "catalog/task_json.h"
 #include "checkpoint/tensor_hash.h"
 #include "text/tokenizer_files.h"
@@ -59,7 +60,8 @@ Json in_todays_words(const Json& origin, const std::string& where) {
   if (task == origin.end()) return today;
   Json described = *task;
   for (auto& [key, value] : described.items()) {
-    if (value.is_object()) value["path"] = "-";  // a file, of which a record has no place
+    if (is_split(key) && value.is_object())
+      value["path"] = "-";  // a file, of which a record has no place
   }
   today["task"] = task_identity(task_from_json(described, where));
   return today;

@@ -32,6 +32,7 @@ InputShape shape_of_line(std::string_view line) {
 std::optional<size_t> texts_of(const Task& task) {
   const Kind& kind = kind_of(task);
   if (kind.input().context) return 2;
+  if (!kind.input().pairs) return 1;
   if (kind.input().choices || task.files.empty()) return std::nullopt;
   const bool pairs = task.files.front().text_b.has_value();
   for (const DataFile& file : task.files) {

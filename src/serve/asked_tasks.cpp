@@ -48,6 +48,9 @@ std::string misfit(const Task& task, const TextParts& parts) {
   if (needs.choices && !parts.choices) {
     return concat("task ", quote(task.name), " chooses among `choices`, which are missing");
   }
+  if (!needs.pairs && parts.pair) {
+    return concat("task ", quote(task.name), " takes one text, and got a pair");
+  }
   return "";
 }
 

@@ -408,9 +408,10 @@ TEST(Predicting, SeveralTasksAndAll) {
   // Of all tasks those that the texts do not fit are null: of a pair the choice, and the task of
   // single texts.
   const Json all = serving.post("/predict", {{"inputs", {"a", "b c"}}, {"tasks", "all"}});
-  EXPECT_EQ(all.size(), 5U);
+  EXPECT_EQ(all.size(), 7U);
   EXPECT_TRUE(all["choice"].is_null());
   EXPECT_TRUE(all["two"].is_null());
+  EXPECT_TRUE(all["tags"].is_null());
   EXPECT_EQ(all["span"], expected(*model, 3, {.text_a = "a", .text_b = "b c"}));
   const Json single = serving.post("/predict", {{"inputs", "a"}, {"tasks", "all"}});
   EXPECT_TRUE(single["span"].is_null());
@@ -563,7 +564,7 @@ TEST(Tokens, ThereAndBack) {
 TEST(Serve, ShowsItself) {
   Serving serving;
   const Json tasks = Json::parse(body_of(serving.ask("GET", "/tasks")));
-  ASSERT_EQ(tasks.size(), 5U);
+  ASSERT_EQ(tasks.size(), 7U);
   EXPECT_EQ(tasks[0]["labels"], (Json{"no", "yes"}));
   EXPECT_EQ(tasks[0]["texts"], "one");
   EXPECT_EQ(tasks[3]["texts"], "question and context");
@@ -753,7 +754,7 @@ TEST(Serve, TasksComeAndGo) {
             401);
   const std::string put = serving.ask("PUT", "/tasks/more", archive, token);
   EXPECT_EQ(status_of(put), 200) << put;
-  EXPECT_EQ(Json::parse(body_of(put)).size(), 6U);
+  EXPECT_EQ(Json::parse(body_of(put)).size(), 8U);
   const std::string body = R"({"inputs": "a", "task": "more"})";
   const std::string key = "Authorization: Bearer key\r\n";
   EXPECT_EQ(status_of(serving.ask("POST", "/predict", body, key)), 200);

@@ -191,11 +191,12 @@ class Training(DataTest):
 
     def test_all_training_files_of_questions(self):
         names = [support.make_squad(self.path(name), count) for name, count in (("a.json", 6), ("b.json", 5))]
-        self.task_file({"name": "t", "kind": "span", "train": names[0], "train_b": names[1], "dev": names[0]})
-        self.pals(*self.arguments("run", "--doc_stride", "8"))
+        task = {"name": "t", "kind": "span", "doc_stride": 8, "train": names[0], "dev": names[0]}
+        self.task_file({**task, "train_b": names[1]})
+        self.pals(*self.arguments("run"))
         rows = sum(step["rows"] for step in support.metrics(self.path("run"))[0])
-        self.task_file({"name": "t", "kind": "span", "train": names[0], "dev": names[0]})
-        self.pals(*self.arguments("one", "--doc_stride", "8"))
+        self.task_file(task)
+        self.pals(*self.arguments("one"))
         self.assertGreater(rows, sum(step["rows"] for step in support.metrics(self.path("one"))[0]))
 
     def test_tasks_without_a_dev_file_are_named(self):

@@ -9,7 +9,8 @@ import re
 import unittest
 
 import support
-from support import BAD, GOOD, NAMES, PLACES, WORDS, PalsTest, metrics, read_json, write_json, write_text
+from made_data import NAMES, PLACES
+from support import BAD, GOOD, WORDS, PalsTest, metrics, read_json, write_json, write_text
 
 PAGE = pathlib.Path(__file__).resolve().parent.parent.parent / "docs/tasks.md"
 LABELS = {"good": GOOD, "bad": BAD, "odd": WORDS[3]}

@@ -204,6 +204,10 @@ class Serve(PalsTest):
         tasks = json.loads((MODEL / "tasks.json").read_text(encoding="utf-8"))["tasks"]
         own = next(one for one in tasks if one["name"] == task)
         support.write_json(folder / "tasks.json", {"tasks": [{**own, "name": name}]})
+        # The adapter says whose it is.
+        for file in (folder / "adapters" / name).glob("*.json"):
+            config = json.loads(file.read_text(encoding="utf-8"))
+            support.write_json(file, {**config, "task": name})
         if damage:
             damage(folder / "adapters" / name)
         # An older folder has its adapter in config.json, which goes along.
@@ -277,6 +281,7 @@ class Serve(PalsTest):
             self.assertEqual(len(server.ask("GET", "/tasks")[2]), 5)
             support.write_json(os.path.join(folder, "tasks.json"), {"tasks": tasks["tasks"][:2]})
             server.process.send_signal(signal.SIGHUP)
+            self.assertIn("by an earlier version", server.process.stderr.readline())
             self.assertIn("loaded the model folder again", server.process.stderr.readline())
             self.assertEqual(len(server.ask("GET", "/tasks")[2]), 2)
             support.write_text(os.path.join(folder, "tasks.json"), "{")
