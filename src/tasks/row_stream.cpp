@@ -11,6 +11,11 @@ namespace {
 constexpr size_t kReadBytes = size_t{1} << 16;
 constexpr std::string_view kMark = "\xEF\xBB\xBF";
 
+std::string_view without_cr(std::string_view line) {
+  if (line.ends_with('\r')) line.remove_suffix(1);
+  return line;
+}
+
 }  // namespace
 
 /// A byte order mark goes, as soon as it is known whether there is one.
@@ -87,8 +92,8 @@ bool RowCutter::next(std::string_view& row) {
   row_line_ = line_;
   line_ += count_line_ends(row, *ends_) + 1;
   pass_end();
-  if (row.ends_with('\r')) row.remove_suffix(1);
-  if (row.size() > kMaxRowBytes) fail_row_too_long(where(), row_line_);
+  if (!csv_) row = without_cr(row);  // a reader of CSV sees to its own
+  if (without_cr(row).size() > kMaxRowBytes) fail_row_too_long(where(), row_line_);
   check_utf8(row, where(), row_line_);
   return true;
 }
@@ -112,7 +117,7 @@ bool StreamedRows::next(std::vector<std::string_view>& fields) {
   if (format_ == FileFormat::kTsv) {
     split_tsv(row, fields);
   } else if (blank_) {
-    fields.assign(format_ == FileFormat::kCsv ? 1 : 0, row);
+    fields.assign(format_ == FileFormat::kCsv ? 1 : 0, without_cr(row));
   } else if (format_ == FileFormat::kJsonl) {
     jsonl_.read(row, concat(rows_.where(), ":", rows_.line()), fields);
   } else {

@@ -62,7 +62,7 @@ std::string unpacked_name(std::string_view path) {
   std::string name = ascii_lower(path);
   for (const std::string_view ending : {".gz", ".zst"}) {
     if (!name.ends_with(ending)) continue;
-    name.resize(name.size() - ending.size());
+    name.erase(name.size() - ending.size());
     break;
   }
   return name;
