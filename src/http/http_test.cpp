@@ -149,13 +149,14 @@ TEST(Http, SeesThatAClientLeft) {
   leaving.close();
   half.close_sending();
   for (int i = 0; i < 3; ++i) {
-    auto [request, responder] = keeper.take();
+    auto taken = keeper.take();
+    const HttpRequest& request = taken.first;
     if (request.target == "/staying") {
       EXPECT_FALSE(request.gone.stop_requested());
     } else {
       EXPECT_TRUE(wait_until([&] { return request.gone.stop_requested(); })) << request.target;
     }
-    responder.send({.body = "here"});  // to those that left: nowhere
+    taken.second.send({.body = "here"});  // to those that left: nowhere
   }
   EXPECT_EQ(body_of(staying.receive()), "here");
   EXPECT_TRUE(wait_until([&] { return server.num_connections() == 1; }));

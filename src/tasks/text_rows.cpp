@@ -191,9 +191,9 @@ void TextRowReader::check_width(size_t width) {
 
 /// Puts the next row that is not to be passed over for blankness into row_; false at the end.
 bool TextRowReader::read_row() {
-  static const std::vector<std::string_view> kEmptyText = {std::string_view()};
+  static const std::vector<std::string_view> empty_text = {std::string_view()};
   if (blanks_before_ > 0) {
-    row_ = --blanks_before_ > 0 ? kEmptyText : after_blanks_;
+    row_ = --blanks_before_ > 0 ? empty_text : after_blanks_;
     return true;
   }
   int64_t blanks = 0;
@@ -207,7 +207,7 @@ bool TextRowReader::read_row() {
   if (first) width_ = row_.size();
   if (first && blanks > 0 && !jsonl_ && row_.size() == 1) {
     blanks_before_ = blanks;
-    after_blanks_ = std::exchange(row_, kEmptyText);
+    after_blanks_ = std::exchange(row_, empty_text);
   } else {
     blank_lines_ += blanks;
   }
