@@ -26,7 +26,7 @@ OrderedJson answers(const Endpoint& endpoint) {
     const char* description;
     std::vector<Of> endpoints;
   };
-  static const std::vector<Row> kErrors = {
+  static const std::vector<Row> errors = {
       {"400", "The body is no JSON, or a list is empty", {Of::kWork}},
       {"401", "The key or token is missing or another one", {Of::kAll}},
       {"403", "The server was started without an admin token", {Of::kChange}},
@@ -47,7 +47,7 @@ OrderedJson answers(const Endpoint& endpoint) {
     all["200"]["content"] = {{"text/plain", {{"schema", {{"type", "string"}}}}},
                              {"text/html", {{"schema", {{"type", "string"}}}}}};
   }
-  for (const Row& row : kErrors) {
+  for (const Row& row : errors) {
     const bool fits = row.endpoints.front() == Of::kAll ||
                       std::ranges::find(row.endpoints, kind) != row.endpoints.end();
     if (!fits) continue;

@@ -113,8 +113,8 @@ Work predict_work(const ServedModel& model, const Json& body, const RequestLimit
       for (const Prediction& prediction : decode(model, answering[i], rows[i], job, places[i])) {
         answers.push_back(kind_of(task).to_scores(task, prediction, raw));
       }
-      one = is_list ? std::move(answers) : std::move(answers[0]);
-      if (asked.by_name) by_task[task.name] = std::move(one);
+      OrderedJson& answer = asked.by_name ? by_task[task.name] : one;
+      answer = is_list ? std::move(answers) : std::move(answers[0]);
     }
     return json_text(asked.by_name ? by_task : one, -1);
   };
