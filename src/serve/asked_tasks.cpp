@@ -1,9 +1,11 @@
 #include "serve/asked_tasks.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "base/error.h"
 #include "base/text_util.h"
+#include "predict/fit.h"
 #include "serve/body.h"
 
 namespace pals {
@@ -48,18 +50,17 @@ std::string misfit(const Task& task, const TextParts& parts) {
   if (needs.choices && !parts.choices) {
     return concat("task ", quote(task.name), " chooses among `choices`, which are missing");
   }
-  if (!needs.pairs && parts.pair) {
-    return concat("task ", quote(task.name), " takes one text, and got a pair");
+  const std::optional<size_t> texts = texts_of(task);
+  if (texts && *texts != (parts.pair ? size_t{2} : size_t{1})) {
+    return concat(
+        "task ", quote(task.name),
+        parts.pair ? " takes one text, and got a pair" : " takes a pair, and got one text");
   }
   return "";
 }
 
 bool suits(const Task& task, const TextParts& parts) {
-  if (!misfit(task, parts).empty()) return false;
-  const InputTraits needs = kind_of(task).input();
-  if (needs.choices != parts.choices) return false;
-  if (needs.context || needs.choices || task.files.empty()) return true;
-  return task.files.front().text_b.has_value() == parts.pair;
+  return misfit(task, parts).empty() && kind_of(task).input().choices == parts.choices;
 }
 
 }  // namespace pals

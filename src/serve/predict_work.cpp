@@ -71,9 +71,14 @@ void add_choices(const Json& body, SequenceInputs& inputs, size_t most) {
   }
 }
 
-TextParts parts_of(const SequenceInputs& inputs) {
-  const auto pairs = static_cast<size_t>(std::ranges::count(inputs.is_pair, true));
-  return {.pair = pairs == inputs.texts.size(), .choices = !inputs.texts.front().choices.empty()};
+/// What the texts bring: the same all, or of some one text, of others two.
+std::vector<TextParts> parts_of(const SequenceInputs& inputs) {
+  std::vector<TextParts> parts;
+  for (const bool pair : {false, true}) {
+    if (std::ranges::count(inputs.is_pair, pair) == 0) continue;
+    parts.push_back({.pair = pair, .choices = !inputs.texts.front().choices.empty()});
+  }
+  return parts;
 }
 
 double sigmoid(double logit) { return 1.0 / (1.0 + std::exp(-logit)); }
@@ -85,17 +90,16 @@ Work predict_work(const ServedModel& model, const Json& body, const RequestLimit
   add_choices(body, inputs, limits.max_client_batch_size);
   const bool raw = flag_field(body, "raw_scores", false);
   const AskedTasks asked = asked_tasks(model, body);
-  const TextParts parts = parts_of(inputs);
+  const std::vector<TextParts> parts = parts_of(inputs);
   std::vector<int> answering;
   for (const int number : asked.numbers) {
     const Task& task = task_of(model, number);
-    if (asked.all) {
-      if (suits(task, parts)) answering.push_back(number);
-    } else if (const std::string problem = misfit(task, parts); !problem.empty()) {
-      refuse(problem);
-    } else {
-      answering.push_back(number);
+    const auto one_suits = [&](const TextParts& one) { return suits(task, one); };
+    if (asked.all && !std::ranges::all_of(parts, one_suits)) continue;
+    for (const TextParts& one : parts) {
+      if (const std::string problem = misfit(task, one); !problem.empty()) refuse(problem);
     }
+    answering.push_back(number);
   }
   Asking asking{model, answering, {}, {}};
   ask(asking, body, inputs.texts);
