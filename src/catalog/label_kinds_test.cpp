@@ -83,6 +83,12 @@ TEST_F(LabelKinds, MistakesInLabelsAreTold) {
           R"("kind": "multi_label", "labels": ["y", "z"], "text_a": 0, "label_columns": [1, 2, 3])",
           "m.tsv", "x\t1\t0\t1\n"),
       "3 \"label_columns\", but the task 2 labels");
+  // One of the columns has a label's name, of another label than its number says.
+  expect_contains(
+      error(
+          R"("kind": "multi_label", "labels": ["y", "z"], "text_a": "a", "label_columns": ["z", "x"])",
+          "n.csv", "a,z,x\nb,1,0\n"),
+      "\"x\" has not");
 }
 
 TEST_F(LabelKinds, TagsAreAllOfTheTypesThatThereAre) {

@@ -38,17 +38,28 @@ std::vector<std::string_view> separated(std::string_view text, const std::string
   return labels;
 }
 
-/// Which label each of the columns is for: the one of its name, or that of its number.
-std::vector<size_t> labels_of_columns(const Task& task, const DataFile& file) {
+/// Which label each of the columns is for: the one of its name, or, where no column has a label's
+/// name, that of its number.
+std::vector<size_t> labels_of_columns(const Task& task, const DataFile& file,
+                                      const std::string& where) {
   std::vector<size_t> by_name, by_number;
+  std::string other;
   for (const Column& column : file.label_columns) {
     const auto found = std::ranges::find(task.labels, column.name);
     if (!column.number && found != task.labels.end()) {
       by_name.push_back(static_cast<size_t>(found - task.labels.begin()));
+    } else {
+      other = column.number ? std::to_string(*column.number) : column.name;
     }
     by_number.push_back(by_number.size());
   }
-  return by_name.size() == file.label_columns.size() ? by_name : by_number;
+  if (by_name.empty()) return by_number;
+  if (by_name.size() < by_number.size()) {
+    fail(where, ": of the \"label_columns\" of task ", quote(task.name),
+         " some have names of labels, ", quote(other), " has not; name all after labels, or none",
+         did_you_mean(other, task.labels));
+  }
+  return by_name;
 }
 
 /// Makes targets of a row's labels: 1 for each that it has, else 0.
@@ -117,7 +128,7 @@ ExampleSet read_label_rows(const Task& task, const DataFile& file, std::string_v
                            const std::string& where) {
   if (!file.label && file.label_columns.empty()) return read_rows(file, bytes, where, nullptr);
   const LabelTargets targets_of(task);
-  const std::vector<size_t> columns = labels_of_columns(task, file);
+  const std::vector<size_t> columns = labels_of_columns(task, file, where);
   std::vector<std::vector<float>> targets;
   ExampleSet set = read_labels(
       task, file, bytes, where,
