@@ -86,15 +86,16 @@ Tokenizer open_folder_tokenizer(const std::string& folder) {
   return open_tokenizer(open_model({.path = folder, .needs_weights = false}));
 }
 
-void check_shared_weights(const OpenedModel& model, TensorFile& file) {
-  if (!model.trained) return;
+std::string check_shared_weights(const OpenedModel& model, TensorFile& file) {
+  if (!model.trained) return "";
   const ModelDescription& saved = model.description;
   // For its table: the memory of its weights is never touched.
   const MultiTaskModel layout(saved.bert, saved.adapters, head_specs(saved.tasks), at::kFloat);
   const ParameterTable& table = layout.arena().table();
   const WeightPlan plan = plan_weights(table, file, LoadScope::kShared, model.files.weights);
-  model.identity.check_shared_weights(
-      shared_weights_hash({table, filled_rows(table, plan, file), {}}));
+  std::string hash = shared_weights_hash({table, filled_rows(table, plan, file), {}});
+  model.identity.check_shared_weights(hash);
+  return hash;
 }
 
 AdapterConfig read_adapter_config(const Json& config, const std::string& where) {
@@ -130,7 +131,7 @@ LoadedModel load_model_folder(const std::string& path, const Precision& precisio
 
   const std::string weights_path = path + kWeightsFile;
   TensorFile weights = read_safetensors(weights_path);
-  check_shared_weights(opened, weights);
+  loaded.shared_weights = check_shared_weights(opened, weights);
   load_weights(*loaded.model, weights, LoadScope::kShared, weights_path);
   for (size_t i = 0; i < description.tasks.size(); ++i) {
     const std::string file = find_adapter_files(path, description.tasks[i].name).weights;
@@ -158,7 +159,7 @@ int add_task(LoadedModel& loaded, const std::string& path, const std::string& na
   ModelDescription here = description;
   here.tasks = {other.tasks[from]};
   identity.check_other_model(from, task_origin(here, 0, *loaded.tokenizer));
-  identity.check_shared_weights(from, shared_weights_hash(tensors_of(model.arena())));
+  identity.check_shared_weights(from, loaded.shared_weights);
   const std::string file = find_adapter_files(path, name).weights;
   const TensorFile weights = read_safetensors(file);
   identity.check_task_weights(from, weights);

@@ -52,8 +52,9 @@ Tokenizer open_tokenizer(const OpenedModel& model);
 Tokenizer open_folder_tokenizer(const std::string& folder);
 
 /// Throws Error unless the weights of a trained folder are those that its adapters were trained
-/// with; of other models nothing is checked. `file`: what its weights were read to.
-void check_shared_weights(const OpenedModel& model, TensorFile& file);
+/// with, and returns their hash; of other models nothing is checked, and the hash is empty. `file`:
+/// what its weights were read to.
+std::string check_shared_weights(const OpenedModel& model, TensorFile& file);
 
 /// The adapter that a configuration asks for, of all tasks, not yet resolved: the "pals" object
 /// beside a file or in an older folder, or the reference's keys. Error as adapter_from_flat_json
@@ -70,6 +71,7 @@ struct LoadedModel {
   ModelDescription description;
   std::unique_ptr<Tokenizer> tokenizer;
   std::unique_ptr<MultiTaskModel> model;
+  std::string shared_weights;  ///< their hash, which adapters that are added must have
 };
 
 /// Reads a model folder that save_model_folder wrote, for prediction. Error if a file is missing,
