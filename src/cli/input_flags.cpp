@@ -41,11 +41,6 @@ FileFormat table_format(InputFormat format) {
   return format == InputFormat::kJsonl ? FileFormat::kJsonl : FileFormat::kTsv;
 }
 
-InputFormat input_format(FileFormat format) {
-  if (format == FileFormat::kCsv) return InputFormat::kCsv;
-  return format == FileFormat::kJsonl ? InputFormat::kJsonl : InputFormat::kTsv;
-}
-
 // The columns that two files have in common with each other, if they are the same.
 bool same_columns(const DataFile& one, const DataFile& other) {
   return one.text_a == other.text_a && one.text_b == other.text_b && one.choices == other.choices;
@@ -122,12 +117,12 @@ class InputOpener {
     const std::vector<std::vector<std::string>> lists = names_of_tables();
     if (format == FileFormat::kTsv && lists.empty()) format.reset();
     if (!format) format = format_of_line(line(), stream_->name(), lists);
-    if (format == FileFormat::kConll || format == FileFormat::kConllu) {
+    if (format) {
+      if (const auto known = from_name<InputFormat>(format_name(*format))) return *known;
       fail_usage(flags_.input,
                  ": predict reads texts, not CoNLL; give it sentences, one a line, or ",
                  "take eval");
     }
-    if (format) return input_format(*format);
     if (json) {
       fail_usage(flags_.input, ": a .json file whose first line is no object; want an object a ",
                  "line (JSONL), or --input_format lines if it is text");

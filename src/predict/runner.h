@@ -16,6 +16,8 @@ namespace pals {
 struct VectorOptions {
   Pooling pooling = Pooling::kMean;
   bool normalize = false;  ///< to length 1
+
+  bool operator==(const VectorOptions&) const = default;
 };
 
 /// What is computed of a batch of B rows and S tokens.

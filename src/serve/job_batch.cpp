@@ -49,12 +49,7 @@ void JobBatch::prepare(Job& job) {
 }
 
 bool JobBatch::fit_together(const Job& one, const Job& other) {
-  const auto same = [](const VectorOptions& a, const VectorOptions& b) {
-    return a.pooling == b.pooling && a.normalize == b.normalize;
-  };
-  return one.runner == other.runner &&
-         one.wanted_vectors.has_value() == other.wanted_vectors.has_value() &&
-         (!one.wanted_vectors || same(*one.wanted_vectors, *other.wanted_vectors));
+  return one.runner == other.runner && one.wanted_vectors == other.wanted_vectors;
 }
 
 int JobBatch::trunk_of(const Runner& runner, int task) {
