@@ -184,6 +184,14 @@ def make_model(path, weights=None):
 
 # -- Runs -------------------------------------------------------------------------------------------
 
+def exchange_last_words(vocabulary):
+    """Gives the last two words of a vocabulary each other's number."""
+    with open(vocabulary, encoding="utf-8") as stream:
+        words = stream.read().split("\n")
+    words[-3], words[-2] = words[-2], words[-3]
+    write_text(vocabulary, "\n".join(words))
+
+
 def environment(**changes):
     env = dict(os.environ, OMP_NUM_THREADS="1", XDG_CACHE_HOME=os.path.join(_root, "cache"), **changes)
     env.pop("HOME", None)

@@ -120,11 +120,7 @@ class Identity(PalsTest):
 
     def test_lines_of_the_vocabulary_exchanged(self):
         self.pals(*self.arguments())
-        path = self.path("model", "vocab.txt")
-        with open(path, encoding="utf-8") as stream:
-            words = stream.read().split("\n")
-        words[-3], words[-2] = words[-2], words[-3]
-        support.write_text(path, "\n".join(words))
+        support.exchange_last_words(self.path("model", "vocab.txt"))
         self.refused("content of the vocabulary")
 
     def test_another_activation(self):

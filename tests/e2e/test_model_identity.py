@@ -108,11 +108,7 @@ class ModelIdentity(PalsTest):
         self.refused_by_all('num_attention_heads was "%d", now "%d"' % (heads, heads // 2))
 
     def test_lines_of_the_vocabulary_exchanged(self):
-        path = self.path("model", "vocab.txt")
-        with open(path, encoding="utf-8") as stream:
-            words = stream.read().split("\n")
-        words[-3], words[-2] = words[-2], words[-3]
-        support.write_text(path, "\n".join(words))
+        support.exchange_last_words(self.path("model", "vocab.txt"))
         self.refused_by_all("content of the vocabulary was")
 
     def test_another_tokenizer(self):
