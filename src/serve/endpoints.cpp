@@ -1,8 +1,11 @@
 #include "serve/endpoints.h"
 
+#include <optional>
+
 #include "base/error.h"
 #include "base/version.h"
 #include "kinds/kind.h"
+#include "predict/fit.h"
 #include "serve/embedded.h"
 
 namespace pals {
@@ -19,8 +22,8 @@ OrderedJson describe(const Task& task) {
     json["texts"] = "question and context";
   } else if (kind.input().choices) {
     json["texts"] = "context and choices";
-  } else if (!task.files.empty()) {
-    json["texts"] = task.files.front().text_b ? "pair" : "one";
+  } else if (const std::optional<size_t> texts = texts_of(task)) {
+    json["texts"] = *texts == 2 ? "pair" : "one";
   }
   return json;
 }
