@@ -92,7 +92,8 @@ TEST(TsvReader, RefusesZeroBytes) {
 TEST(RowReader, TellsBlankLines) {
   for (const FileFormat format : {FileFormat::kTsv, FileFormat::kCsv, FileFormat::kJsonl}) {
     const std::string row = format == FileFormat::kJsonl ? "{\"a\": 1}" : "x";
-    const auto reader = make_row_reader(format, "\n" + row + "\n  \r\n", "f", {"a"});
+    const std::string bytes = "\n" + row + "\n  \r\n";
+    const auto reader = make_row_reader(format, bytes, "f", {"a"});
     std::vector<std::string_view> fields;
     for (const bool blank : {true, false, true}) {
       ASSERT_TRUE(reader->next(fields));
