@@ -63,8 +63,9 @@ PATHS = {"/path/to/": "path/", "/tmp/": "tmp/"}
 MODEL_FOLDER = "home/.cache/pals/models/all-MiniLM-L6-v2"
 BERT_FOLDER = "path/uncased_L-12_H-768_A-12"
 MAX_STEPS = 4
-WITHOUT_MPI = '"mpi": "none"' in subprocess.run([support.PALS, "info", "--json"], stdout=subprocess.PIPE, text=True,
-                                                check=True).stdout
+HERE = json.loads(subprocess.run([support.PALS, "info", "--json"], stdout=subprocess.PIPE, text=True, check=True).stdout)
+WITHOUT_MPI = HERE["mpi"] == "none"
+WITHOUT_INT8 = "avx512_vnni" not in HERE["instruction_sets"]
 
 # Flags of other programs that the pages speak of; those of our scripts are asked of them.
 OTHER_FLAGS = {"--preset", "--build", "--parallel", "--test-dir", "--output-on-failure", "--quick", "--install",
@@ -136,7 +137,9 @@ def commands(lines):
 
 def is_run(command):
     needs_mpi = command.startswith("mpirun") or "--nproc" in command
-    return not command.startswith(tuple(NOT_RUN)) and not (needs_mpi and WITHOUT_MPI)
+    needs_int8 = "--precision int8" in command
+    return (not command.startswith(tuple(NOT_RUN)) and not (needs_mpi and WITHOUT_MPI) and
+            not (needs_int8 and WITHOUT_INT8))
 
 
 def flags_in(text):

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "model/test_models.h"
+#include "nn/int8_weights.h"
 #include "nn/precision_choice.h"
 
 namespace pals {
@@ -23,6 +24,15 @@ std::unique_ptr<MultiTaskModel> predicting(const std::vector<AdapterConfig>& ada
   testing::randomise(*model, 11);
   model->pack_weights();
   return model;
+}
+
+// Those that this processor can compute in.
+std::vector<Precision> precisions_here() {
+  std::vector<Precision> precisions = {at::kFloat, at::kBFloat16};
+  if (Int8Weights::supported()) {
+    precisions.push_back(choose_precision(PrecisionChoice::kInt8, at::kCPU));
+  }
+  return precisions;
 }
 
 std::vector<at::Tensor> logits_of(const MultiTaskModel& model,
@@ -64,8 +74,7 @@ class RunTimeTasks : public ::testing::TestWithParam<std::string> {
 };
 
 TEST_P(RunTimeTasks, AreAsIfTheyHadBeenThereAndLeaveTheOthersAlone) {
-  for (const Precision& precision : {Precision(at::kFloat), Precision(at::kBFloat16),
-                                     choose_precision(PrecisionChoice::kInt8, at::kCPU)}) {
+  for (const Precision& precision : precisions_here()) {
     // A task like number 2, of the kind in question.
     std::vector<AdapterConfig> adapters = tiny_adapters("mixed");
     adapters[2] = tiny_adapter(GetParam());
