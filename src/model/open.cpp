@@ -1,6 +1,7 @@
 #include "model/open.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <utility>
 
 #include "adapters/reference_keys.h"
@@ -35,6 +36,17 @@ namespace {
              source.path);
 }
 
+// By its weights alone a trained folder could not be compared with what its tasks were trained
+// with.
+void check_not_part_of_folder(const ModelSource& source, const CheckpointSources& files) {
+  if (!files.folder.empty() || !("/" + files.weights).ends_with(kWeightsFile)) return;
+  const std::filesystem::path parent = std::filesystem::path(files.weights).parent_path();
+  const std::string folder = parent.empty() ? "." : parent.string();
+  if (!file_exists(folder + kTasksFile)) return;
+  fail_usage(source.flag, ": ", source.path, " is a part of a trained model; give its folder ",
+             folder);
+}
+
 }  // namespace
 
 OpenedModel open_model(const ModelSource& source) {
@@ -43,6 +55,7 @@ OpenedModel open_model(const ModelSource& source) {
   model.files = find_checkpoint_sources(source.path, source.bert_config_file, source.vocab_file,
                                         source.flag, source.needs_weights);
   CheckpointSources& files = model.files;
+  check_not_part_of_folder(source, files);
   if (files.config.empty()) fail_missing_config(source);
   model.trained = !files.folder.empty() && has_pals_object(read_json(files.config));
   const bool replaced = !source.bert_config_file.empty() && !source.folder_config_first;

@@ -38,8 +38,8 @@ struct OpenedModel {
 };
 
 /// Finds and reads configuration and tasks. UsageError for a configuration that is missing or
-/// contradicts the folder's, Error as find_checkpoint_sources, parse_bert_config and
-/// read_model_description.
+/// contradicts the folder's, and for the weights of a trained folder named without the folder,
+/// Error as find_checkpoint_sources, parse_bert_config and read_model_description.
 OpenedModel open_model(const ModelSource& source);
 
 /// The model's tokenizer. UsageError without a vocabulary, Error as pals::open_tokenizer for files,

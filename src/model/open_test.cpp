@@ -59,6 +59,14 @@ class Open : public ::testing::Test {
   std::string folder_;
 };
 
+TEST_F(Open, TheWeightsOfATrainedFolderAreAPartOfIt) {
+  EXPECT_NO_THROW(open_model({.path = path("model.safetensors")}));
+  write("tasks.json", "{}");
+  expect_error<UsageError>(
+      {.path = path("model.safetensors"), .flag = "--init_checkpoint"},
+      {"--init_checkpoint: ", "is a part of a trained model; give its folder " + folder_});
+}
+
 TEST_F(Open, AFolderBringsAllParts) {
   const OpenedModel opened = open_model({.path = folder_});
   EXPECT_FALSE(opened.trained);
