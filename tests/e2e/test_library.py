@@ -12,6 +12,7 @@ import subprocess
 import unittest
 
 import support
+import test_serve
 from support import PalsTest
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
@@ -215,6 +216,13 @@ class Library(PalsTest):
             self.assertAlmostEqual(sum(shown.values()), 1.0, delta=2e-4)
         scores = support.read_json(self.path("run", "eval_results.json"))["tasks"]["swag"]
         self.assertAlmostEqual(right / len(rows), scores["accuracy"], places=6)
+
+    def test_http_client(self):
+        with test_serve.Server(self, model=self.run_folder) as server:
+            lines = self.example("http_client", "127.0.0.1", server.port, "sst", stdin="\n".join(TEXTS) + "\n")
+            self.assertEqual([line.split("\t")[0] for line in lines.splitlines()],
+                             [row["label"] for row in self.predict("sst", "\n".join(TEXTS) + "\n")])
+            self.assertIn("422: ", self.example("http_client", "127.0.0.1", server.port, "other", stdin="a\n", code=1))
 
     def test_train(self):
         options = {"tasks": TASKS, "data_dir": self.glue, "init_checkpoint": self.model, "adapter": "pals",
