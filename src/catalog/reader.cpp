@@ -33,17 +33,22 @@ std::string data_path(const DataFile& file, const std::string& base_dir) {
   return (std::filesystem::path(base_dir) / file.path).string();
 }
 
-ExampleSet read_examples(const Task& task, const DataFile& file, const std::string& base_dir) {
+ExampleSet read_examples(const Task& task, const DataFile& file, const std::string& base_dir,
+                         RowWatch* watch) {
   const UnpackedFile content = open_data_file(task, file, base_dir);
-  return kind_of(task).read(task, file, content.bytes(), content.path());
+  return kind_of(task).read(task, file, content.bytes(), content.path(), watch);
+}
+
+std::vector<std::string> labels_in_file(const Task& task, const DataFile& file,
+                                        const std::string& base_dir, RowWatch* watch) {
+  const UnpackedFile content = open_data_file(task, file, base_dir);
+  return kind_of(task).find_labels(task, file, content.bytes(), content.path(), watch);
 }
 
 std::vector<std::string> collect_labels(const Task& task, const std::string& base_dir) {
   std::vector<std::string> labels;
   for (const DataFile* file : files_of(task, "train")) {
-    const UnpackedFile content = open_data_file(task, *file, base_dir);
-    for (std::string& label :
-         kind_of(task).find_labels(task, *file, content.bytes(), content.path())) {
+    for (std::string& label : labels_in_file(task, *file, base_dir, nullptr)) {
       labels.push_back(std::move(label));
     }
   }

@@ -33,7 +33,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     task.label_scale = 5.0;
   }
   try {
-    pals::kind_of(task).read(task, file, bytes, "fuzz");
+    pals::kind_of(task).read(task, file, bytes, "fuzz", nullptr);
   } catch (const pals::Error&) {
   }
   return 0;

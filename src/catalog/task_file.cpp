@@ -15,8 +15,6 @@
 namespace pals {
 namespace {
 
-constexpr size_t kMostTasks = 1000;
-
 void check_name_is_free(const std::string& name, const std::string& where) {
   const std::string lower = ascii_lower(name);
   if (lower == "all" || lower == "inf" || lower == "single") {

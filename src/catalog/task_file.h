@@ -1,6 +1,7 @@
 // A user's own tasks, described in a JSON file (docs/tasks.md).
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -8,6 +9,9 @@
 #include "tasks/task.h"
 
 namespace pals {
+
+/// A task file may have so many tasks.
+inline constexpr size_t kMostTasks = 1000;
 
 /// The tasks of a document {"tasks": [...]}; paths are taken relative to `folder` and made
 /// absolute. Opens no data files: a classification without "labels" has none yet. Throws UsageError

@@ -132,7 +132,7 @@ int run_program(int argc, char** argv) {
   const std::vector<Command> commands = {
       add_train_command(program),   add_eval_command(program),     add_predict_command(program),
       add_convert_command(program), add_features_command(program), add_submit_command(program),
-      add_bench_command(program),   add_info_command(program),     add_serve_command(program)};
+      add_bench_command(program),   add_info_command(program),     add_serve_command(program),
   for (const Command& command : commands) command.app->allow_extras();
   bool running = false;
   try {

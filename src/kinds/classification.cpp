@@ -39,13 +39,13 @@ class Classification : public Kind {
   void write_keys(const Task& task, Json& object) const override { object["labels"] = task.labels; }
   bool has_labels() const override { return true; }
   std::vector<std::string> find_labels(const Task& task, const DataFile& file,
-                                       std::string_view bytes,
-                                       const std::string& where) const override {
-    return labels_in_rows(task, file, bytes, where);
+                                       std::string_view bytes, const std::string& where,
+                                       RowWatch* watch) const override {
+    return labels_in_rows(task, file, bytes, where, watch);
   }
 
   ExampleSet read(const Task& task, const DataFile& file, std::string_view bytes,
-                  const std::string& where) const override {
+                  const std::string& where, RowWatch* watch) const override {
     const LabelTable classes(task.labels);
     std::vector<int64_t> counts(task.labels.size());
     const auto class_of = [&](const TextRow& row, const RowPlace& place) {
@@ -57,7 +57,7 @@ class Classification : public Kind {
            " (labels: ", quote_list(task.labels), ")", did_you_mean(row.label, task.labels),
            place.hint(row.label));
     };
-    ExampleSet set = read_rows(file, bytes, where, class_of);
+    ExampleSet set = read_rows(file, bytes, where, class_of, nullptr, watch);
     if (file.is_training()) {
       for (std::string& note : label_notes(task.labels, counts)) {
         set.notes.push_back(std::move(note));

@@ -35,8 +35,8 @@ std::optional<DataFile> Kind::usual_file(FileFormat /*format*/) const { return s
 std::string Kind::problem(const Task& /*task*/) const { return ""; }
 
 std::vector<std::string> Kind::find_labels(const Task& /*task*/, const DataFile& /*file*/,
-                                           std::string_view /*bytes*/,
-                                           const std::string& /*where*/) const {
+                                           std::string_view /*bytes*/, const std::string& /*where*/,
+                                           RowWatch* /*watch*/) const {
   throw std::logic_error("find_labels: the kind has no labels");
 }
 

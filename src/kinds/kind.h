@@ -21,6 +21,8 @@
 
 namespace pals {
 
+class RowWatch;
+
 /// What a task file calls the columns of a kind's files.
 struct FileLayout {
   const char* text_a = "text_a";
@@ -126,10 +128,11 @@ class Kind {
   virtual std::string problem(const Task& task) const;
   /// Whether a task has labels; those that its file does not list come from the training file.
   virtual bool has_labels() const { return false; }
-  /// The distinct labels of a file, sorted.
+  /// The distinct labels of a file, sorted; with a watch (tasks/row_watch.h) those of its sound
+  /// rows.
   virtual std::vector<std::string> find_labels(const Task& task, const DataFile& file,
-                                               std::string_view bytes,
-                                               const std::string& where) const;
+                                               std::string_view bytes, const std::string& where,
+                                               RowWatch* watch) const;
   /// The name of a task that flags alone describe (kinds_of_flags()); null: a task file has to.
   virtual const char* usual_name() const { return nullptr; }
   /// The columns of such a task's file as a task file names them.
@@ -137,9 +140,10 @@ class Kind {
 
   // --- From files to features.
 
-  /// The examples of a file. Throws Error "where:line: ...".
+  /// The examples of a file. Throws Error "where:line: ..."; those of single rows go to `watch`,
+  /// if there is one.
   virtual ExampleSet read(const Task& task, const DataFile& file, std::string_view bytes,
-                          const std::string& where) const = 0;
+                          const std::string& where, RowWatch* watch) const = 0;
   virtual SkippedTraits skipped() const { return {}; }
   /// How many examples (tagging: words) have each class or label.
   virtual std::vector<int64_t> class_counts(const Task& task, const ExampleSet& set) const;

@@ -18,8 +18,8 @@ constexpr const char* kTaggings[] = {R"({"scheme": "bio"})", R"({"scheme": "iob1
 /// Reads the file with the labels that it has itself.
 pals::ExampleSet read(pals::Task& task, const pals::DataFile& file, std::string_view bytes) {
   const pals::Kind& kind = pals::kind_of(task);
-  task.labels = kind.find_labels(task, file, bytes, "fuzz");
-  return kind.read(task, file, bytes, "fuzz");
+  task.labels = kind.find_labels(task, file, bytes, "fuzz", nullptr);
+  return kind.read(task, file, bytes, "fuzz", nullptr);
 }
 
 void read_tags(uint8_t choice, std::string_view bytes) {

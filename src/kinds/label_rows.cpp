@@ -106,16 +106,17 @@ using SeeLabels = std::function<void(const std::vector<std::string_view>&, const
 
 /// The rows of a file with labels; Example::choices and targets are to be overwritten.
 ExampleSet read_labels(const Task& task, const DataFile& file, std::string_view bytes,
-                       const std::string& where, const SeeLabels& see) {
+                       const std::string& where, const SeeLabels& see, RowWatch* watch) {
   if (is_separated(task, file)) {
     const std::string& separator = separator_of(task);
-    return read_rows(file, bytes, where, [&](const TextRow& row, const RowPlace& place) {
+    const auto targets_of = [&](const TextRow& row, const RowPlace& place) {
       see(separated(row.label, separator), place);
       return std::vector<float>();
-    });
+    };
+    return read_rows(file, bytes, where, targets_of, nullptr, watch);
   }
-  return read_rows(with_label_list(file), bytes, where, nullptr,
-                   [&](const TextRow& row, const RowPlace& place) { see(row.choices, place); });
+  const auto check = [&](const TextRow& row, const RowPlace& place) { see(row.choices, place); };
+  return read_rows(with_label_list(file), bytes, where, nullptr, check, watch);
 }
 
 }  // namespace
@@ -125,8 +126,10 @@ bool is_separated(const Task& task, const DataFile& file) {
 }
 
 ExampleSet read_label_rows(const Task& task, const DataFile& file, std::string_view bytes,
-                           const std::string& where) {
-  if (!file.label && file.label_columns.empty()) return read_rows(file, bytes, where, nullptr);
+                           const std::string& where, RowWatch* watch) {
+  if (!file.label && file.label_columns.empty()) {
+    return read_rows(file, bytes, where, nullptr, nullptr, watch);
+  }
   const LabelTargets targets_of(task);
   const std::vector<size_t> columns = labels_of_columns(task, file, where);
   std::vector<std::vector<float>> targets;
@@ -135,7 +138,8 @@ ExampleSet read_label_rows(const Task& task, const DataFile& file, std::string_v
       [&](const std::vector<std::string_view>& labels, const RowPlace& place) {
         targets.push_back(file.label_columns.empty() ? targets_of.of_names(labels, place)
                                                      : targets_of.of_bits(labels, columns, place));
-      });
+      },
+      watch);
   for (size_t i = 0; i < targets.size(); ++i) {
     set.examples[i].choices.clear();
     set.examples[i].targets = std::move(targets[i]);
@@ -144,7 +148,8 @@ ExampleSet read_label_rows(const Task& task, const DataFile& file, std::string_v
 }
 
 std::vector<std::string> labels_in_label_rows(const Task& task, const DataFile& file,
-                                              std::string_view bytes, const std::string& where) {
+                                              std::string_view bytes, const std::string& where,
+                                              RowWatch* watch) {
   std::set<std::string, std::less<>> labels;
   if (!file.label_columns.empty()) {
     for (const Column& column : file.label_columns) {
@@ -157,14 +162,17 @@ std::vector<std::string> labels_in_label_rows(const Task& task, const DataFile& 
     return {labels.begin(), labels.end()};
   }
   const auto see = [&](const std::vector<std::string_view>& names, const RowPlace& place) {
-    for (const std::string_view name : names) labels.emplace(trim(name));
-    if (labels.size() > kMostCollected) {
-      fail(place.position(), ": task ", quote(task.name), " has more than ", kMostCollected,
-           " different labels; are they in another column?");
+    for (const std::string_view name : names) {
+      const std::string_view label = trim(name);
+      if (label.empty()) fail(place.position(), ": a label is empty");
+      if (labels.size() == kMostCollected && !labels.contains(label)) {
+        fail(place.position(), ": task ", quote(task.name), " has more than ", kMostCollected,
+             " different labels; are they in another column?");
+      }
+      labels.emplace(label);
     }
-    if (labels.contains("")) fail(place.position(), ": a label is empty");
   };
-  read_labels(task, file, bytes, where, see);
+  read_labels(task, file, bytes, where, see, watch);
   return {labels.begin(), labels.end()};
 }
 

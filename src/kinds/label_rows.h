@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "tasks/row_watch.h"
 #include "tasks/task.h"
 
 namespace pals {
@@ -23,13 +24,14 @@ struct MultiLabelSettings {
 bool is_separated(const Task& task, const DataFile& file);
 
 /// The examples of a file; their targets are 1 for each label that a row has, else 0, and none in a
-/// file without labels. Throws Error as read_rows.
+/// file without labels. Throws Error, or tells the watch, as read_rows.
 ExampleSet read_label_rows(const Task& task, const DataFile& file, std::string_view bytes,
-                           const std::string& where);
+                           const std::string& where, RowWatch* watch);
 
 /// The distinct labels of a file, sorted bytewise. Throws Error as read_rows, for an empty label,
-/// and past 1,000 different ones.
+/// and past 1,000 different ones; tells the watch as read_rows.
 std::vector<std::string> labels_in_label_rows(const Task& task, const DataFile& file,
-                                              std::string_view bytes, const std::string& where);
+                                              std::string_view bytes, const std::string& where,
+                                              RowWatch* watch);
 
 }  // namespace pals

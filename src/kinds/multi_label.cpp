@@ -135,14 +135,14 @@ class MultiLabel : public Kind {
     return "";
   }
   std::vector<std::string> find_labels(const Task& task, const DataFile& file,
-                                       std::string_view bytes,
-                                       const std::string& where) const override {
-    return labels_in_label_rows(task, file, bytes, where);
+                                       std::string_view bytes, const std::string& where,
+                                       RowWatch* watch) const override {
+    return labels_in_label_rows(task, file, bytes, where, watch);
   }
 
   ExampleSet read(const Task& task, const DataFile& file, std::string_view bytes,
-                  const std::string& where) const override {
-    return read_label_rows(task, file, bytes, where);
+                  const std::string& where, RowWatch* watch) const override {
+    return read_label_rows(task, file, bytes, where, watch);
   }
   std::vector<int64_t> class_counts(const Task& task, const ExampleSet& set) const override {
     std::vector<int64_t> counts(task.labels.size());

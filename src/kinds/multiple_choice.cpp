@@ -37,7 +37,7 @@ class MultipleChoiceKind : public Kind {
   }
 
   ExampleSet read(const Task& task, const DataFile& file, std::string_view bytes,
-                  const std::string& where) const override {
+                  const std::string& where, RowWatch* watch) const override {
     const auto number_of = [&](const TextRow& row, const RowPlace& place) {
       const std::optional<int64_t> number = parse_int(plain_label(row.label));
       if (number && *number >= 0 && *number < static_cast<int64_t>(row.choices.size())) {
@@ -47,9 +47,10 @@ class MultipleChoiceKind : public Kind {
            ", want the number of the right choice, 0 to ", row.choices.size() - 1,
            place.hint(row.label));
     };
-    return read_rows(file, bytes, where, number_of, [](const TextRow& row, const RowPlace& place) {
+    const auto check = [](const TextRow& row, const RowPlace& place) {
       check_choices(row.choices, place.position());
-    });
+    };
+    return read_rows(file, bytes, where, number_of, check, watch);
   }
   void check_features(const FeatureSet& features, int64_t /*num_outputs*/) const override {
     for (int64_t e = 0; e < features.num_examples(); ++e) {

@@ -61,15 +61,16 @@ class Regression : public Kind {
   }
 
   ExampleSet read(const Task& task, const DataFile& file, std::string_view bytes,
-                  const std::string& where) const override {
+                  const std::string& where, RowWatch* watch) const override {
     int64_t beyond = 0;
     float largest = 1.0F;
-    ExampleSet set = read_rows(file, bytes, where, [&](const TextRow& row, const RowPlace& place) {
+    const auto target_of = [&](const TextRow& row, const RowPlace& place) {
       const float value = value_of(task, row.label, place);
       if (std::abs(value) > 1.0F) ++beyond;
       if (std::abs(value) > std::abs(largest)) largest = value;
       return std::vector<float>{value};
-    });
+    };
+    ExampleSet set = read_rows(file, bytes, where, target_of, nullptr, watch);
     if (beyond > 0) {
       set.notes.push_back(concat(beyond, " of ", set.examples.size(),
                                  " values are beyond \"label_scale\", which is ", task.label_scale,

@@ -91,6 +91,12 @@ class LabelCollector {
     for (const auto& [label, count] : counts_) labels.push_back(label);
     return labels;
   }
+  /// Without that of the first row.
+  std::vector<std::string> labels_but_first() const {
+    std::vector<std::string> others = labels();
+    std::erase(others, first_label_);
+    return others;
+  }
 
  private:
   bool may_have_header_;
@@ -108,13 +114,16 @@ std::string RowPlace::hint(std::string_view label) const {
 }
 
 ExampleSet read_rows(const DataFile& file, std::string_view bytes, const std::string& where,
-                     const TargetsOf& targets_of, const CheckRow& check) {
+                     const TargetsOf& targets_of, const CheckRow& check, RowWatch* watch) {
   TextRowReader rows(file, bytes, where);
   const RowPlace place(rows, file);
   ExampleSet set;
   TextRow row;
   int64_t empty = 0;
-  while (rows.next(row)) {
+  bool more = true;
+  const auto read_row = [&] {
+    more = rows.next(row);
+    if (!more) return;
     if (check) check(row, place);
     if (file.label && trim(row.text_a).empty()) ++empty;
     Example example;
@@ -123,7 +132,9 @@ ExampleSet read_rows(const DataFile& file, std::string_view bytes, const std::st
     example.choices.assign(row.choices.begin(), row.choices.end());
     if (file.label) example.targets = targets_of(row, place);
     set.examples.push_back(std::move(example));
-  }
+    if (watch != nullptr) watch->example(rows.line());
+  };
+  while (more) watched(watch, read_row);
   set.skipped = rows.skipped();
   if (rows.blank_lines() > 0) {
     set.notes.push_back(count_of(rows.blank_lines(), "blank line") + " passed over");
@@ -149,12 +160,16 @@ std::string_view plain_label(std::string_view label) {
 }
 
 std::vector<std::string> labels_in_rows(const Task& task, const DataFile& file,
-                                        std::string_view bytes, const std::string& where) {
+                                        std::string_view bytes, const std::string& where,
+                                        RowWatch* watch) {
   TextRowReader rows(file, bytes, where);
   LabelCollector labels(file);
   TextRow row;
   int64_t first_line = 1;
-  while (rows.next(row)) {
+  bool more = true;
+  const auto read_row = [&] {
+    more = rows.next(row);
+    if (!more) return;
     if (row.label.empty()) fail(rows.position(), ": the label is empty", kLeaveOut);
     if (is_no_label(row.label)) fail(rows.position(), ": label ", quote(row.label), kLeaveOut);
     if (labels.size() == 0) first_line = rows.line();
@@ -163,13 +178,15 @@ std::vector<std::string> labels_in_rows(const Task& task, const DataFile& file,
            " different labels; is it a regression, or the label in another column?");
     }
     labels.add(row);
-  }
+  };
+  while (more) watched(watch, read_row);
   if (labels.size() == 0) fail(where, ": no examples in the file");
-  if (labels.starts_with_header()) {
+  const bool sound = watched(watch, [&] {
+    if (!labels.starts_with_header()) return;
     fail(where, ":", first_line, ": is this row a header, with ", quote(labels.first_label()),
          " for a label? Say \"header\": true or false in the task file");
-  }
-  return merged_labels(labels.labels());
+  });
+  return merged_labels(sound ? labels.labels() : labels.labels_but_first());
 }
 
 std::vector<std::string> merged_labels(const std::vector<std::string>& labels) {

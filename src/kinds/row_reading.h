@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "tasks/row_watch.h"
 #include "tasks/task.h"
 #include "tasks/text_rows.h"
 
@@ -38,18 +39,21 @@ using TargetsOf = std::function<std::vector<float>(const TextRow& row, const Row
 using CheckRow = std::function<void(const TextRow& row, const RowPlace& place)>;
 
 /// The texts and choices of all rows; with targets where the file has labels. Throws Error as
-/// TextRowReader does, and for a file without rows.
+/// TextRowReader does, and for a file without rows. Errors of single rows go to `watch`, if there
+/// is one.
 ExampleSet read_rows(const DataFile& file, std::string_view bytes, const std::string& where,
-                     const TargetsOf& targets_of, const CheckRow& check = nullptr);
+                     const TargetsOf& targets_of, const CheckRow& check, RowWatch* watch);
 
 /// A label without the decimals that a whole number needs not: "1" for "1.0".
 std::string_view plain_label(std::string_view label);
 
 /// The distinct labels of a file's rows, as merged_labels gives them. Throws Error as read_rows
 /// does, for labels that mean that there is none, for a first row that looks like a header and
-/// nobody said whether it is one, and past 1,000 different labels.
+/// nobody said whether it is one, and past 1,000 different labels. All go to
+/// `watch`, if there is one; the labels are then those of the other rows.
 std::vector<std::string> labels_in_rows(const Task& task, const DataFile& file,
-                                        std::string_view bytes, const std::string& where);
+                                        std::string_view bytes, const std::string& where,
+                                        RowWatch* watch);
 
 /// Distinct labels: ascending if all are whole numbers, else sorted bytewise. Those that are the
 /// same whole number are one: as a whole number if any label is written so, else the shortest.

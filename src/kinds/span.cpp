@@ -107,12 +107,13 @@ class Span : public Kind {
   Json usual_columns(const std::string& /*path*/) const override { return Json::object(); }
 
   ExampleSet read(const Task& task, const DataFile& file, std::string_view bytes,
-                  const std::string& where) const override {
+                  const std::string& where, RowWatch* watch) const override {
     const bool is_test = file.split.starts_with("test");
     ExampleSet set;
     set.questions = parse_squad(
         bytes, where,
-        {.unanswerable = options_of(task).unanswerable || is_test, .needs_answers = !is_test});
+        {.unanswerable = options_of(task).unanswerable || is_test, .needs_answers = !is_test},
+        watch);
     return set;
   }
   SkippedTraits skipped() const override {

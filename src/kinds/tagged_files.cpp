@@ -86,7 +86,7 @@ std::vector<std::pair<int64_t, int64_t>> characters_of(const std::string& text,
 }
 
 ExampleSet read_tagged_file(const Task& task, const DataFile& file, std::string_view bytes,
-                            const std::string& where) {
+                            const std::string& where, RowWatch* watch) {
   std::unordered_map<std::string_view, float> numbers;
   for (const std::string& label : task.labels) {
     numbers.emplace(label, static_cast<float>(numbers.size()));
@@ -94,7 +94,11 @@ ExampleSet read_tagged_file(const Task& task, const DataFile& file, std::string_
   const TaggingSettings& settings = settings_of(task);
   const auto reader = open_reader(task, file, bytes, where);
   ExampleSet set;
-  for (TaggedText sentence; reader->next(sentence);) {
+  TaggedText sentence;
+  bool more = true;
+  const auto read_text = [&] {
+    more = reader->next(sentence);
+    if (!more) return;
     Example example;
     const std::string position = reader->position();
     if (settings.rows.punctuation && !sentence.is_text) {
@@ -111,24 +115,34 @@ ExampleSet read_tagged_file(const Task& task, const DataFile& file, std::string_
       example.targets.push_back(found->second);
     }
     set.examples.push_back(std::move(example));
-  }
+    if (watch != nullptr) watch->example(reader->line());
+  };
+  while (more) watched(watch, read_text);
   if (set.examples.empty()) fail(where, ": no words in the file");
   return set;
 }
 
 std::vector<std::string> tags_in_file(const Task& task, const DataFile& file,
-                                      std::string_view bytes, const std::string& where) {
+                                      std::string_view bytes, const std::string& where,
+                                      RowWatch* watch) {
   const TaggingSettings& settings = settings_of(task);
   const auto reader = open_reader(task, file, bytes, where);
   std::set<std::string> found;
-  for (TaggedText sentence; reader->next(sentence);) {
+  TaggedText sentence;
+  bool more = true;
+  const auto read_text = [&] {
+    more = reader->next(sentence);
+    if (!more) return;
     plain_text(sentence, settings, true, reader->position());
-    found.insert(sentence.tags.begin(), sentence.tags.end());
-    if (found.size() > kMostCollected) {
-      fail(reader->position(), ": task ", quote(task.name), " has more than ", kMostCollected,
-           " different tags; are they in another column?");
+    for (const std::string& tag : sentence.tags) {
+      if (found.size() == kMostCollected && !found.contains(tag)) {
+        fail(reader->position(), ": task ", quote(task.name), " has more than ", kMostCollected,
+             " different tags; are they in another column?");
+      }
+      found.insert(tag);
     }
-  }
+  };
+  while (more) watched(watch, read_text);
   if (found.empty()) fail(where, ": no words in the file");
   std::set<std::string> labels;
   for (const std::string& tag : found) {

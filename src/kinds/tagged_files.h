@@ -9,6 +9,7 @@
 
 #include "eval/entities.h"
 #include "features/tagging_features.h"
+#include "tasks/row_watch.h"
 #include "tasks/task.h"
 
 namespace pals {
@@ -28,13 +29,14 @@ std::vector<std::pair<int64_t, int64_t>> characters_of(const std::string& text,
 
 /// The examples of a file: text_a, and a tag's number for each of its words. Throws Error for what
 /// its reader refuses, unknown tags, spans that hold no word or share one, and a file without
-/// words.
+/// words. Errors of single texts go to `watch`, if there is one.
 ExampleSet read_tagged_file(const Task& task, const DataFile& file, std::string_view bytes,
-                            const std::string& where);
+                            const std::string& where, RowWatch* watch);
 
 /// All tags of each type that a file has, sorted bytewise, so that another file may have others of
-/// them. Throws Error as read_tagged_file, and past 1,000 different tags.
+/// them. Throws Error, or tells the watch, as read_tagged_file, and past 1,000 different tags.
 std::vector<std::string> tags_in_file(const Task& task, const DataFile& file,
-                                      std::string_view bytes, const std::string& where);
+                                      std::string_view bytes, const std::string& where,
+                                      RowWatch* watch);
 
 }  // namespace pals

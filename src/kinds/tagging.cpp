@@ -158,14 +158,14 @@ class Tagging : public Kind {
     return "";
   }
   std::vector<std::string> find_labels(const Task& task, const DataFile& file,
-                                       std::string_view bytes,
-                                       const std::string& where) const override {
-    return tags_in_file(task, file, bytes, where);
+                                       std::string_view bytes, const std::string& where,
+                                       RowWatch* watch) const override {
+    return tags_in_file(task, file, bytes, where, watch);
   }
 
   ExampleSet read(const Task& task, const DataFile& file, std::string_view bytes,
-                  const std::string& where) const override {
-    return read_tagged_file(task, file, bytes, where);
+                  const std::string& where, RowWatch* watch) const override {
+    return read_tagged_file(task, file, bytes, where, watch);
   }
   // A text is cut into as many rows as it needs.
   std::optional<int64_t> count_examples(const ExampleSet& /*set*/) const override { return {}; }

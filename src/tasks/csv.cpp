@@ -91,13 +91,11 @@ bool CsvReader::next(std::vector<std::string_view>& fields) {
   if (position_ >= text_.size()) return false;
   row_begin_ = position_;
   row_line_ = line_;
-  bool more = true;
-  while (more) {
-    const bool quoted_field = position_ < text_.size() && text_[position_] == '"';
-    row_.push_back(quoted_field ? read_quoted_field() : read_plain_field());
-    if (position_ - row_begin_ > kMaxRowBytes) fail_row_too_long(where_, row_line_);
-    more = position_ < text_.size() && text_[position_] == ',';
-    if (more) ++position_;
+  try {
+    read_row();
+  } catch (const Error&) {
+    pass_first_line();
+    throw;
   }
   const std::string_view row = text_.substr(row_begin_, position_ - row_begin_);
   pass_line_end();
@@ -108,6 +106,26 @@ bool CsvReader::next(std::vector<std::string_view>& fields) {
   }
   blank_ = is_blank(row);
   return true;
+}
+
+void CsvReader::read_row() {
+  bool more = true;
+  while (more) {
+    const bool quoted_field = position_ < text_.size() && text_[position_] == '"';
+    row_.push_back(quoted_field ? read_quoted_field() : read_plain_field());
+    if (position_ - row_begin_ > kMaxRowBytes) fail_row_too_long(where_, row_line_);
+    more = position_ < text_.size() && text_[position_] == ',';
+    if (more) ++position_;
+  }
+}
+
+/// Goes on where a row that is wrong most likely ended: a quote that should not be there has
+/// swallowed what follows.
+void CsvReader::pass_first_line() {
+  position_ = row_begin_;
+  line_ = row_line_;
+  while (position_ < text_.size() && !at_line_end()) ++position_;
+  pass_line_end();
 }
 
 }  // namespace pals

@@ -35,6 +35,8 @@ class CsvReader : public RowReader {
   size_t row_limit() const;
   bool at_line_end() const;
   void pass_line_end();
+  void read_row();
+  void pass_first_line();
   [[noreturn]] void fail_open_quote(int64_t line) const;
 
   std::string where_;

@@ -102,9 +102,14 @@ bool LineReader::next(std::string_view& line) {
   // One byte more than allowed, and the line end.
   const size_t window = std::min(rest_.size(), kMaxRowBytes + 2);
   line = rest_.substr(0, window);
-  const size_t end = ends_ == LineEnds::kLf ? line.find('\n') : line.find_first_of("\r\n");
+  const std::string_view line_ends = ends_ == LineEnds::kLf ? "\n" : "\r\n";
+  const size_t end = line.find_first_of(line_ends);
   if (end == line.npos) {
-    if (window < rest_.size()) fail_row_too_long(where_, line_);
+    if (window < rest_.size()) {
+      rest_.remove_prefix(std::min(rest_.size(), rest_.find_first_of(line_ends, window)));
+      rest_.remove_prefix(rest_.starts_with("\r\n") ? 2 : std::min<size_t>(1, rest_.size()));
+      fail_row_too_long(where_, line_);
+    }
     rest_ = {};
   } else {
     line = line.substr(0, end);

@@ -51,7 +51,8 @@ class RowReader {
   virtual bool blank() const = 0;
 
   /// Puts the next row into `fields`; false at the end. The views last until the next call.
-  /// Throws Error "where:line: ..." for malformed rows, invalid UTF-8 and rows past kMaxRowBytes.
+  /// Throws Error "where:line: ..." for malformed rows, invalid UTF-8 and rows past kMaxRowBytes;
+  /// readers of whole files then go on behind the row (CSV: behind its first line).
   virtual bool next(std::vector<std::string_view>& fields) = 0;
 
   /// The line, from 1, on which the last row began.
@@ -95,7 +96,8 @@ class LineReader {
   /// Throws Error as text_of_file does.
   LineReader(std::string_view bytes, std::string where);
 
-  /// The next line without its end; false at the end of the text.
+  /// The next line without its end; false at the end of the text. After an Error the line after
+  /// the wrong one is next.
   bool next(std::string_view& line);
 
   int64_t line() const { return line_; }

@@ -165,6 +165,42 @@ TEST(CsvReader, TakesRowsUpToTheLimitOnly) {
   expect_contains(row_error(FileFormat::kCsv, "\"" + row + row), "longer than");
 }
 
+/// The first fields of all rows that can be read, and the lines of the others.
+Rows rows_behind_faults(FileFormat format, const std::string& bytes, std::vector<int64_t>& wrong,
+                        const JsonlKeys& keys = {}) {
+  const auto reader = make_row_reader(format, bytes, "f", keys);
+  Rows rows;
+  for (std::vector<std::string_view> fields;;) {
+    try {
+      if (!reader->next(fields)) return rows;
+      rows.emplace_back(fields.begin(), fields.end());
+    } catch (const Error&) {
+      wrong.push_back(reader->line());
+    }
+  }
+}
+
+TEST(RowReader, GoesOnBehindAWrongRow) {
+  const std::string long_row(kMaxRowBytes + 5, 'x');
+  std::vector<int64_t> wrong;
+  EXPECT_EQ(rows_behind_faults(FileFormat::kTsv, "a\n" + long_row + "\r\nb\xFF\nc\n", wrong),
+            (Rows{{"a"}, {"c"}}));
+  EXPECT_EQ(wrong, (std::vector<int64_t>{2, 3}));
+  wrong.clear();
+  EXPECT_EQ(rows_behind_faults(FileFormat::kTsv, long_row, wrong), Rows{});
+  EXPECT_EQ(wrong, std::vector<int64_t>{1});
+  wrong.clear();
+  EXPECT_EQ(rows_behind_faults(FileFormat::kCsv,
+                               "a,\"b\" c\nd,\"e\ne\"\n\"f\xFF\"\n" + long_row + "\ng\n\"open\nh\n",
+                               wrong),
+            (Rows{{"d", "e\ne"}, {"g"}, {"h"}}));
+  EXPECT_EQ(wrong, (std::vector<int64_t>{1, 4, 5, 7}));
+  wrong.clear();
+  EXPECT_EQ(rows_behind_faults(FileFormat::kJsonl, "{\n{\"a\": \"b\"}\n[]\n", wrong, {"a"}),
+            Rows{{"b"}});
+  EXPECT_EQ(wrong, (std::vector<int64_t>{1, 3}));
+}
+
 TEST(JsonlReader, TakesTheKeysInOrder) {
   const Rows rows = read_rows(FileFormat::kJsonl,
                               "{\"label\": 1, \"text\": \"caf\\u00e9\\t\\\"x\\\"\", \"id\": null}\n"

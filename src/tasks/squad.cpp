@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/text_util.h"
 #include "base/utf8.h"
+#include "tasks/row_watch.h"
 #include "tasks/rows.h"
 
 namespace pals {
@@ -49,17 +50,20 @@ const std::string& string_member(const Json& object, const char* key, size_t max
 
 class SquadParser {
  public:
-  SquadParser(std::string where, const SquadRules& rules)
-      : where_(std::move(where)), rules_(rules) {}
+  SquadParser(std::string where, const SquadRules& rules, RowWatch* watch)
+      : where_(std::move(where)), rules_(rules), watch_(watch) {}
 
   QuestionSet parse(const Json& document) {
     const Json& articles = array_member(document, "data", where_);
     for (size_t a = 0; a < articles.size(); ++a) {
       const std::string article = concat(where_, ": article ", a + 1);
-      const Json& paragraphs = array_member(articles[a], "paragraphs", article);
-      for (size_t p = 0; p < paragraphs.size(); ++p) {
-        add_paragraph(paragraphs[p], concat(article, ", paragraph ", p + 1));
-      }
+      watched(watch_, [&] {
+        const Json& paragraphs = array_member(articles[a], "paragraphs", article);
+        for (size_t p = 0; p < paragraphs.size(); ++p) {
+          watched(watch_,
+                  [&] { add_paragraph(paragraphs[p], concat(article, ", paragraph ", p + 1)); });
+        }
+      });
     }
     if (set_.questions.empty()) fail(where_, ": no questions in the file");
     return std::move(set_);
@@ -73,7 +77,7 @@ class SquadParser {
     context_length_ = static_cast<int64_t>(count_code_points(context));
     set_.contexts.push_back(context);
     for (size_t q = 0; q < questions.size(); ++q) {
-      add_question(questions[q], concat(where, ", question ", q + 1));
+      watched(watch_, [&] { add_question(questions[q], concat(where, ", question ", q + 1)); });
     }
   }
 
@@ -86,6 +90,7 @@ class SquadParser {
     question.context = static_cast<int32_t>(set_.contexts.size()) - 1;
     if (!is_impossible(object, where)) add_answers(object, where, question);
     set_.questions.push_back(std::move(question));
+    if (watch_ != nullptr) watch_->example(0);
   }
 
   bool is_impossible(const Json& object, const std::string& where) const {
@@ -133,6 +138,7 @@ class SquadParser {
 
   std::string where_;
   SquadRules rules_;
+  RowWatch* watch_;
   QuestionSet set_;
   std::unordered_set<std::string> ids_;
   int64_t context_length_ = 0;
@@ -140,11 +146,12 @@ class SquadParser {
 
 }  // namespace
 
-QuestionSet parse_squad(std::string_view bytes, const std::string& where, const SquadRules& rules) {
+QuestionSet parse_squad(std::string_view bytes, const std::string& where, const SquadRules& rules,
+                        RowWatch* watch) {
   if (bytes.size() > kMaxSquadBytes) {
     fail(where, ": ", bytes.size(), " bytes, at most ", kMaxSquadBytes, " are read");
   }
-  return SquadParser(where, rules).parse(parse_json(text_of_file(bytes, where), where));
+  return SquadParser(where, rules, watch).parse(parse_json(text_of_file(bytes, where), where));
 }
 
 }  // namespace pals

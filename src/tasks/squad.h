@@ -9,6 +9,8 @@
 
 namespace pals {
 
+class RowWatch;
+
 /// How a span task cuts contexts into rows and chooses answers (the original's run_squad).
 struct SpanOptions {
   int doc_stride = 128;        ///< tokens from the start of one row's part of a context to the next
@@ -57,7 +59,9 @@ inline constexpr size_t kMaxSquadBytes = size_t{1} << 30;
 
 /// Reads a SQuAD file. Throws Error "where: question "id": ..." for missing or wrong parts, answers
 /// that begin outside of their context, ids that come twice; "where: article 3, paragraph 2: ..."
-/// where no question is to blame; and as parse_json does.
-QuestionSet parse_squad(std::string_view bytes, const std::string& where, const SquadRules& rules);
+/// where no question is to blame; and as parse_json does. Errors of single questions, and of what
+/// is around them, go to `watch`, if there is one.
+QuestionSet parse_squad(std::string_view bytes, const std::string& where, const SquadRules& rules,
+                        RowWatch* watch = nullptr);
 
 }  // namespace pals

@@ -39,7 +39,9 @@ class TaggedReader {
   /// The next sentence, which has words, or a text; false at the end. Throws Error
   /// "where:line: ..." for lines that are not as the format says.
   virtual bool next(TaggedText& sentence) = 0;
-  /// "where:line" of the last sentence's first line.
+  /// The first line of the last sentence, from 1.
+  virtual int64_t line() const = 0;
+  /// "where:line" of it.
   virtual std::string position() const = 0;
 };
 
@@ -55,6 +57,7 @@ class ConllReader : public TaggedReader {
  public:
   ConllReader(const DataFile& file, std::string_view bytes, std::string where, IsTag is_tag);
   bool next(TaggedText& sentence) override;
+  int64_t line() const override { return first_line_; }
   std::string position() const override;
 
  private:
@@ -78,6 +81,7 @@ class TaggedJsonReader : public TaggedReader {
  public:
   TaggedJsonReader(const DataFile& file, std::string_view bytes, std::string where);
   bool next(TaggedText& sentence) override;
+  int64_t line() const override { return lines_.line(); }
   std::string position() const override;
 
  private:

@@ -244,8 +244,7 @@ bool TextRowReader::next(TextRow& row) {
     if (!jsonl_) check_width(row_.size());
     if (!find_fields(row_.size(), fields_)) fail_short_row(row_.size());
     if (repeats_header()) fail(position(), ": the header once more; were files joined?");
-    if (may_be_header_) check_no_header();
-    may_be_header_ = false;
+    if (std::exchange(may_be_header_, false)) check_no_header();
     size_t next = 0;
     row.text_a = row_[fields_[next++]];
     row.text_b = has_text_b_ ? row_[fields_[next++]] : std::string_view();
