@@ -4,11 +4,13 @@
 #include <iostream>
 
 #include "base/cpu.h"
+#include "base/error.h"
 #include "base/json.h"
 #include "base/version.h"
 #include "cli/commands.h"
 #include "cli/option_flags.h"
 #include "dist/mpi_backend.h"
+#include "model/folder_facts.h"
 #include "nn/blocks.h"
 #include "nn/device.h"
 #include "nn/precision_choice.h"
@@ -46,29 +48,51 @@ OrderedJson collect() {
           {"precision", precision_name(choose_precision(PrecisionChoice::kAuto, best))}};
 }
 
+struct CommandLine {
+  InfoOptions options;
+  std::vector<std::string> folders;
+};
+
+int run_info(const CommandLine& line) {
+  if (line.folders.size() > 1) {
+    fail_usage("pals info takes one model folder, or none; found ", line.folders.size());
+  }
+  if (!line.folders.empty()) {
+    const OrderedJson facts = folder_facts(line.folders.front());
+    std::cout << (line.options.json ? json_text(facts) : folder_facts_text(facts));
+    return 0;
+  }
+  const OrderedJson info = collect();
+  if (line.options.json) {
+    std::cout << json_text(info);
+    return 0;
+  }
+  for (const auto& item : info.items()) {
+    std::cout << item.key() << ": "
+              << (item.value().is_string() ? item.value().get<std::string>() : item.value().dump())
+              << "\n";
+  }
+  return 0;
+}
+
 }  // namespace
 
 Command add_info_command(CLI::App& program) {
-  auto options = std::make_shared<InfoOptions>();
-  CLI::App* app = program.add_subcommand("info", "version, devices, instruction sets, threads");
-  OptionList list = options_of(*options);
+  auto line = std::make_shared<CommandLine>();
+  CLI::App* app = program.add_subcommand(
+      "info", "version, devices, instruction sets, threads; or what a model folder holds");
+  app->add_option("folder", line->folders,
+                  "a model folder, such as RUN/best: its tasks, labels, adapters, sizes, with all "
+                  "hashes compared")
+      ->expected(0, 2)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  OptionList list = options_of(line->options);
   add_options(*app, list);
-  return {app,
-          [options](const std::stop_token& /*stop*/) {
-            const OrderedJson info = collect();
-            if (options->json) {
-              std::cout << json_text(info);
-              return 0;
-            }
-            for (const auto& item : info.items()) {
-              std::cout << item.key() << ": "
-                        << (item.value().is_string() ? item.value().get<std::string>()
-                                                     : item.value().dump())
-                        << "\n";
-            }
-            return 0;
-          },
-          list};
+  app->footer(
+      "Examples:\n"
+      "  pals info\n"
+      "  pals info runs/three/best --json");
+  return {app, [line](const std::stop_token& /*stop*/) { return run_info(*line); }, list};
 }
 
 }  // namespace pals
