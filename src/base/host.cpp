@@ -17,6 +17,7 @@
 namespace pals {
 namespace {
 
+constexpr const char* kOwnStatus = "/proc/self/status";
 constexpr std::array<const char*, 5> kLevels = {"generic", "avx2", "avx512", "avx512_bf16",
                                                 "amx_bf16"};
 
@@ -41,9 +42,9 @@ size_t allowed_level() {
   return begins_with("avx") ? 1 : kLevels.size() - 1;
 }
 
-/// A line of /proc/self/status such as "VmHWM:  320596 kB", in bytes; 0 if there is none.
-int64_t status_bytes(std::string_view key) {
-  std::ifstream status("/proc/self/status");
+/// A line such as "VmHWM:  320596 kB" of a file below /proc, in bytes; 0 if there is none.
+int64_t proc_bytes(const char* file, std::string_view key) {
+  std::ifstream status(file);
   std::string line;
   while (std::getline(status, line)) {
     if (line.rfind(key, 0) != 0) continue;
@@ -56,6 +57,8 @@ int64_t status_bytes(std::string_view key) {
 }  // namespace
 
 std::string matrix_isa() { return kLevels.at(std::min(hardware_level(), allowed_level())); }
+
+int64_t available_memory_bytes() { return proc_bytes("/proc/meminfo", "MemAvailable:"); }
 
 std::string cpu_name() {
   std::ifstream info("/proc/cpuinfo");
@@ -86,12 +89,12 @@ MemoryProbe::MemoryProbe() {
   std::ofstream clear("/proc/self/clear_refs");
   clear << "5";  // sets VmHWM to the present size (Linux 4.0)
   clear.close();
-  start_ = status_bytes("VmRSS:");
+  start_ = proc_bytes(kOwnStatus, "VmRSS:");
   works_ = clear.good() && start_ > 0;
 }
 
 int64_t MemoryProbe::peak_bytes() const {
-  return works_ ? std::max<int64_t>(0, status_bytes("VmHWM:") - start_) : 0;
+  return works_ ? std::max<int64_t>(0, proc_bytes(kOwnStatus, "VmHWM:") - start_) : 0;
 }
 
 }  // namespace pals

@@ -16,6 +16,9 @@ std::string host_name();
 /// The processor's name as Linux reports it; empty if unknown.
 std::string cpu_name();
 
+/// How much memory the system could give to processes now, in bytes; 0 if it does not say.
+int64_t available_memory_bytes();
+
 /// The largest resident size of this process so far, in bytes.
 int64_t peak_rss_bytes();
 

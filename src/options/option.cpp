@@ -127,6 +127,12 @@ void OptionList::suggest(const std::string& name, const std::vector<std::string>
   }
 }
 
+void OptionList::need(const std::string& name, bool needed) {
+  for (Option& row : rows_) {
+    if (row.name == name) row.needed = needed;
+  }
+}
+
 void OptionList::check() const {
   for (const Option& row : rows_) row.check();
 }

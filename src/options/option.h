@@ -89,6 +89,9 @@ class OptionList {
   /// Sets an option's suggestions, where they come from a room above its row.
   void suggest(const std::string& name, const std::vector<std::string>& values);
 
+  /// Sets whether an option is needed, where commands that have it differ.
+  void need(const std::string& name, bool needed);
+
   /// Option::check() of all rows.
   void check() const;
 

@@ -95,9 +95,8 @@ void add_training(OptionList& list, TrainOptions& o) {
       {{.name = "output_dir",
         .field = o.output_dir,
         .help = "the run's folder; an interrupted run goes on",
-        .more = " ([below](#the-run-folder)); needed",
-        .may_differ = MayDiffer::kAmongRanks,
-        .needed = true},
+        .more = " ([what is in it](training.md#the-run-folder)); needed to train",
+        .may_differ = MayDiffer::kAmongRanks},
        {.name = "do_train",
         .field = o.do_train,
         .help = "train (without `--do_train` and `--do_eval`: both)"},
@@ -107,8 +106,8 @@ void add_training(OptionList& list, TrainOptions& o) {
         .more = "; without `--do_train`: evaluate the model as it starts"},
        {.name = "sample",
         .field = o.sample,
-        .help = "which task a step takes",
-        .more = " ([below](#sampling))"},
+        .help = "which task a step takes; default: anneal for several of your own tasks, else rr",
+        .more = " ([sampling](training.md#sampling))"},
        {.name = "optim",
         .field = o.optim,
         .help = "how parameters learn; split: query, key and value of PALs learn at 3e-4"},
@@ -132,7 +131,8 @@ void add_training(OptionList& list, TrainOptions& o) {
        {.name = "steps_per_epoch",
         .field = o.steps_per_epoch,
         .range = kNotNegative,
-        .help = "steps of an epoch; 0: 300 for each task, or a pass over the data for one task"},
+        .help = "steps of an epoch; 0: a pass over all rows of your own tasks or of one task, else "
+                "300 for each task"},
        {.name = "max_steps",
         .field = o.max_steps,
         .range = kNotNegative,
@@ -146,7 +146,7 @@ void add_training(OptionList& list, TrainOptions& o) {
        {.name = "bias_correction",
         .field = o.bias_correction,
         .help = "Adam with bias correction; the reference has none",
-        .more = " ([below](#steps-epochs-schedule))"},
+        .more = " ([more](training.md#steps-epochs-schedule))"},
        {.name = "class_weights",
         .field = o.class_weights,
         .help = "`balanced`: the rarer a label, the more its examples' losses count, in tasks "
@@ -186,7 +186,13 @@ void add_training(OptionList& list, TrainOptions& o) {
 
 void add_run(OptionList& list, TrainOptions& o) {
   list.add("Run",
-           {{.name = "save_checkpoints_steps",
+           {{.name = "early_stopping",
+             .aliases = {"early_stopping_patience"},
+             .field = o.early_stopping,
+             .range = kNotNegative,
+             .help = "end after so many evaluations in a row without a better average; 0: never",
+             .may_differ = MayDiffer::kAfterResuming},
+            {.name = "save_checkpoints_steps",
              .aliases = {"save_steps"},
              .field = o.save_checkpoints_steps,
              .range = kPositive,
@@ -256,15 +262,21 @@ std::vector<std::string> differing(const Json& one, const Json& other, MayDiffer
 
 }  // namespace
 
-OptionList options_of(TrainOptions& options) {
+OptionList plan_options_of(TrainOptions& options) {
   OptionList list;
-  list.set_resumes();
   add_data(list, options);
   add_span(list, options.span);
   add_model(list, options);
   add_training(list, options);
   add_run(list, options);
   add_processes(list, options);
+  return list;
+}
+
+OptionList options_of(TrainOptions& options) {
+  OptionList list = plan_options_of(options);
+  list.set_resumes();
+  list.need("output_dir", true);
   return list;
 }
 

@@ -44,13 +44,13 @@ struct TrainOptions : AdapterFlags {
   std::string output_dir;
   bool do_train = false, do_eval = false;
   LearningRates optim = LearningRates::kNormal;
-  Sampling sample = Sampling::kRoundRobin;
+  std::optional<Sampling> sample;  ///< not given: anneal for several own tasks, else round robin
   int64_t train_batch_size = 32;
   int64_t eval_batch_size = 32;
   double learning_rate = 5e-5;
   double num_train_epochs = 3.0;
   int64_t max_steps = 0;        ///< 0: by epochs
-  int64_t steps_per_epoch = 0;  ///< 0: 300 x tasks; a pass over the data for one task
+  int64_t steps_per_epoch = 0;  ///< 0: 300 x tasks; a pass over the data for own tasks, or for one
   double warmup_proportion = 0.1;
   bool bias_correction = false;
   Schedule schedule = Schedule::kWarmupLinear;
@@ -63,6 +63,7 @@ struct TrainOptions : AdapterFlags {
   PrecisionChoice precision = PrecisionChoice::kAuto;
   bool no_graphs = false;  ///< on a GPU: steps are not recorded
   int threads = 0;
+  int64_t early_stopping = 0;  ///< evaluations without a better average; 0: never
   int64_t save_checkpoints_steps = 1000;
   std::optional<int64_t> keep_checkpoints;  ///< not given: 2 until the run ends, then the last
   bool save_best_tasks = true;
@@ -82,6 +83,9 @@ struct TrainOptions : AdapterFlags {
 
 /// One row for each, which fills `options` (it must outlive the rows).
 OptionList options_of(TrainOptions& options);
+
+/// The same for a run that is only planned, which needs no folder and does not go on.
+OptionList plan_options_of(TrainOptions& options);
 
 /// UsageError for values that are missing, out of range, or contradict each other.
 void check_options(const TrainOptions& options);

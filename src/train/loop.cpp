@@ -37,7 +37,7 @@ TrainingLoop::TrainingLoop(const World& world, const TrainOptions& options,
       plan_(plan),
       calls_(std::move(calls)) {}
 
-void TrainingLoop::run(TrainingLoader& loader, int64_t first_step) {
+int64_t TrainingLoop::run(TrainingLoader& loader, int64_t first_step) {
   Progress progress({.label = "train",
                      .unit = "steps",
                      .total = static_cast<uint64_t>(plan_.total_steps),
@@ -50,9 +50,11 @@ void TrainingLoop::run(TrainingLoader& loader, int64_t first_step) {
     const bool epoch_end = step % plan_.steps_per_epoch == 0 || step == plan_.total_steps;
     const bool saves = epoch_end || step % options_.save_checkpoints_steps == 0;
     if (saves || std::ssize(pending_) >= steps_ahead()) finish_steps(&progress);
-    if (epoch_end) calls_.epoch(step, (step - 1) / plan_.steps_per_epoch + 1);
+    const bool goes_on = !epoch_end || calls_.epoch(step, (step - 1) / plan_.steps_per_epoch + 1);
     if (saves) calls_.save(step);
+    if (!goes_on) return step;
   }
+  return plan_.total_steps;
 }
 
 void TrainingLoop::stop(int64_t steps_done) {

@@ -17,9 +17,10 @@ namespace pals {
 
 /// What the loop calls, on every rank, between steps.
 struct LoopCalls {
-  std::function<void(const StepRecord&)> step;                   ///< its loss is known
-  std::function<void(int64_t steps_done, int64_t epoch)> epoch;  ///< at an epoch's end
-  std::function<void(int64_t steps_done)> save;                  ///< time for a checkpoint
+  std::function<void(const StepRecord&)> step;  ///< its loss is known
+  /// At an epoch's end; false ends the run there, on all ranks.
+  std::function<bool(int64_t steps_done, int64_t epoch)> epoch;
+  std::function<void(int64_t steps_done)> save;  ///< time for a checkpoint
 };
 
 /// Error: a loss that is not finite, with what may help.
@@ -33,9 +34,10 @@ class TrainingLoop {
                const Optimizer& optimizer, DataParallel& parallel, const StepPlan& plan,
                LoopCalls calls);
 
-  /// Takes the loader's steps, from `first_step` to the plan's end. A stop that any rank was told
+  /// Takes the loader's steps, from `first_step` to the plan's end or to that of an epoch that is
+  /// to be the last one, and returns how many steps are done then. A stop that any rank was told
   /// of ends it on all ranks after the same step: a checkpoint is saved and Stopped thrown.
-  void run(TrainingLoader& loader, int64_t first_step);
+  int64_t run(TrainingLoader& loader, int64_t first_step);
 
  private:
   /// A step whose loss was not read from the device yet.

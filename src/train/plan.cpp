@@ -1,12 +1,46 @@
 #include "train/plan.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text_util.h"
+#include "tasks/glue.h"
 
 namespace pals {
+namespace {
+
+constexpr int64_t kCountedSteps = 10000000;  // draws of longer runs are expected ones
+
+TaskSampler sampler_of(const TrainOptions& options, const std::vector<Task>& tasks,
+                       const std::vector<int64_t>& examples, const StepPlan& steps) {
+  return {sampling_of(options, tasks), examples,         options.seed,
+          steps.total_steps,           steps.num_epochs, steps.steps_per_epoch};
+}
+
+std::vector<double> passes_of(const TaskSampler& sampler, const StepPlan& steps,
+                              int64_t batch_size) {
+  std::vector<double> draws(sampler.sizes().size());
+  if (steps.total_steps <= kCountedSteps) {
+    for (int64_t step = 0; step < steps.total_steps; ++step) {
+      draws[static_cast<size_t>(sampler.task_at(step))] += 1.0;
+    }
+  } else {
+    for (int64_t epoch = 0; epoch < steps.num_epochs; ++epoch) {
+      const std::vector<double> odds = sampler.probabilities(epoch);
+      for (size_t task = 0; task < draws.size(); ++task) {
+        draws[task] += odds[task] * static_cast<double>(steps.steps_per_epoch);
+      }
+    }
+  }
+  for (size_t task = 0; task < draws.size(); ++task) {
+    draws[task] /= static_cast<double>(steps_per_pass(sampler.sizes()[task], batch_size));
+  }
+  return draws;
+}
+
+}  // namespace
 
 RunFiles plan_files(const TrainOptions& options, const std::vector<Task>& tasks) {
   RunFiles files;
@@ -39,10 +73,36 @@ RunFiles plan_files(const TrainOptions& options, const std::vector<Task>& tasks)
   return files;
 }
 
-RunPlan::RunPlan(const TrainOptions& options, std::vector<int64_t> task_examples)
+bool are_own_tasks(const std::vector<Task>& tasks) {
+  const auto is_glue = [](const Task& task) {
+    return std::ranges::find(glue_tasks(), task.name, &Task::name) != glue_tasks().end();
+  };
+  return tasks.size() > 1 && std::ranges::none_of(tasks, is_glue);
+}
+
+Sampling sampling_of(const TrainOptions& options, const std::vector<Task>& tasks) {
+  return options.sample.value_or(are_own_tasks(tasks) ? Sampling::kAnneal : Sampling::kRoundRobin);
+}
+
+RunPlan::RunPlan(const TrainOptions& options, const std::vector<Task>& tasks,
+                 std::vector<int64_t> task_examples)
     : examples(std::move(task_examples)),
-      steps(plan_steps(options, examples)),
-      sampler(options.sample, examples, options.seed, steps.total_steps, steps.num_epochs,
-              steps.steps_per_epoch) {}
+      steps(plan_steps(options, examples, are_own_tasks(tasks))),
+      uncapped_steps(steps.total_steps),
+      sampler(sampler_of(options, tasks, examples, steps)),
+      passes(passes_of(sampler, steps, options.train_batch_size)) {
+  if (!are_own_tasks(tasks) || options.max_steps > 0 || options.steps_per_epoch > 0) return;
+  // The draws of fewer steps are others, so that a proportion is only nearly right.
+  while (steps.steps_per_epoch > 1) {
+    const double most = *std::ranges::max_element(passes);
+    if (most <= static_cast<double>(kMostPasses)) return;
+    const double share = static_cast<double>(kMostPasses) / most;
+    const auto fewer = static_cast<int64_t>(share * static_cast<double>(steps.steps_per_epoch));
+    steps = with_epochs_of(steps, options.num_train_epochs,
+                           std::clamp<int64_t>(fewer, 1, steps.steps_per_epoch - 1));
+    sampler = sampler_of(options, tasks, examples, steps);
+    passes = passes_of(sampler, steps, options.train_batch_size);
+  }
+}
 
 }  // namespace pals

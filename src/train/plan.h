@@ -30,13 +30,27 @@ struct RunFiles {
 /// UsageError if a task has no training file. Says which tasks have no development file.
 RunFiles plan_files(const TrainOptions& options, const std::vector<Task>& tasks);
 
+/// A run of several of a user's own tasks sees no task more often, unless it is told a number of
+/// steps.
+inline constexpr int64_t kMostPasses = 20;
+
+/// Whether these are several tasks, and none of them GLUE's: length and sampling have other
+/// defaults then.
+bool are_own_tasks(const std::vector<Task>& tasks);
+
+/// The sampling of a run of these tasks.
+Sampling sampling_of(const TrainOptions& options, const std::vector<Task>& tasks);
+
 /// Steps and sampling over tasks of so many training examples.
 struct RunPlan {
-  RunPlan(const TrainOptions& options, std::vector<int64_t> task_examples);
+  RunPlan(const TrainOptions& options, const std::vector<Task>& tasks,
+          std::vector<int64_t> task_examples);
 
   std::vector<int64_t> examples;  ///< of each task
   StepPlan steps;
+  int64_t uncapped_steps = 0;  ///< without kMostPasses; else as steps.total_steps
   TaskSampler sampler;
+  std::vector<double> passes;  ///< over the examples of each task
 };
 
 }  // namespace pals

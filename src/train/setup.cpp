@@ -24,6 +24,7 @@
 #include "nn/precision_choice.h"
 #include "tasks/task_selection.h"
 #include "train/choose_adapters.h"
+#include "train/plan.h"
 
 namespace pals {
 namespace {
@@ -232,6 +233,7 @@ std::string describe_model(const MultiTaskModel& model, int ranks) {
 TrainOptions resolved_options(TrainOptions options, const RunSetup& setup) {
   const ModelDescription& description = setup.description;
   options.tasks = join(task_names(description.tasks), ",");
+  options.sample = sampling_of(options, description.tasks);
   options.task_id.reset();
   if (setup.common_adapter) {
     const AdapterConfig& adapter = *setup.common_adapter;

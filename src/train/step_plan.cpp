@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "data/loader.h"
 
@@ -12,25 +13,33 @@ constexpr int64_t kStepsPerTask = 300;
 
 }  // namespace
 
-StepPlan plan_steps(const TrainOptions& options, const std::vector<int64_t>& task_examples) {
+StepPlan with_epochs_of(StepPlan plan, double epochs, int64_t steps_per_epoch) {
+  plan.steps_per_epoch = steps_per_epoch;
+  const auto total = std::llround(epochs * static_cast<double>(steps_per_epoch));
+  plan.total_steps = std::max<int64_t>(1, total);
+  plan.num_epochs = (plan.total_steps + steps_per_epoch - 1) / steps_per_epoch;
+  return plan;
+}
+
+StepPlan plan_steps(const TrainOptions& options, const std::vector<int64_t>& task_examples,
+                    bool own) {
   const auto epochs = static_cast<int64_t>(std::ceil(options.num_train_epochs - 1e-9));
   StepPlan plan;
   plan.steps_per_epoch = options.steps_per_epoch;
   if (plan.steps_per_epoch <= 0) {
     if (options.max_steps > 0) {
       plan.steps_per_epoch = (options.max_steps + epochs - 1) / epochs;
-    } else if (task_examples.size() == 1) {
-      plan.steps_per_epoch = steps_per_pass(task_examples.front(), options.train_batch_size);
+    } else if (own || task_examples.size() == 1) {
+      const int64_t all = std::accumulate(task_examples.begin(), task_examples.end(), int64_t{0});
+      plan.steps_per_epoch = steps_per_pass(all, options.train_batch_size);
     } else {
       plan.steps_per_epoch = kStepsPerTask * static_cast<int64_t>(task_examples.size());
     }
   }
-  plan.total_steps =
-      options.max_steps > 0
-          ? options.max_steps
-          : static_cast<int64_t>(
-                std::llround(options.num_train_epochs * static_cast<double>(plan.steps_per_epoch)));
-  plan.total_steps = std::max<int64_t>(1, plan.total_steps);
+  if (options.max_steps == 0) {
+    return with_epochs_of(plan, options.num_train_epochs, plan.steps_per_epoch);
+  }
+  plan.total_steps = options.max_steps;
   plan.num_epochs = (plan.total_steps + plan.steps_per_epoch - 1) / plan.steps_per_epoch;
   return plan;
 }

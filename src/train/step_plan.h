@@ -15,9 +15,13 @@ struct StepPlan {
   int64_t num_epochs = 0;  ///< the last one may be shorter
 };
 
-/// Several tasks: an epoch has 300 x tasks steps, one task: a pass over its examples;
-/// --steps_per_epoch and --max_steps say otherwise. With --max_steps alone the epochs share them
-/// evenly.
-StepPlan plan_steps(const TrainOptions& options, const std::vector<int64_t>& task_examples);
+/// Several tasks: an epoch has 300 x tasks steps, with `own` tasks of a user as many as a pass over
+/// all their examples; one task: a pass over its examples. --steps_per_epoch and --max_steps say
+/// otherwise. With --max_steps alone the epochs share them evenly.
+StepPlan plan_steps(const TrainOptions& options, const std::vector<int64_t>& task_examples,
+                    bool own = false);
+
+/// The plan with so many steps in each epoch.
+StepPlan with_epochs_of(StepPlan plan, double epochs, int64_t steps_per_epoch);
 
 }  // namespace pals

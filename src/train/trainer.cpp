@@ -11,6 +11,7 @@
 #include "data/feature_cache.h"
 #include "tasks/task_selection.h"
 #include "train/check_options.h"
+#include "train/forecast.h"
 #include "train/identity.h"
 #include "train/keeper.h"
 #include "train/loop.h"
@@ -90,7 +91,8 @@ class Trainer {
     }
     // A bad dev file shall show now, not after the first epoch.
     for (const DevJob& job : files_.dev) store_.wait_until_read(job.number);
-    const RunPlan plan(options_, examples);
+    const RunPlan plan(options_, setup_.description.tasks, examples);
+    say_forecast(plan);
     check_device_memory(features);
     model_.arena().prepare_training();
 
@@ -102,6 +104,7 @@ class Trainer {
       check_rows(state->at("rows").get<std::vector<int64_t>>(), examples);
     }
     keeper_.begin(first_step, plan.steps.total_steps, state);
+    if (state && !may_go_on(plan, first_step)) return;
     if (state) log_info(concat("going on at step ", first_step, " of ", plan.steps.total_steps));
     TrainingLoader loader(features, plan.sampler,
                           {.batch_size = options_.train_batch_size,
@@ -112,8 +115,29 @@ class Trainer {
     const std::vector<std::string> names = task_names(setup_.description.tasks);
     TrainingLoop loop(world_, options_, names, model_, optimizer_, parallel_, plan.steps,
                       calls(plan));
-    loop.run(loader, first_step);
-    if (plan.steps.total_steps > first_step) report_speed(first_step, plan.steps.total_steps);
+    const int64_t steps_done = loop.run(loader, first_step);
+    if (steps_done > first_step) report_speed(first_step, steps_done);
+  }
+
+  /// What `pals plan` says, as far as it is known before the texts are encoded.
+  void say_forecast(const RunPlan& plan) const {
+    if (!world_.first()) return;
+    RunForecast run = forecast(options_, setup_, plan);
+    add_warnings(options_, run);
+    for (const std::string& line : forecast_lines(run)) log_info(line);
+  }
+
+  /// Whether --early_stopping lets the run go on after so many steps. It goes by the best step
+  /// alone, which checkpoints keep, so that a run that ended so stays ended.
+  bool may_go_on(const RunPlan& plan, int64_t steps_done) const {
+    const std::optional<int64_t> best = keeper_.results().best_step();
+    if (options_.early_stopping == 0 || !best || steps_done >= plan.steps.total_steps) return true;
+    const int64_t evaluations = (steps_done - *best) / plan.steps.steps_per_epoch;
+    if (evaluations < options_.early_stopping) return true;
+    log_info(concat("stopped early after step ", steps_done, " of ", plan.steps.total_steps, ": ",
+                    evaluations, evaluations == 1 ? " evaluation" : " evaluations",
+                    " without a better average than after step ", *best));
+    return false;
   }
 
   LoopCalls calls(const RunPlan& plan) {
@@ -126,10 +150,11 @@ class Trainer {
                 },
             .epoch =
                 [this, &plan](int64_t steps_done, int64_t epoch) {
-                  if (files_.dev.empty()) return;
+                  if (files_.dev.empty()) return true;
                   const EvaluationRecord record = keeper_.keep_evaluation(
                       steps_done, epoch, plan.steps.num_epochs, evaluate_model());
                   if (callbacks_.evaluation && world_.first()) callbacks_.evaluation(record);
+                  return may_go_on(plan, steps_done);
                 },
             .save =
                 [this, &plan](int64_t steps_done) {

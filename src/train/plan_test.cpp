@@ -1,0 +1,55 @@
+#include "train/plan.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+namespace pals {
+namespace {
+
+std::vector<Task> tasks_named(const std::vector<std::string>& names) {
+  std::vector<Task> tasks;
+  for (const std::string& name : names) tasks.push_back({.name = name});
+  return tasks;
+}
+
+TEST(RunPlan, OwnTasksAreSeenThreeTimesOverAll) {
+  const TrainOptions options;
+  const RunPlan plan(options, tasks_named({"a", "b"}), {3200, 1600});
+  EXPECT_EQ(plan.steps.total_steps, 3 * 4800 / 32);
+  EXPECT_EQ(plan.uncapped_steps, plan.steps.total_steps);
+  // Annealed: the smaller task is seen more often.
+  EXPECT_GT(plan.passes[1], plan.passes[0]);
+  EXPECT_NEAR(plan.passes[0] * 100 + plan.passes[1] * 50, 450, 1e-9);
+}
+
+TEST(RunPlan, NoOwnTaskIsSeenMoreThanTwentyTimes) {
+  const TrainOptions options;
+  const RunPlan plan(options, tasks_named({"large", "small"}), {100000, 320});
+  EXPECT_LT(plan.steps.total_steps, plan.uncapped_steps);
+  EXPECT_LE(plan.passes[1], 20.0);
+  EXPECT_GT(plan.passes[1], 15.0);
+  EXPECT_EQ(plan.steps.num_epochs, 3);
+}
+
+TEST(RunPlan, GivenNumbersAndGlueStayAsTheyAre) {
+  TrainOptions options;
+  EXPECT_EQ(RunPlan(options, tasks_named({"rte", "mrpc"}), {2490, 3668}).steps.total_steps, 1800);
+  EXPECT_EQ(RunPlan(options, tasks_named({"rte", "own"}), {2490, 10}).steps.total_steps, 1800);
+  EXPECT_EQ(sampling_of(options, tasks_named({"rte", "mrpc"})), Sampling::kRoundRobin);
+  EXPECT_EQ(sampling_of(options, tasks_named({"own"})), Sampling::kRoundRobin);
+  EXPECT_EQ(sampling_of(options, tasks_named({"own", "two"})), Sampling::kAnneal);
+  options.max_steps = 500;
+  const RunPlan plan(options, tasks_named({"own", "two"}), {40, 10});
+  EXPECT_EQ(plan.steps.total_steps, 500);
+  EXPECT_GT(plan.passes[1], 20.0);  // as told
+  options.max_steps = 0;
+  options.steps_per_epoch = 700;
+  EXPECT_EQ(RunPlan(options, tasks_named({"own", "two"}), {40, 10}).steps.total_steps, 2100);
+  options.sample = Sampling::kProportional;
+  EXPECT_EQ(sampling_of(options, tasks_named({"own", "two"})), Sampling::kProportional);
+}
+
+}  // namespace
+}  // namespace pals

@@ -1,0 +1,121 @@
+"""`pals plan` and what begins each training; lengths of runs of own tasks; early stopping; `pals info FOLDER`."""
+
+import json
+import os
+import unittest
+
+import support
+from support import PalsTest, read_json
+
+
+class PlanTest(PalsTest):
+    def own_tasks(self, *counts):
+        """A task file of classifications with so many training rows each."""
+        tasks = []
+        for number, count in enumerate(counts):
+            name = "own%d" % number
+            for split, rows in (("train", count), ("dev", 8)):
+                support.write_text(self.path("%s-%s.csv" % (name, split)), "text,label\n" + "".join(
+                    "%s word%d,%s\n" % (split, i, ("good", "bad")[i % 2]) for i in range(rows)))
+            tasks.append({"name": name, "kind": "classification", "text_a": "text", "label": "label",
+                          "train": name + "-train.csv", "dev": name + "-dev.csv"})
+        return support.write_json(self.path("tasks.json"), {"tasks": tasks})
+
+    def flags(self, *flags):
+        return ["--task_file", self.path("tasks.json"), "--init_checkpoint", self.model, "--max_seq_length", 16,
+                "--train_batch_size", 8, "--precision", "fp32", "--threads", 1, *flags]
+
+    def plan(self, *flags):
+        return json.loads(self.pals("plan", *self.flags("--json", *flags)).stdout)
+
+
+class Plan(PlanTest):
+    def test_numbers(self):
+        self.own_tasks(64, 32)
+        cache = support.environment()["XDG_CACHE_HOME"]
+        before = [sorted(os.walk(folder)) for folder in (self.folder, cache)]
+        plan = self.plan("--adapter", "pals")
+        self.assertEqual(plan["steps"], 3 * (64 + 32) // 8)
+        self.assertEqual(set(plan["passes"]), {"own0", "own1"})
+        self.assertAlmostEqual(plan["passes"]["own0"] * 8 + plan["passes"]["own1"] * 4, plan["steps"])
+        self.assertGreater(plan["passes"]["own1"], plan["passes"]["own0"])  # annealed
+        parameters = plan["parameters"]
+        self.assertEqual(parameters["total"], parameters["shared"] + sum(parameters["tasks"].values()))
+        self.assertAlmostEqual(parameters["times_bert"], parameters["total"] / parameters["shared"])
+        self.assertGreater(plan["memory"]["ram"], 16 * parameters["total"])
+        self.assertGreater(plan["memory"]["disk"], 12 * parameters["total"])
+        self.assertGreater(plan["seconds"], 0)
+        self.assertEqual([sorted(os.walk(folder)) for folder in (self.folder, cache)], before)
+        text = self.pals("plan", *self.flags("--adapter", "pals")).stdout
+        for word in "parameters: ", "memory: ", "steps: 36 in 3 epochs; passes: own0 ", "time here: ":
+            self.assertIn(word, text)
+
+    def test_no_own_task_is_seen_more_than_twenty_times(self):
+        self.own_tasks(2000, 8)
+        plan = self.plan()
+        self.assertLess(plan["steps"], 3 * 2008 // 8)
+        self.assertLessEqual(plan["passes"]["own1"], 20)
+        self.assertEqual(plan["warnings"], [])
+        told = self.plan("--max_steps", 400)
+        self.assertEqual(told["steps"], 400)
+        self.assertTrue(any("own1" in warning and "times" in warning for warning in told["warnings"]))
+
+    def test_training_begins_with_the_same_lines(self):
+        self.own_tasks(24, 16)
+        lines = [line for line in self.pals("plan", *self.flags()).stdout.splitlines()
+                 if line.startswith(("parameters", "steps"))]
+        said = self.pals("train", *self.flags("--output_dir", self.path("run"))).stderr.splitlines()
+        for line in lines:
+            self.assertIn(line, said)
+        self.assertEqual(read_json(self.path("run", "run_config.json"))["sample"], "anneal")
+        self.assertEqual(len(support.metrics(self.path("run"))[0]), 15)
+
+    def test_glue_stays_as_it_is(self):
+        plan = json.loads(self.pals("plan", "--tasks", "rte,sst", "--data_dir", self.glue, "--init_checkpoint",
+                                    self.model, "--max_seq_length", 32, "--precision", "fp32", "--threads", 1,
+                                    "--json").stdout)
+        self.assertEqual(plan["steps"], 1800)
+
+    def test_cut_texts_and_wrong_flags(self):
+        self.own_tasks(16)
+        self.assertTrue(any("--max_seq_length 4" in warning for warning in self.plan("--max_seq_length", 4)["warnings"]))
+        self.check_words(self.error("plan", *self.flags("--max_steps", -1), code=2), "--max_steps")
+        self.check_words(self.error("plan", *self.flags("--do_eval"), code=2), "--do_eval")
+
+
+class EarlyStopping(PlanTest):
+    def test_a_run_without_progress_ends_and_stays_ended(self):
+        self.own_tasks(16)
+        flags = self.flags("--output_dir", self.path("run"), "--learning_rate", "1e-30", "--num_train_epochs", 9,
+                           "--early_stopping", 2)
+        said = self.pals("train", *flags).stderr
+        self.assertIn("stopped early after step 6 of 18", said)
+        steps, evaluations = support.metrics(self.path("run"))
+        self.assertEqual((len(steps), len(evaluations)), (6, 3))
+        self.assertTrue(os.path.exists(self.path("run", "final", "config.json")))
+        self.assertIn("stopped early", self.pals("train", *flags).stderr)
+        self.assertEqual(len(support.metrics(self.path("run"))[0]), 6)
+
+
+class Info(PlanTest):
+    def test_a_folder(self):
+        run = self.train("run", "--adapter", "pals", "--max_steps", "2")
+        facts = json.loads(self.pals("info", run + "/final", "--json").stdout)
+        self.assertEqual([task["name"] for task in facts["tasks"]], ["rte", "sst"])
+        self.assertEqual(facts["tasks"][0]["adapter"]["kind"], "pals")
+        self.assertEqual(sorted(facts["tasks"][0]["labels"]), ["entailment", "not_entailment"])
+        self.assertEqual(facts["parameters"]["total"], facts["parameters"]["shared"]
+                         + sum(task["parameters"] for task in facts["tasks"]))
+        self.assertTrue(facts["verified"])
+        text = self.pals("info", run + "/final").stdout
+        self.assertIn("task rte\n", text)
+        self.assertIn("  kind: classification\n", text)
+        support.exchange_last_words(run + "/final/vocab.txt")
+        self.check_words(self.error("info", run + "/final", code=1), "vocab")
+        self.assertFalse(json.loads(self.pals("info", self.model, "--json").stdout)["verified"])
+        self.error("info", self.path("nothing"), code=1)
+        self.error("info", self.model, self.model, code=2)
+
+
+if __name__ == "__main__":
+    unittest.main()
