@@ -6,7 +6,7 @@ include(CMakePackageConfigHelpers)
 set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/pals")
 
 get_property(rooms GLOBAL PROPERTY PALS_ROOMS)
-list(REMOVE_ITEM rooms cli convert http measure serve)  # the program's alone
+list(REMOVE_ITEM rooms check cli convert draft http measure serve)  # the program's alone
 foreach(room IN LISTS rooms)
   set_target_properties(pals_${room} PROPERTIES EXPORT_NAME room_${room})
   install(TARGETS pals_${room} EXPORT palsTargets ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")

@@ -15,6 +15,9 @@ namespace {
 constexpr size_t kMostCharacters = 400;  // of a message
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_letter_or_digit(char c) {
+  return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
 
 /// The message with each number and each quoted text as one mark, and without what stands in
 /// parentheses (lists of what there is).
@@ -30,10 +33,11 @@ std::string pattern_of(std::string_view message) {
       if (depth == 0) pattern += '"';
     } else if (c == '(' || c == ')') {
       depth = std::max(0, depth + (c == '(' ? 1 : -1));
-    } else if (depth == 0 && !is_digit(c)) {
+    } else if (is_digit(c)) {
+      while (i + 1 < message.size() && is_letter_or_digit(message[i + 1])) ++i;  // 0xE9, too
+      if (depth == 0 && !pattern.ends_with('#')) pattern += '#';
+    } else if (depth == 0) {
       pattern += c;
-    } else if (depth == 0 && !pattern.ends_with('#')) {
-      pattern += '#';
     }
   }
   // A suggestion is not another kind of fault.
