@@ -135,4 +135,23 @@ double spearman_correlation(std::span<const double> labels, std::span<const doub
   return pearson_correlation(average_ranks(labels), average_ranks(predictions));
 }
 
+double mean_absolute_error(std::span<const double> labels, std::span<const double> predictions) {
+  check_sizes(labels, predictions);
+  if (labels.empty()) return 0.0;
+  double sum = 0.0;
+  for (size_t i = 0; i < labels.size(); ++i) sum += std::abs(labels[i] - predictions[i]);
+  return sum / static_cast<double>(labels.size());
+}
+
+double root_mean_squared_error(std::span<const double> labels,
+                               std::span<const double> predictions) {
+  check_sizes(labels, predictions);
+  if (labels.empty()) return 0.0;
+  double sum = 0.0;
+  for (size_t i = 0; i < labels.size(); ++i) {
+    sum += (labels[i] - predictions[i]) * (labels[i] - predictions[i]);
+  }
+  return std::sqrt(sum / static_cast<double>(labels.size()));
+}
+
 }  // namespace pals

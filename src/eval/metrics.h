@@ -28,4 +28,8 @@ double pearson_correlation(std::span<const double> labels, std::span<const doubl
 /// where Pearson's is, except that infinities are ranked like other values.
 double spearman_correlation(std::span<const double> labels, std::span<const double> predictions);
 
+/// The mean distance of the pairs, and the root of their mean squared distance; 0 for empty input.
+double mean_absolute_error(std::span<const double> labels, std::span<const double> predictions);
+double root_mean_squared_error(std::span<const double> labels, std::span<const double> predictions);
+
 }  // namespace pals

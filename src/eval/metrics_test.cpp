@@ -139,5 +139,14 @@ TEST(Spearman, SharesRanksAmongTies) {
   EXPECT_NEAR(spearman_correlation(Values{1, 2, 2, 9}, Values{0, 0, 5, 5}), expected, kTolerance);
 }
 
+TEST(Errors, AreMeanDistances) {
+  const Values labels = {1.0, 2.0, 3.0}, predictions = {1.0, 4.0, 2.0};
+  EXPECT_DOUBLE_EQ(mean_absolute_error(labels, predictions), 1.0);
+  EXPECT_DOUBLE_EQ(root_mean_squared_error(labels, predictions), std::sqrt(5.0 / 3.0));
+  EXPECT_DOUBLE_EQ(mean_absolute_error(Values{}, Values{}), 0.0);
+  EXPECT_DOUBLE_EQ(root_mean_squared_error(Values{}, Values{}), 0.0);
+  EXPECT_THROW(mean_absolute_error(labels, Values{1.0}), std::invalid_argument);
+}
+
 }  // namespace
 }  // namespace pals

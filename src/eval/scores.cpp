@@ -10,14 +10,18 @@
 namespace pals {
 namespace {
 
-std::string reported_name(Metric metric, const std::string& split) {
-  const size_t underscore = split.find('_');
-  const std::string part = underscore == std::string::npos ? "" : split.substr(underscore + 1);
-  if (part.empty() || part == "matched") return metric_name(metric);
-  return concat(metric_name(metric), "_", part);
+double counted(const Task& task, Metric metric, double value) {
+  if (std::isnan(value)) return 0.0;
+  return is_error(metric) ? std::max(-1.0, 1.0 - value / task.label_scale) : value;
 }
 
 }  // namespace
+
+std::string metric_of_split(const std::string& metric, const std::string& split) {
+  const size_t underscore = split.find('_');
+  const std::string part = underscore == std::string::npos ? "" : split.substr(underscore + 1);
+  return part.empty() || part == "matched" ? metric : concat(metric, "_", part);
+}
 
 TaskScores score_task(const Task& task, std::span<const SplitScores> splits) {
   if (task.metrics.empty()) fail("task ", task.name, ": it has no metric to be evaluated by");
@@ -29,14 +33,16 @@ TaskScores score_task(const Task& task, std::span<const SplitScores> splits) {
       fail("task ", task.name, ": ", split.split, " has no examples to evaluate");
     }
     for (size_t i = 0; i < task.metrics.size(); ++i) {
-      scores.metrics.emplace_back(reported_name(task.metrics[i], split.split), split.metrics.at(i));
+      const double value = split.metrics.at(i);
+      scores.metrics.emplace_back(metric_of_split(metric_name(task.metrics[i]), split.split),
+                                  value);
+      scores.score += counted(task, task.metrics[i], value);
     }
     loss_sum += split.loss * static_cast<double>(split.examples);
     scores.examples += split.examples;
   }
   if (splits.empty()) fail("task ", task.name, ": it has no file to evaluate");
   scores.loss = loss_sum / static_cast<double>(scores.examples);
-  for (const auto& [name, value] : scores.metrics) scores.score += std::isnan(value) ? 0.0 : value;
   scores.score /= static_cast<double>(scores.metrics.size());
   return scores;
 }

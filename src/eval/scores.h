@@ -26,14 +26,19 @@ struct TaskScores {
   std::vector<std::pair<std::string, double>> metrics;  ///< name and value, in the task's order
   double loss = 0.0;                                    ///< mean over the examples of all files
   int64_t examples = 0;
-  double score = 0.0;  ///< mean of the metrics; an undefined (NaN) correlation counts as 0
+  /// Mean of the metrics; an undefined (NaN) correlation counts as 0, an error e of values as
+  /// 1 - e / label_scale, but no lower than -1.
+  double score = 0.0;
 };
 
 /// Puts a task's files together. A metric is named as metric_name() says; behind it stands "_" and
 /// what follows "_" in the split's name, unless that is "matched": MNLI has "accuracy"
 /// (dev_matched) and "accuracy_mismatched", and its score is the mean of both.
+/// metric_of_split() is that name.
 /// Throws Error for a task without metrics, no files or no examples.
 TaskScores score_task(const Task& task, std::span<const SplitScores> splits);
+
+std::string metric_of_split(const std::string& metric, const std::string& split);
 
 /// The mean of the tasks' scores; 0 without tasks.
 double average_score(std::span<const TaskScores> scores);

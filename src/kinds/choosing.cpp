@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "eval/class_scores.h"
 #include "eval/metrics.h"
 
 namespace pals {
@@ -50,7 +51,8 @@ Measures measure_labels(const Task& task, const DecodedFile& file) {
   }
   Measures measures{{}, static_cast<int64_t>(labels.size())};
   for (const Metric metric : task.metrics) {
-    measures.values.push_back(metric == Metric::kF1 ? f1_score(labels, predictions)
+    measures.values.push_back(metric == Metric::kF1        ? f1_score(labels, predictions)
+                              : metric == Metric::kMacroF1 ? macro_f1(labels, predictions)
                               : metric == Metric::kMatthews
                                   ? matthews_correlation(labels, predictions)
                                   : accuracy(labels, predictions));

@@ -15,7 +15,8 @@ namespace {
 class Classification : public Kind {
  public:
   const std::vector<Metric>& metrics() const override {
-    static const std::vector<Metric> all = {Metric::kAccuracy, Metric::kF1, Metric::kMatthews};
+    static const std::vector<Metric> all = {Metric::kAccuracy, Metric::kF1, Metric::kMatthews,
+                                            Metric::kMacroF1};
     return all;
   }
   std::vector<Metric> usual_metrics(const Task& /*task*/) const override {
@@ -24,7 +25,7 @@ class Classification : public Kind {
   std::string metric_problem(Metric metric, const Task& task) const override {
     if (metric != Metric::kF1 || task.labels.size() == 2) return "";
     return concat("the metric \"f1\" needs exactly 2 labels (the second is the positive one), the ",
-                  "task has ", task.labels.size(), "; use accuracy or matthews");
+                  "task has ", task.labels.size(), "; use macro_f1, accuracy or matthews");
   }
   const std::vector<std::string>& keys() const override {
     static const std::vector<std::string> own = {"labels", "label_scale"};

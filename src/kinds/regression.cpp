@@ -40,11 +40,29 @@ float value_of(const Task& task, std::string_view label, const RowPlace& place) 
   return static_cast<float>(value);
 }
 
+double value_of(Metric metric, const std::vector<double>& values,
+                const std::vector<double>& predicted, double scale) {
+  switch (metric) {
+    case Metric::kSpearman:
+      return spearman_correlation(values, predicted);
+    case Metric::kMae:
+      return scale * mean_absolute_error(values, predicted);
+    case Metric::kRmse:
+      return scale * root_mean_squared_error(values, predicted);
+    default:
+      return pearson_correlation(values, predicted);
+  }
+}
+
 class Regression : public Kind {
  public:
   const std::vector<Metric>& metrics() const override {
-    static const std::vector<Metric> all = {Metric::kPearson, Metric::kSpearman};
+    static const std::vector<Metric> all = {Metric::kPearson, Metric::kSpearman, Metric::kMae,
+                                            Metric::kRmse};
     return all;
+  }
+  std::vector<Metric> usual_metrics(const Task& /*task*/) const override {
+    return {Metric::kPearson, Metric::kSpearman};
   }
   const std::vector<std::string>& keys() const override {
     static const std::vector<std::string> own = {"labels", "label_scale"};
@@ -119,9 +137,7 @@ class Regression : public Kind {
     const std::vector<double> predicted(file.logits.begin(), file.logits.end());
     Measures measures{{}, static_cast<int64_t>(values.size())};
     for (const Metric metric : task.metrics) {
-      measures.values.push_back(metric == Metric::kSpearman
-                                    ? spearman_correlation(values, predicted)
-                                    : pearson_correlation(values, predicted));
+      measures.values.push_back(value_of(metric, values, predicted, task.label_scale));
     }
     return measures;
   }

@@ -19,7 +19,8 @@ std::optional<Enum> value_named(std::string_view name, const std::vector<std::st
 const std::vector<std::string>& metric_names() {
   static const std::vector<std::string> names = {
       "accuracy", "f1",       "matthews",        "pearson", "spearman",  "exact_match",
-      "micro_f1", "macro_f1", "subset_accuracy", "map",     "precision", "recall"};
+      "micro_f1", "macro_f1", "subset_accuracy", "map",     "precision", "recall",
+      "mae",      "rmse"};
   return names;
 }
 

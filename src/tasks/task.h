@@ -23,12 +23,17 @@ enum class Metric {
   kSpearman,
   kExactMatch,
   kMicroF1,         ///< multi-label: of all labels of all texts together
-  kMacroF1,         ///< the mean over the labels
+  kMacroF1,         ///< the mean over the labels, or over the classes of a classification
   kSubsetAccuracy,  ///< the share of texts whose labels are all right
   kMap,             ///< mean average precision
   kPrecision,       ///< tagging: of the entities, as F1
-  kRecall
+  kRecall,
+  kMae,  ///< regression: the mean absolute error, in the units of the data
+  kRmse  ///< regression: the root of the mean squared error, the same
 };
+
+/// Whether a lower value is better.
+constexpr bool is_error(Metric metric) { return metric == Metric::kMae || metric == Metric::kRmse; }
 
 /// The name of a metric as it stands in reports: accuracy, f1, matthews, ...
 const char* metric_name(Metric metric);
