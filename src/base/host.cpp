@@ -60,6 +60,14 @@ std::string matrix_isa() { return kLevels.at(std::min(hardware_level(), allowed_
 
 int64_t available_memory_bytes() { return proc_bytes("/proc/meminfo", "MemAvailable:"); }
 
+std::vector<std::string> command_line() {
+  std::ifstream file("/proc/self/cmdline", std::ios::binary);
+  std::vector<std::string> arguments;
+  std::string argument;
+  while (std::getline(file, argument, '\0')) arguments.push_back(argument);
+  return arguments;
+}
+
 std::string cpu_name() {
   std::ifstream info("/proc/cpuinfo");
   std::string line;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace pals {
 
@@ -18,6 +19,9 @@ std::string cpu_name();
 
 /// How much memory the system could give to processes now, in bytes; 0 if it does not say.
 int64_t available_memory_bytes();
+
+/// The arguments of this process, the program's name first; empty where the system does not tell.
+std::vector<std::string> command_line();
 
 /// The largest resident size of this process so far, in bytes.
 int64_t peak_rss_bytes();

@@ -16,7 +16,64 @@ constexpr int kMostNamed = 5;  // damaged lines in a warning
 /// In place of a file's name: the caller knows it.
 const std::string kLine = "the line";
 
+std::map<std::string, int64_t> counts_of(const Json& json) {
+  if (!json.is_object()) fail(kLine, ": expected an object of counts");
+  std::map<std::string, int64_t> counts;
+  for (const auto& item : json.items()) {
+    counts[item.key()] = count_field(json, item.key().c_str(), kLine);
+  }
+  return counts;
+}
+
+std::map<std::string, double> numbers_of(const Json& json) {
+  if (!json.is_object()) fail(kLine, ": expected an object of numbers");
+  std::map<std::string, double> numbers;
+  for (const auto& item : json.items()) {
+    numbers[item.key()] = number_field(json, item.key().c_str(), kLine);
+  }
+  return numbers;
+}
+
+StartRecord start_of(const Json& json) {
+  StartRecord start{.from_step = count_field(json, "from_step", kLine),
+                    .time = count_field(json, "time", kLine),
+                    .program = text_field(json, "program", kLine),
+                    .command = {},
+                    .device = text_field(json, "device", kLine),
+                    .precision = text_field(json, "precision", kLine),
+                    .ranks = count_field(json, "ranks", kLine),
+                    .threads = count_field(json, "threads", kLine),
+                    .total_steps = count_field(json, "total_steps", kLine),
+                    .steps_per_epoch = count_field(json, "steps_per_epoch", kLine),
+                    .rows = counts_of(field_of(json, "rows", kLine)),
+                    .shared = counts_of(field_of(json, "shared", kLine)),
+                    .own = {}};
+  const Json& command = field_of(json, "command", kLine);
+  if (!command.is_array()) fail(kLine, ": \"command\" is not a list");
+  for (const Json& argument : command) {
+    if (!argument.is_string()) fail(kLine, ": \"command\" holds something other than texts");
+    start.command.push_back(argument.get<std::string>());
+  }
+  const Json& own = field_of(json, "own", kLine);
+  if (!own.is_object()) fail(kLine, ": \"own\" is not an object");
+  for (const auto& [task, parts] : own.items()) start.own[task] = counts_of(parts);
+  return start;
+}
+
 MetricsRecord record_of(const Json& json) {
+  if (json.contains("from_step")) return start_of(json);
+  if (json.contains("epoch_begins")) {
+    return EpochRecord{.epoch = count_field(json, "epoch_begins", kLine),
+                       .at_step = count_field(json, "at_step", kLine),
+                       .probabilities = numbers_of(field_of(json, "probabilities", kLine))};
+  }
+  if (json.contains("wall_seconds")) {
+    return TimeRecord{.until_step = count_field(json, "until_step", kLine),
+                      .from_step = count_field(json, "since_step", kLine),
+                      .wall_seconds = number_field(json, "wall_seconds", kLine),
+                      .seconds = numbers_of(field_of(json, "seconds", kLine)),
+                      .peak_bytes = count_field(json, "peak_bytes", kLine)};
+  }
   if (json.contains("step")) {
     return StepRecord{.step = count_field(json, "step", kLine),
                       .task = text_field(json, "task", kLine),
@@ -66,6 +123,10 @@ MetricsRecord parse_line(std::string_view text) {
 /// The number of steps that must be done for a line to count.
 int64_t steps_until(const MetricsRecord& record) {
   if (const auto* step = std::get_if<StepRecord>(&record)) return step->step + 1;
+  // A process that goes on at its step writes the same again.
+  if (const auto* epoch = std::get_if<EpochRecord>(&record)) return epoch->at_step + 1;
+  if (const auto* start = std::get_if<StartRecord>(&record)) return start->from_step;
+  if (const auto* time = std::get_if<TimeRecord>(&record)) return time->until_step;
   if (const auto* evaluation = std::get_if<EvaluationRecord>(&record))
     return evaluation->after_step;
   if (const auto* speed = std::get_if<SpeedRecord>(&record)) return speed->until_step;
@@ -110,7 +171,7 @@ std::string MetricsWriter::kept_lines(std::string_view old, int64_t first_step) 
       if (++num_damaged <= kMostNamed)
         damaged += concat(damaged.empty() ? "" : ", ", reader.line());
     } else if (const auto* version = std::get_if<VersionRecord>(&record)) {
-      version_field({{"version", version->version}}, kRunLogVersion, path_);
+      version_field({{"version", version->version}}, kMetricsVersion, path_);
     } else if (steps_until(record) <= first_step) {
       kept.append(reader.text()).push_back('\n');
       const auto* step = std::get_if<StepRecord>(&record);

@@ -13,7 +13,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const std::string kVersionLine = "{\"version\":2}\n";
+const std::string kVersionLine = "{\"version\":3}\n";
 
 StepRecord step_of(int64_t step) {
   return {
@@ -69,8 +69,46 @@ TEST_F(Metrics, AreReadAsTheyWereWritten) {
     writer.write(alone);
     writer.write(many);
   }
-  EXPECT_EQ(read_all(content()), (std::vector<MetricsRecord>{VersionRecord{2}, step_of(0),
+  EXPECT_EQ(read_all(content()), (std::vector<MetricsRecord>{VersionRecord{3}, step_of(0),
                                                              evaluation_after(1), alone, many}));
+}
+
+StartRecord start_from(int64_t step) {
+  return {.from_step = step,
+          .time = 1700000000,
+          .program = "0.1.0",
+          .command = {"pals", "train", "--tasks", "rte"},
+          .device = "cpu",
+          .precision = "bf16",
+          .ranks = 2,
+          .threads = 4,
+          .total_steps = 600,
+          .steps_per_epoch = 300,
+          .rows = {{"rte", 2490}},
+          .shared = {{"embeddings", 10}, {"layers", 20}},
+          .own = {{"rte", {{"adapter", 3}, {"head", 2}}}}};
+}
+
+TEST_F(Metrics, SayHowARunBeganAndWhatTimeWentTo) {
+  const EpochRecord epoch{.epoch = 2, .at_step = 300, .probabilities = {{"rte", 0.25}}};
+  const TimeRecord time{.until_step = 300,
+                        .from_step = 0,
+                        .wall_seconds = 2.0,
+                        .seconds = {{"steps", 1.5}, {"start", 0.5}},
+                        .peak_bytes = 1 << 20};
+  {
+    MetricsWriter writer(path_, 0);
+    writer.write(start_from(0));
+    writer.write(time);
+    writer.write(epoch);
+    writer.write(start_from(300));
+  }
+  EXPECT_EQ(read_all(content()), (std::vector<MetricsRecord>{VersionRecord{3}, start_from(0), time,
+                                                             epoch, start_from(300)}));
+  // What goes on at step 300 says for itself that it does, and which epoch begins there.
+  { const MetricsWriter log(path_, 300); }
+  EXPECT_EQ(read_all(content()),
+            (std::vector<MetricsRecord>{VersionRecord{3}, start_from(0), time, start_from(300)}));
 }
 
 TEST_F(Metrics, GoOnWhereTheCheckpointStands) {
@@ -103,7 +141,7 @@ TEST_F(Metrics, OfTheFirstVersionGoOn) {
 }
 
 TEST_F(Metrics, OfALaterVersionAreRefused) {
-  write_file_atomically(path_, "{\"version\":3}\n");
+  write_file_atomically(path_, "{\"version\":4}\n");
   EXPECT_THROW(MetricsWriter(path_, 0), Error);
 }
 

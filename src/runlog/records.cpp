@@ -26,6 +26,37 @@ TaskValues parse_values(const Json& json, const std::string& where) {
 
 OrderedJson to_json(const VersionRecord& record) { return {{"version", record.version}}; }
 
+OrderedJson to_json(const StartRecord& record) {
+  OrderedJson json = {{"from_step", record.from_step},
+                      {"time", record.time},
+                      {"program", record.program},
+                      {"command", record.command},
+                      {"device", record.device},
+                      {"precision", record.precision},
+                      {"ranks", record.ranks},
+                      {"threads", record.threads},
+                      {"total_steps", record.total_steps}};
+  json.update({{"steps_per_epoch", record.steps_per_epoch},
+               {"rows", record.rows},
+               {"shared", record.shared},
+               {"own", record.own}});
+  return json;
+}
+
+OrderedJson to_json(const EpochRecord& record) {
+  return {{"epoch_begins", record.epoch},
+          {"at_step", record.at_step},
+          {"probabilities", record.probabilities}};
+}
+
+OrderedJson to_json(const TimeRecord& record) {
+  return {{"until_step", record.until_step},
+          {"since_step", record.from_step},
+          {"wall_seconds", record.wall_seconds},
+          {"seconds", record.seconds},
+          {"peak_bytes", record.peak_bytes}};
+}
+
 OrderedJson to_json(const StepRecord& record) {
   return {{"step", record.step}, {"task", record.task},
           {"loss", record.loss}, {"learning_rate", record.learning_rate},
@@ -87,7 +118,7 @@ OrderedJson to_json(const ResultsRecord& record) {
 
 ResultsRecord parse_results(const Json& json, const std::string& where) {
   ResultsRecord results;
-  results.version = version_field(json, kRunLogVersion, where);
+  results.version = version_field(json, kResultsVersion, where);
   if (json.contains("average")) {
     results.evaluated = {.best = parse_scores(json, where),
                          .step = count_field(json, "step", where),

@@ -6,13 +6,18 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "base/json.h"
 
 namespace pals {
 
-/// Of metrics.jsonl and eval_results.json. Files without a version are of 1, which states none.
-inline constexpr int64_t kRunLogVersion = 2;
+/// Of metrics.jsonl. Files without a version are of 1, which states none; 3 has StartRecord,
+/// EpochRecord and TimeRecord.
+inline constexpr int64_t kMetricsVersion = 3;
+
+/// Of eval_results.json; the same holds.
+inline constexpr int64_t kResultsVersion = 2;
 
 /// A task's metrics by name and its "loss". What is undefined (a correlation of constants) is null.
 using TaskValues = std::map<std::string, std::optional<double>>;
@@ -27,9 +32,45 @@ struct ScoresRecord {
 
 /// The first line of a file.
 struct VersionRecord {
-  int64_t version = kRunLogVersion;
+  int64_t version = kMetricsVersion;
 
   bool operator==(const VersionRecord&) const = default;
+};
+
+/// A process that began or went on with the run.
+struct StartRecord {
+  int64_t from_step = 0;             ///< steps done before
+  int64_t time = 0;                  ///< seconds since 1970, UTC
+  std::string program;               ///< its version
+  std::vector<std::string> command;  ///< its arguments; empty if a library's user started it
+  std::string device;                ///< "cpu", or a GPU's name
+  std::string precision;
+  int64_t ranks = 1, threads = 1;  ///< processes, and the threads of each
+  int64_t total_steps = 0, steps_per_epoch = 0;
+  std::map<std::string, int64_t> rows;    ///< training examples of each task
+  std::map<std::string, int64_t> shared;  ///< parameters of the parts that all tasks use
+  std::map<std::string, std::map<std::string, int64_t>> own;  ///< and of each task's parts
+
+  bool operator==(const StartRecord&) const = default;
+};
+
+/// The first step of an epoch, and the odds of each task in it.
+struct EpochRecord {
+  int64_t epoch = 0;    ///< from 1
+  int64_t at_step = 0;  ///< steps done before it
+  std::map<std::string, double> probabilities;
+
+  bool operator==(const EpochRecord&) const = default;
+};
+
+/// What the time went to since a process began, on the first rank.
+struct TimeRecord {
+  int64_t until_step = 0, from_step = 0;  ///< steps done; of them by processes before
+  double wall_seconds = 0.0;
+  std::map<std::string, double> seconds;  ///< by what was done; the sum is wall_seconds
+  int64_t peak_bytes = 0;                 ///< the most memory that the process had
+
+  bool operator==(const TimeRecord&) const = default;
 };
 
 /// One optimizer step.
@@ -82,11 +123,14 @@ struct DamagedLine {
   bool operator==(const DamagedLine&) const = default;
 };
 
-using MetricsRecord =
-    std::variant<VersionRecord, StepRecord, EvaluationRecord, SpeedRecord, DamagedLine>;
+using MetricsRecord = std::variant<VersionRecord, StartRecord, EpochRecord, StepRecord,
+                                   EvaluationRecord, TimeRecord, SpeedRecord, DamagedLine>;
 
 /// A line's object.
 OrderedJson to_json(const VersionRecord& record);
+OrderedJson to_json(const StartRecord& record);
+OrderedJson to_json(const EpochRecord& record);
+OrderedJson to_json(const TimeRecord& record);
 OrderedJson to_json(const StepRecord& record);
 OrderedJson to_json(const EvaluationRecord& record);
 OrderedJson to_json(const SpeedRecord& record);
@@ -102,7 +146,7 @@ struct TaskBestRecord {
 
 /// The content of eval_results.json. Without an evaluation only the version.
 struct ResultsRecord {
-  int64_t version = kRunLogVersion;
+  int64_t version = kResultsVersion;
   struct Evaluated {
     ScoresRecord best;  ///< by average
     int64_t step = 0;   ///< after which that was
