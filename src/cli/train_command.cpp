@@ -2,6 +2,7 @@
 #include <optional>
 
 #include "adapters/registry.h"
+#include "base/host.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/table.h"
@@ -54,7 +55,7 @@ Command add_train_command(CLI::App& program) {
           [options](const std::stop_token& stop) {
             check_options(*options);
             if (const std::optional<int> status = run_processes(*options)) return *status;
-            const TrainResult result = train(*options, stop);
+            const TrainResult result = train(*options, stop, {.command = command_line()});
             if (!result.scores) return 0;  // rank 0 reports
             if (options->json) {
               std::cout << json_text(to_json(*result.scores));

@@ -210,6 +210,12 @@ void add_run(OptionList& list, TrainOptions& o) {
              .help = "keep the best model of each task too; 0: only the best by average",
              .may_differ = MayDiffer::kAfterResuming,
              .takes_value = true},
+            {.name = "report_to",
+             .field = o.report_to,
+             .help = "who else gets what `metrics.jsonl` gets; tensorboard: events in the run's "
+                     "folder `tensorboard`",
+             .more = " ([reports.md](reports.md#tensorboard))",
+             .may_differ = MayDiffer::kAfterResuming},
             {.name = "overwrite_output_dir",
              .field = o.overwrite_output_dir,
              .help = "remove an earlier run in the folder instead of going on with it",

@@ -16,6 +16,12 @@
 
 namespace pals {
 
+/// Where a run's numbers go beside its own folder's files.
+enum class ReportTo { kNone, kTensorboard };
+inline constexpr Name<ReportTo> kReportTargets[] = {{ReportTo::kNone, "none"},
+                                                    {ReportTo::kTensorboard, "tensorboard"}};
+constexpr std::span<const Name<ReportTo>> names_of(ReportTo) { return kReportTargets; }
+
 struct TrainOptions : AdapterFlags {
   // Data and tasks
   std::string data_dir;
@@ -67,6 +73,7 @@ struct TrainOptions : AdapterFlags {
   int64_t save_checkpoints_steps = 1000;
   std::optional<int64_t> keep_checkpoints;  ///< not given: 2 until the run ends, then the last
   bool save_best_tasks = true;
+  ReportTo report_to = ReportTo::kNone;
   bool overwrite_output_dir = false;
 
   // Many processes

@@ -64,13 +64,26 @@ Option output_option(Field path) {
 
 OptionList options_of(EvalOptions& o) {
   OptionList list;
-  list.add(kModel, {needed(model_option(o.model))});
+  list.add(kModel, {needed(model_option(o.model)),
+                    {.name = "tasks",
+                     .field = o.tasks,
+                     .help = "those of the model's tasks that are scored, with commas between; "
+                             "default: all that have a dev file"}});
   list.add(kInput, {data_dir_option(o.data_dir), task_file_option(o.task_file),
                     cache_dir_option(o.cache_dir)});
   list.add(kOutput, {{.name = "output_dir",
                       .field = o.output_dir,
                       .help = "where the answers of span tasks are written: `predictions.json` and "
                               "others"},
+                     {.name = "per_class",
+                      .field = o.per_class,
+                      .help = "also all metrics of each task's kind with 95 % intervals, and "
+                              "precision, recall and F1 by class",
+                      .more = " ([reports.md](reports.md#figures-without-a-page))"},
+                     {.name = "errors",
+                      .field = o.errors,
+                      .help = "a file for the rows that were predicted wrong, with their texts: an "
+                              "object a line, the worst of each task first"},
                      json_option(o.json)});
   list.add(kComputing, {eval_batch_size_option(o.eval_batch_size), precision_option(o.precision),
                         device_option(o.device), threads_option(o.threads), config_option()});

@@ -34,12 +34,12 @@ struct InputFlags {
 };
 
 struct EvalOptions {
-  std::string model, data_dir, task_file, output_dir, cache_dir = "auto";
+  std::string model, data_dir, task_file, tasks, output_dir, errors, cache_dir = "auto";
   DeviceChoice device;
   PrecisionChoice precision = PrecisionChoice::kAuto;
   int64_t eval_batch_size = 32;
   int threads = 0;
-  bool json = false;
+  bool per_class = false, json = false;
 };
 
 struct PredictOptions {

@@ -27,9 +27,9 @@ bool holds_answers(std::string_view name) {
 }
 
 bool is_of_a_run(const std::string& name) {
-  constexpr std::array kNames = {kCheckpointsName, "/best",       "/best_tasks",
-                                 "/final",         kResultsName,  kMetricsName,
-                                 kRunConfigName,   kIdentityName, kDevPredictionsName};
+  constexpr std::array kNames = {kCheckpointsName,    "/best",      "/best_tasks",   "/final",
+                                 kResultsName,        kMetricsName, kRunConfigName,  kIdentityName,
+                                 kDevPredictionsName, kReportName,  kTensorboardName};
   return holds_answers(name) ||
          std::ranges::any_of(kNames, [&](const char* known) { return name == known + 1; });
 }

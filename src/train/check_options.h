@@ -3,18 +3,13 @@
 
 #include <memory>
 
+#include "runlog/file_names.h"
 #include "settings/train_options.h"
 #include "train/run_folder.h"
 
 namespace pals {
 
-/// What a run folder holds besides checkpoints and models.
-inline constexpr const char* kRunConfigName = "/run_config.json";
-inline constexpr const char* kResultsName = "/eval_results.json";
-inline constexpr const char* kMetricsName = "/metrics.jsonl";
 inline constexpr const char* kCheckpointsName = "/checkpoints";
-inline constexpr const char* kIdentityName = "/identity.json";  ///< checkpoints carry the same
-inline constexpr const char* kDevPredictionsName = "/dev_predictions";
 
 /// Whether the folder holds anything that a run of other options or data would spoil.
 bool has_progress(const std::string& folder);

@@ -88,6 +88,8 @@ void Keeper::begin(int64_t step, int64_t total_steps, const std::optional<Json>&
   if (!world_.first()) return;
   log_.emplace(options_.output_dir + kMetricsName, step);
   loss_watch_ = LossWatch(log_->first_losses());
+  if (options_.report_to != ReportTo::kTensorboard || step == total_steps) return;
+  board_.emplace(options_.output_dir + kTensorboardName, step);
 }
 
 // All ranks decide alike: by what rank 0 finds missing.

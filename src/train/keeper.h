@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "runlog/metrics.h"
+#include "runlog/tensorboard.h"
 #include "settings/train_options.h"
 #include "train/data_parallel.h"
 #include "train/evaluator.h"
@@ -39,6 +40,9 @@ class Keeper {
 
   /// A step whose loss is far above those of the beginning is warned of.
   void log(const StepRecord& record);
+  void log(const StartRecord& record) { write(record); }
+  void log(const EpochRecord& record) { write(record); }
+  void log(const TimeRecord& record) { write(record); }
   void log(const SpeedRecord& record) { write(record); }
 
   /// Notes an evaluation, which it returns, and keeps the models that are the best so far. Error
@@ -63,6 +67,7 @@ class Keeper {
   template <typename Record>
   void write(const Record& record) {
     if (log_) log_->write(record);
+    if (board_) board_->write(record);
   }
   void restore_best(int64_t step, int64_t total_steps);
   bool replace_missing(const std::string& name, int64_t saved, int64_t step, int64_t total_steps,
@@ -82,6 +87,7 @@ class Keeper {
   std::optional<SoundCheckpoint> newest_;  // from open() to restore()
   std::optional<CheckpointStore> checkpoints_;
   std::optional<MetricsWriter> log_;
+  std::optional<TensorboardWriter> board_;
   LossWatch loss_watch_;
   Json identity_;
 };

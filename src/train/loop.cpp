@@ -27,7 +27,7 @@ void fail_not_finite(const char* when, int64_t step, const std::string& task) {
 TrainingLoop::TrainingLoop(const World& world, const TrainOptions& options,
                            const std::vector<std::string>& task_names, MultiTaskModel& model,
                            const Optimizer& optimizer, DataParallel& parallel, const StepPlan& plan,
-                           LoopCalls calls)
+                           RunClock& clock, LoopCalls calls)
     : world_(world),
       options_(options),
       task_names_(task_names),
@@ -35,6 +35,7 @@ TrainingLoop::TrainingLoop(const World& world, const TrainOptions& options,
       optimizer_(optimizer),
       parallel_(parallel),
       plan_(plan),
+      clock_(clock),
       calls_(std::move(calls)) {}
 
 int64_t TrainingLoop::run(TrainingLoader& loader, int64_t first_step) {
@@ -42,10 +43,12 @@ int64_t TrainingLoop::run(TrainingLoader& loader, int64_t first_step) {
                      .unit = "steps",
                      .total = static_cast<uint64_t>(plan_.total_steps),
                      .initial = static_cast<uint64_t>(first_step)});
+  const ClockedPart steps(clock_, RunPart::kSteps);
   for (int64_t step = first_step; step < plan_.total_steps;) {
     if (world_.alone() && world_.stop().stop_requested()) stop_ = true;
     if (stop_) stop(step);
-    take(loader.next());
+    if (step % plan_.steps_per_epoch == 0) calls_.begin(step);
+    take(next_batch(loader));
     ++step;
     const bool epoch_end = step % plan_.steps_per_epoch == 0 || step == plan_.total_steps;
     const bool saves = epoch_end || step % options_.save_checkpoints_steps == 0;
@@ -55,6 +58,11 @@ int64_t TrainingLoop::run(TrainingLoader& loader, int64_t first_step) {
     if (!goes_on) return step;
   }
   return plan_.total_steps;
+}
+
+TrainingBatch TrainingLoop::next_batch(TrainingLoader& loader) {
+  const ClockedPart waits(clock_, RunPart::kData);
+  return loader.next();
 }
 
 void TrainingLoop::stop(int64_t steps_done) {

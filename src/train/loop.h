@@ -11,12 +11,14 @@
 #include "runlog/records.h"
 #include "settings/train_options.h"
 #include "train/data_parallel.h"
+#include "train/run_clock.h"
 #include "train/step_plan.h"
 
 namespace pals {
 
 /// What the loop calls, on every rank, between steps.
 struct LoopCalls {
+  std::function<void(int64_t step)> begin;      ///< an epoch begins with it
   std::function<void(const StepRecord&)> step;  ///< its loss is known
   /// At an epoch's end; false ends the run there, on all ranks.
   std::function<bool(int64_t steps_done, int64_t epoch)> epoch;
@@ -32,7 +34,7 @@ class TrainingLoop {
   TrainingLoop(const World& world, const TrainOptions& options,
                const std::vector<std::string>& task_names, MultiTaskModel& model,
                const Optimizer& optimizer, DataParallel& parallel, const StepPlan& plan,
-               LoopCalls calls);
+               RunClock& clock, LoopCalls calls);
 
   /// Takes the loader's steps, from `first_step` to the plan's end or to that of an epoch that is
   /// to be the last one, and returns how many steps are done then. A stop that any rank was told
@@ -47,6 +49,7 @@ class TrainingLoop {
   };
 
   int64_t steps_ahead() const;
+  TrainingBatch next_batch(TrainingLoader& loader);
   void take(const TrainingBatch& batch);
   void finish_steps(Progress* progress = nullptr);
   [[noreturn]] void stop(int64_t steps_done);
@@ -58,6 +61,7 @@ class TrainingLoop {
   const Optimizer& optimizer_;
   DataParallel& parallel_;
   StepPlan plan_;
+  RunClock& clock_;
   LoopCalls calls_;
   std::vector<PendingStep> pending_;
   double smooth_loss_ = -1.0;

@@ -9,6 +9,7 @@
 #include "base/log_sink.h"
 #include "base/text_util.h"
 #include "data/feature_cache.h"
+#include "report/run_report.h"
 #include "tasks/task_selection.h"
 #include "train/check_options.h"
 #include "train/forecast.h"
@@ -18,6 +19,8 @@
 #include "train/memory_check.h"
 #include "train/placement.h"
 #include "train/plan.h"
+#include "train/run_clock.h"
+#include "train/start_record.h"
 
 namespace pals {
 namespace {
@@ -55,11 +58,14 @@ class Trainer {
     log_info(describe_model(model_, world_.size()));
     if (options_.do_train) {
       train_steps();
+      const ClockedPart saving(clock_, RunPart::kSaving);
       keeper_.save_final();
     } else {
       keeper_.keep_evaluation(evaluate_model());
     }
-    return {keeper_.finish(), keeper_.results().table()};
+    ResultsRecord results = keeper_.finish();
+    write_report();
+    return {std::move(results), keeper_.results().table()};
   }
 
  private:
@@ -105,6 +111,10 @@ class Trainer {
     }
     keeper_.begin(first_step, plan.steps.total_steps, state);
     if (state && !may_go_on(plan, first_step)) return;
+    first_step_ = first_step;
+    if (first_step < plan.steps.total_steps && world_.first()) {
+      keeper_.log(start_record(setup_, plan, world_.size(), first_step, callbacks_.command));
+    }
     if (state) log_info(concat("going on at step ", first_step, " of ", plan.steps.total_steps));
     TrainingLoader loader(features, plan.sampler,
                           {.batch_size = options_.train_batch_size,
@@ -113,7 +123,7 @@ class Trainer {
                            .first_step = first_step,
                            .last_step = plan.steps.total_steps});
     const std::vector<std::string> names = task_names(setup_.description.tasks);
-    TrainingLoop loop(world_, options_, names, model_, optimizer_, parallel_, plan.steps,
+    TrainingLoop loop(world_, options_, names, model_, optimizer_, parallel_, plan.steps, clock_,
                       calls(plan));
     const int64_t steps_done = loop.run(loader, first_step);
     if (steps_done > first_step) report_speed(first_step, steps_done);
@@ -141,9 +151,14 @@ class Trainer {
   }
 
   LoopCalls calls(const RunPlan& plan) {
-    return {.step =
+    return {.begin =
+                [this, &plan](int64_t step) {
+                  if (world_.first()) keeper_.log(epoch_record(setup_, plan, step));
+                },
+            .step =
                 [this, &plan](const StepRecord& record) {
                   keeper_.log(record);
+                  if (clock_.line_is_due()) log_time(record.step + 1);
                   if (callbacks_.step && world_.first()) {
                     callbacks_.step(record, plan.steps.total_steps);
                   }
@@ -151,15 +166,46 @@ class Trainer {
             .epoch =
                 [this, &plan](int64_t steps_done, int64_t epoch) {
                   if (files_.dev.empty()) return true;
-                  const EvaluationRecord record = keeper_.keep_evaluation(
-                      steps_done, epoch, plan.steps.num_epochs, evaluate_model());
+                  const Evaluation evaluation = evaluate_model();
+                  const EvaluationRecord record = keep(evaluation, steps_done, epoch, plan);
                   if (callbacks_.evaluation && world_.first()) callbacks_.evaluation(record);
                   return may_go_on(plan, steps_done);
                 },
             .save =
                 [this, &plan](int64_t steps_done) {
+                  const ClockedPart saving(clock_, RunPart::kSaving);
                   keeper_.save_checkpoint(parallel_, steps_done, plan.examples);
                 }};
+  }
+
+  EvaluationRecord keep(const Evaluation& evaluation, int64_t steps_done, int64_t epoch,
+                        const RunPlan& plan) {
+    EvaluationRecord record;
+    {
+      const ClockedPart saving(clock_, RunPart::kSaving);
+      record = keeper_.keep_evaluation(steps_done, epoch, plan.steps.num_epochs, evaluation);
+    }
+    log_time(steps_done);
+    // Not so often that it would be felt, where evaluations are many and short.
+    constexpr double kShareOfTime = 0.01;
+    if (steps_done < plan.steps.total_steps &&
+        clock_.seconds(RunPart::kReport) <= kShareOfTime * clock_.wall_seconds()) {
+      write_report();
+    }
+    return record;
+  }
+
+  void log_time(int64_t steps_done) { keeper_.log(clock_.record(steps_done, first_step_)); }
+
+  // A page that cannot be made is no reason to end a run.
+  void write_report() {
+    if (!world_.first()) return;
+    const ClockedPart reporting(clock_, RunPart::kReport);
+    try {
+      write_run_report(options_.output_dir);
+    } catch (const std::exception& error) {
+      log_warning("no ", options_.output_dir, kReportName, ": ", error.what());
+    }
   }
 
   // Of a device that is not the CPU. It needs to know the rows' lengths.
@@ -173,12 +219,14 @@ class Trainer {
 
   void report_speed(int64_t first_step, int64_t step) {
     if (!world_.alone()) log_info(parallel_.speed_text(step - first_step));
+    log_time(step);
     SpeedRecord record = parallel_.speed(step - first_step);
     record.until_step = step;
     keeper_.log(record);
   }
 
   Evaluation evaluate_model() {
+    const ClockedPart evaluating(clock_, RunPart::kEvaluation);
     if (dev_sets_.empty()) {
       for (const DevJob& job : files_.dev) {
         dev_sets_.push_back({job.task, job.split, store_.features(job.number).get()});
@@ -203,6 +251,7 @@ class Trainer {
 
   const World& world_;
   const TrainCallbacks& callbacks_;
+  RunClock clock_;
   RunSetup setup_;
   const TrainOptions options_;
   MultiTaskModel& model_;
@@ -212,6 +261,7 @@ class Trainer {
   FeatureStore store_;
   Keeper keeper_;
   std::vector<EvaluationSet> dev_sets_;
+  int64_t first_step_ = 0;
 };
 
 TrainResult train_as_rank(TrainOptions options, const World& world,

@@ -5,6 +5,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "runlog/records.h"
 #include "settings/train_options.h"
@@ -25,6 +26,8 @@ struct TrainCallbacks {
   /// On rank 0, in order; on a GPU in lots.
   std::function<void(const StepRecord& step, int64_t total_steps)> step;
   std::function<void(const EvaluationRecord& evaluation)> evaluation;
+  /// The arguments that asked for the run, for its log.
+  std::vector<std::string> command = {};
 };
 
 /// Trains and evaluates as the options say; writes the run folder (docs/training.md). Goes on where

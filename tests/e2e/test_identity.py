@@ -152,7 +152,7 @@ class Identity(PalsTest):
         self.pals(*self.arguments())
         self.assertEqual(sorted(os.listdir(self.path("run"))),
                          [".lock", "best", "best_tasks", "checkpoints", "dev_predictions", "eval_results.json", "final",
-                          "identity.json", "metrics.jsonl", "run_config.json"])
+                          "identity.json", "metrics.jsonl", "report.html", "run_config.json"])
 
     def test_places_make_no_difference(self):
         self.pals(*self.arguments())
@@ -275,11 +275,12 @@ class Identity(PalsTest):
         path = self.path("run", "metrics.jsonl")
         with open(path, encoding="utf-8") as stream:
             lines = stream.read().splitlines(keepends=True)
-        self.assertEqual(json.loads(lines[0]), {"version": 2})
-        lines[4] = lines[4].replace('"step":3', '"step":x')
+        self.assertEqual(json.loads(lines[0]), {"version": 3})
+        number = next(number for number, line in enumerate(lines) if line.startswith('{"step":3,'))
+        lines[number] = lines[number].replace('"step":3', '"step":x')
         support.write_text(path, "".join(lines))
         result = self.pals(*self.arguments())
-        self.check_words(result.stderr, "warning: ", "metrics.jsonl", "line 5;")
+        self.check_words(result.stderr, "warning: ", "metrics.jsonl", "line %d;" % (number + 1))
         self.assertEqual([line["step"] for line in metrics(self.path("run"))[0]],
                          [step for step in range(12) if step != 3])
 

@@ -1,0 +1,127 @@
+#include <algorithm>
+#include <iostream>
+#include <memory>
+
+#include "adapters/registry.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/host.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/text_util.h"
+#include "cli/commands.h"
+#include "cli/option_flags.h"
+#include "dist/launch.h"
+#include "report/comparison.h"
+#include "runlog/file_names.h"
+#include "settings/compare_options.h"
+#include "train/trainer.h"
+
+namespace pals {
+namespace {
+
+constexpr const char* kAskedName = "/compare.json";
+constexpr const char* kScoresName = "/scores.json";
+constexpr const char* kPageName = "/comparison.html";
+
+/// One of the runs.
+struct PlannedRun {
+  std::string name;
+  TrainOptions options;
+};
+
+std::vector<PlannedRun> plan_runs(const CompareOptions& options) {
+  std::vector<PlannedRun> runs;
+  const std::vector<std::string> known = adapter_names();
+  for (const std::string& adapter : adapters_of(options)) {
+    if (!adapter.empty() && std::ranges::find(known, adapter) == known.end()) {
+      fail_usage("--adapters: unknown adapter ", quote(adapter), did_you_mean(adapter, known),
+                 " (adapters: ", join(known, ", "), ")");
+    }
+    for (const uint64_t seed : seeds_of(options)) {
+      const std::string name = concat(adapter.empty() ? "as_given" : adapter, "-", seed);
+      TrainOptions own = options.train;
+      own.adapter = adapter;
+      own.seed = seed;
+      own.nproc = 1;
+      own.output_dir = concat(options.output_dir, "/", name);
+      check_options(own);
+      runs.push_back({name, std::move(own)});
+    }
+  }
+  return runs;
+}
+
+bool holds_runs(const std::string& folder) {
+  return directory_exists(folder) &&
+         std::ranges::any_of(list_directory(folder), [&](const std::string& name) {
+           return file_exists(concat(folder, "/", name, kMetricsName));
+         });
+}
+
+/// Runs that lie there were asked for with the same options, or that is an error.
+void check_asked(const CompareOptions& options) {
+  const std::string path = options.output_dir + kAskedName;
+  const Json asked = common_options(options);
+  if (file_exists(path) && holds_runs(options.output_dir)) {
+    const std::vector<std::string> names = differing_options(read_json(path), asked);
+    if (!names.empty()) {
+      fail_usage(options.output_dir, " holds runs with other values of ", join(names, ", "),
+                 "; give the same to go on with them, or another --output_dir");
+    }
+  }
+  make_directories(options.output_dir);
+  write_file_atomically(path, json_text(asked));
+}
+
+/// Of the runs so far, written where they lie.
+Comparison compare_so_far(const CompareOptions& options, const std::vector<RunData>& runs) {
+  Comparison comparison = compare_runs(runs);
+  write_file_atomically(options.output_dir + kScoresName, json_text(comparison_json(comparison)));
+  write_file_atomically(options.output_dir + kPageName, comparison_page(runs, comparison));
+  return comparison;
+}
+
+int run_compare(const CompareOptions& options, const std::stop_token& stop) {
+  if (read_launch().size > 1) {
+    fail_usage("pals compare trains in one process; start it without mpirun, srun or torchrun");
+  }
+  const std::vector<PlannedRun> planned = plan_runs(options);
+  check_asked(options);
+  std::vector<RunData> runs;
+  Comparison comparison;
+  for (const PlannedRun& run : planned) {
+    const bool finished = file_exists(run.options.output_dir + kResultsName);
+    log_info("run ", runs.size() + 1, " of ", planned.size(), ", ", run.name,
+             finished ? ": finished before" : "");
+    if (!finished) train(run.options, stop, {.command = command_line()});
+    runs.push_back(read_run(run.options.output_dir));
+    comparison = compare_so_far(options, runs);
+  }
+  log_info("the page is ", options.output_dir, kPageName);
+  std::cout << (options.json ? json_text(comparison_json(comparison))
+                             : comparison_table(comparison));
+  return 0;
+}
+
+}  // namespace
+
+Command add_compare_command(CLI::App& program) {
+  auto options = std::make_shared<CompareOptions>();
+  CLI::App* app = program.add_subcommand(
+      "compare", "train with several adapters and seeds, and compare the runs on a page");
+  OptionList list = options_of(*options);
+  add_options(*app, list);
+  OptionList of_runs = train_options_of(*options);
+  of_runs.suggest("adapter", adapter_names());
+  add_options(*app, of_runs);
+  app->footer(
+      "All other options are those of `pals train`, for every run.\n\n"
+      "Example:\n"
+      "  pals compare --adapters pals,low_rank --seeds 1,2,3 --tasks rte,mrpc --data_dir glue \\\n"
+      "      --init_checkpoint minilm --output_dir runs/adapters");
+  return {app, [options](const std::stop_token& stop) { return run_compare(*options, stop); },
+          list};
+}
+
+}  // namespace pals
