@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 
 #include "base/error.h"
 #include "base/text_util.h"
@@ -48,6 +47,8 @@ struct Bounds {
   }
   bool empty() const { return x_low > x_high; }
   void finish(const ChartAxes& axes) {
+    if (axes.x_least) x_low = std::min(x_low, *axes.x_least);
+    if (axes.x_most) x_high = std::max(x_high, *axes.x_most);
     if (axes.y_least) y_low = std::min(y_low, *axes.y_least);
     if (axes.y_most) y_high = std::max(y_high, *axes.y_most);
     const double room = y_high - y_low;
@@ -72,15 +73,16 @@ int digits_of(double step) {
 
 std::string tick_text(double value, double step) {
   const double size = std::abs(value);
+  if (size == 0.0) return "0";
   if (size >= 1e4) {
     const bool whole = std::fmod(value, 1000.0) == 0.0;
     if (size < 1e6) return format_double(value / 1e3, whole ? 0 : 1) + "k";
     return format_double(value / 1e6, std::fmod(value, 1e6) == 0.0 ? 0 : 1) + "M";
   }
-  if (size > 0.0 && size < 1e-3) {
-    char text[32];
-    std::snprintf(text, sizeof text, "%.0e", value);
-    return text;
+  if (size < 1e-3) {
+    const int power = static_cast<int>(std::floor(std::log10(size) + 1e-9));
+    const double unit = std::pow(10.0, power);
+    return concat(format_double(value / unit, digits_of(step / unit)), "e", power);
   }
   return format_double(value, digits_of(step));
 }
@@ -249,7 +251,7 @@ std::string bar_chart(const ChartAxes& axes, const std::vector<ChartBar>& bars,
     if (!is_usable(bar.height) || bar.height <= 0.0) continue;
     const double left = plot.x(bar.from) + 0.5, right = plot.x(bar.to) - 0.5;
     const double top = plot.y(bar.height), bottom = plot.y(0.0);
-    plot.add(concat("<rect class=\"f0\" x=\"", place(left), "\" y=\"", place(top), "\" width=\"",
+    plot.add(concat("<rect class=\"f0 p\" x=\"", place(left), "\" y=\"", place(top), "\" width=\"",
                     place(std::max(0.5, right - left)), "\" height=\"",
                     place(std::max(0.0, bottom - top)), "\"><title>", figure_text(bar.from, 2),
                     " to ", figure_text(bar.to, 2), ": ", figure_text(bar.height, 2),

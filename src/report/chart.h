@@ -26,6 +26,7 @@ struct ChartAxes {
   std::string about;  ///< for who cannot see it
   std::string x_name, y_name;
   std::optional<double> y_least = {}, y_most = {};  ///< at least this far
+  std::optional<double> x_least = {}, x_most = {};
   bool log_y = false;
 };
 

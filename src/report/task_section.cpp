@@ -12,7 +12,7 @@ namespace pals {
 namespace {
 
 constexpr double kStrong = 0.55;  // of a cell's colour, from which its figure is white
-constexpr size_t kMostName = 60;
+constexpr size_t kMostName = 60, kMostNarrow = 7;
 
 /// The classes that occur most often, in their own order.
 std::vector<size_t> frequent_classes(const ConfusionMatrix& matrix, size_t most) {
@@ -27,7 +27,7 @@ std::vector<size_t> frequent_classes(const ConfusionMatrix& matrix, size_t most)
   return classes;
 }
 
-std::string matrix_card(const TaskAnalysis& analysis, const PageLimits& limits) {
+std::string matrix_card(const TaskAnalysis& analysis, const PageLimits& limits, const char* style) {
   const ConfusionMatrix& matrix = *analysis.matrix;
   const std::vector<size_t> classes = frequent_classes(matrix, limits.matrix);
   std::string out =
@@ -55,7 +55,7 @@ std::string matrix_card(const TaskAnalysis& analysis, const PageLimits& limits) 
     out += remark(concat("The ", classes.size(), " most frequent of ", matrix.num_classes(), "."));
   }
   return card(concat("Confusion matrix", analysis.classes_are == "entity" ? " of the words" : ""),
-              out);
+              out, style);
 }
 
 std::string classes_card(const TaskAnalysis& analysis, const PageLimits& limits) {
@@ -110,7 +110,9 @@ std::string calibration_card(const TaskAnalysis& analysis) {
                  .x_name = "predicted probability",
                  .y_name = "share that is right",
                  .y_least = 0.0,
-                 .y_most = 1.0},
+                 .y_most = 1.0,
+                 .x_least = 0.0,
+                 .x_most = 1.0},
                 bars, {expected}) +
           remark(concat("Probability ", analysis.probabilities_are, "; expected calibration error ",
                         percent_text(calibration_error(analysis.calibration)), ".")) +
@@ -179,10 +181,10 @@ std::string errors_card(const AnalysedTask& task, RowTexts* texts, const PageLim
   }
   const char* what =
       analysis.values.empty() ? " wrong rows" : " rows that are off by more than the RMSE";
-  return card(
-      "The worst errors",
-      remark(concat(shown, " of ", count_text(std::ssize(analysis.wrong)), what, ".")) + out,
-      "wide");
+  return card("The worst errors",
+              remark(concat(shown, " of ", count_text(std::ssize(analysis.wrong)), what, ".")) +
+                  concat("<div class=\"errors\">", out, "</div>"),
+              "wide");
 }
 
 }  // namespace
@@ -190,10 +192,16 @@ std::string errors_card(const AnalysedTask& task, RowTexts* texts, const PageLim
 std::string task_section(const AnalysedTask& task, RowTexts* texts, const PageLimits& limits) {
   const TaskAnalysis& analysis = task.analysis;
   std::string cards;
-  if (!analysis.classes.empty()) cards += classes_card(analysis, limits);
-  if (analysis.matrix && analysis.matrix->num_classes() > 0) cards += matrix_card(analysis, limits);
+  // A small matrix fits below the classes; a large one needs the page's width.
+  const size_t width = analysis.matrix ? analysis.matrix->num_classes() : 0;
+  const bool small = width <= kMostNarrow;
+  std::string classes;
+  if (!analysis.classes.empty()) classes += classes_card(analysis, limits);
+  if (width > 0 && small) classes += matrix_card(analysis, limits, "");
+  if (!classes.empty()) cards += concat("<div class=\"stack\">", classes, "</div>");
   if (!analysis.calibration.empty()) cards += calibration_card(analysis);
   if (!analysis.values.empty()) cards += residual_cards(analysis);
+  if (!small) cards += matrix_card(analysis, limits, "wide");
   cards += errors_card(task, texts, limits);
   std::string facts = concat(analysis.kind, ", ", count_text(analysis.rows),
                              " development rows, the best model by average, after step ",

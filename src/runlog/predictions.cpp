@@ -74,7 +74,9 @@ PredictionRecord parse_row(const Json& json, const PredictionsHead& head,
   check_values(row.gold, "gold", where);
   check_values(row.prediction, "prediction", where);
   if (json.contains("probabilities")) row.probabilities = numbers_of(json["probabilities"], where);
-  if (!head.labels.empty() && row.probabilities.size() != head.labels.size()) {
+  // A tagging has labels, but no probabilities.
+  const bool some = !row.probabilities.empty();
+  if (some && !head.labels.empty() && row.probabilities.size() != head.labels.size()) {
     fail(where, ": ", row.probabilities.size(), " probabilities of ", head.labels.size(),
          " labels");
   }

@@ -21,21 +21,22 @@ struct PredictionsHead {
   int64_t version = kPredictionsVersion;
   std::string task;
   std::string kind;                 ///< classification, regression, ...
-  std::vector<std::string> labels;  ///< of a classification, in the order of `probabilities`
+  std::vector<std::string> labels;  ///< classes, labels or tags, in the order of `probabilities`
   int64_t step = 0;                 ///< steps that the model has had
 
   bool operator==(const PredictionsHead&) const = default;
 };
 
-/// One example. `gold` and `prediction` are a label; a value in the units of the data; the number
-/// of a choice; or an answer, with a list of right ones in `gold`.
+/// One example. `gold` and `prediction` are a label; a list of labels, or of the words' tags; a
+/// value in the units of the data; the number of a choice; or an answer, with a list of right ones
+/// in `gold`.
 struct PredictionRecord {
   std::string split;  ///< "dev", "dev_matched", ...
   int64_t row = 0;    ///< the example's number in its file, from 0; those left out do not count
   std::string id;     ///< of a question of a span task; else empty
   Json gold;
   Json prediction;
-  std::vector<double> probabilities;  ///< of the classes or choices, to six places; else empty
+  std::vector<double> probabilities;  ///< of classes, labels or choices, to six places; else empty
   std::optional<double> probability;  ///< of an answer
 
   bool operator==(const PredictionRecord&) const = default;

@@ -55,6 +55,10 @@ TEST(Predictions, AreReadAsTheyWereWritten) {
                                         .prediction = "",
                                         .probability = 0.5}}};
   EXPECT_EQ(written(spans), spans);
+  const TaskPredictions tags{
+      .head = {.task = "ner", .kind = "tagging", .labels = {"O", "B-X"}, .step = 1},
+      .rows = {{.split = "dev", .row = 0, .gold = {"O", "B-X"}, .prediction = {"O", "O"}}}};
+  EXPECT_EQ(written(tags), tags);
 }
 
 TEST(Predictions, ADamagedLineIsNamed) {
