@@ -76,7 +76,8 @@ class Reports(PalsTest):
                          "--adapter", "weights at the start", "word")
         self.assertNotIn("damaged", page.text)
         self.assertNotIn("Texts are missing", page.text)
-        log = [json.loads(line) for line in open(self.path("run", "metrics.jsonl"), encoding="utf-8")]
+        with open(self.path("run", "metrics.jsonl"), encoding="utf-8") as stream:
+            log = [json.loads(line) for line in stream]
         start = next(line for line in log if "from_step" in line)
         self.assertEqual(start["command"][1:3], ["train", "--data_dir"])
         self.assertEqual(start["rows"]["rte"], 40)
@@ -226,8 +227,9 @@ class Reports(PalsTest):
                   "events.Reload()\n"
                   "json.dump({tag: [(e.step, e.value) for e in events.Scalars(tag)]\n"
                   "           for tag in events.Tags()['scalars']}, sys.stdout)\n")
+        # Not from this folder, whose tensorflow.py it would take for the package.
         result = subprocess.run([python, "-c", script, self.path("run", "tensorboard")], stdout=subprocess.PIPE,
-                                text=True, check=True)
+                                text=True, check=True, cwd=self.folder)
         curves = json.loads(result.stdout)
         steps, evaluations = support.metrics(self.path("run"))
         for task in "rte", "sst":
