@@ -5,6 +5,7 @@
                                length; with PALs, and with eight tasks mixed, against our own without
   bench/compare.py train       BERT-base + Houlsby(50) and MiniLM + PALs against transformers with `adapters`, in bf16
   bench/compare.py adapters    our own training step with each kind of adapter, and with the shared part frozen
+  bench/compare.py lora        LoRA: frozen against low rank, whole steps against no adapter, tasks mixed in prediction
   bench/compare.py memory      peak memory of `pals train` against the eager way
   bench/compare.py gpu         on an NVIDIA GPU: BERT-base + PALs in training against the reference's way and against
                                transformers, prediction against torch.compile and ONNX Runtime; batches of 32 and of 256
@@ -259,6 +260,25 @@ class Comparisons:
                 rows += take_turns(f"train, {precision}", sides, self.arguments.rounds)
         show(rows, facts, comparison="adapters")
 
+    def lora(self):
+        """Where the first side is so many times as fast as LoRA, LoRA's step takes that many times as long."""
+        rows, facts = [], {}
+        for precision in self.arguments.precision:
+            flags = ["--precision", precision]
+            sides = [self.ours("train", *flags, "--adapter", "low_rank", "--freeze", name="low rank, --freeze"),
+                     self.ours("train", *flags, "--adapter", "lora", "--freeze", name="LoRA, --freeze"),
+                     self.ours("train", *flags, "--adapter", "lora", "--freeze_all", name="LoRA, --freeze_all")]
+            facts = sides[0].facts
+            rows += take_turns(f"train, {precision}", sides, self.arguments.rounds)
+            sides = [self.ours("train", *flags, "--adapter", adapter, name=name)
+                     for adapter, name in (("none", "no adapter"), ("lora", "LoRA"))]
+            rows += take_turns(f"train, {precision}", sides, self.arguments.rounds)
+            flags += ["--order", "sorted", "--adapter", "lora"]
+            sides = [self.ours("predict", *flags, name="LoRA, one task"),
+                     self.ours("predict", *flags, "--tasks", 8, name="LoRA, 8 tasks mixed")]
+            rows += take_turns(f"predict, {precision}, sorted", sides, self.arguments.rounds)
+        show(rows, facts, comparison="lora")
+
     def memory(self):
         eager = self.ours("train", "--side", "eager", "--adapter", "pals", name="eager, fp32, padded to 128")
         eager.turn()
@@ -380,7 +400,7 @@ def make_full_glue(data_dir, target, share):
 
 # -- Main -------------------------------------------------------------------------------------------
 
-COMPARISONS = ["predict", "train", "adapters", "memory", "tokenizer", "data"]  # of `all`
+COMPARISONS = ["predict", "train", "adapters", "lora", "memory", "tokenizer", "data"]  # of `all`
 
 
 def parse_arguments():

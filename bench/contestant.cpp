@@ -50,7 +50,7 @@ struct Options {
   std::string output, cache_dir;
   int64_t layers = 0;
   int tasks = 1;
-  bool freeze = false, products = false;
+  bool freeze = false, freeze_all = false, products = false;
   std::string precision_text = "fp32", device_text = "cpu";
   PrecisionChoice precision = PrecisionChoice::kFloat;
   at::Device device = at::kCPU;
@@ -61,6 +61,11 @@ double seconds_since(Clock::time_point start) {
 }
 
 void print(const OrderedJson& json) { std::cout << json_text(json, -1) << std::endl; }
+
+Frozen frozen_part(const Options& options) {
+  if (options.freeze_all) return Frozen::kAll;
+  return options.freeze ? Frozen::kWeights : Frozen::kNothing;
+}
 
 /// BERT-base, or the sizes of --model, with the adapter that --adapter names.
 MeasuredModel measured_model(const Options& options, const BatchList& list) {
@@ -153,7 +158,7 @@ void train_eager(const Options& options, const BatchList& list) {
 
 void train_ours(const Options& options, const BatchList& list) {
   const Precision precision = choose_training_precision(options.precision, options.device);
-  TrainingSide side(measured_model(options, list), precision, options.freeze);
+  TrainingSide side(measured_model(options, list), precision, frozen_part(options));
   int64_t step = TrainingSide::kFirstStep;
   const auto run = [&](const BatchPlan& plan) { side.step(pack(list.rows, plan), step++); };
   const auto turn = [&] { std::ranges::for_each(list.plans, run); };
@@ -294,7 +299,8 @@ int main(int argc, char** argv) {
   for (CLI::App* work : {train, predict, rows}) pals::bench::add_list(*work, options);
   train->add_option("--side", options.side, "ours (default) or eager")
       ->check(CLI::IsMember({"ours", "eager"}));
-  train->add_flag("--freeze", options.freeze, "the shared part stands still");
+  train->add_flag("--freeze", options.freeze, "the shared part stands still but for LayerNorms");
+  train->add_flag("--freeze_all", options.freeze_all, "the shared part stands still");
   predict->add_option("--order", options.order, "unsorted (default) or sorted")
       ->check(CLI::IsMember({"unsorted", "sorted"}));
   predict->add_option("--tasks", options.tasks, "mixed in a batch (default 1)")

@@ -13,7 +13,7 @@ import subprocess
 import sys
 
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
-BLOCK = re.compile(r"<!-- options (\w+): ([^\n]*) -->\n.*?<!-- end -->\n", re.DOTALL)
+BLOCK = re.compile(r"<!-- options ([\w-]+): ([^\n]*) -->\n.*?<!-- end -->\n", re.DOTALL)
 
 
 def blocks_of(pals, command):

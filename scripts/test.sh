@@ -110,6 +110,7 @@ step_metrics() {
 step_transformers() {
   "$cache/venv-transformers/bin/python" tests/transformers_check.py --pals build/pals --model "$minilm"
   "$cache/venv-transformers/bin/python" tests/convert_check.py --pals build/pals
+  "$cache/venv-transformers/bin/python" tests/adapters_check.py --pals build/pals
   "$cache/venv-transformers/bin/python" tests/tokenizer_lines.py build/tokenizer_lines.jsonl --lines 20000 --seed 2
   PALS_TOKENIZER_LINES=build/tokenizer_lines.jsonl build/text_test --gtest_filter='TransformersLines.*:TokenPlaces.ThoseOf*'
 }

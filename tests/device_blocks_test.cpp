@@ -34,7 +34,8 @@ TEST(Devices, TasksOfABatchAreComputedTogether) {
   for (const at::Device device : devices()) {
     for (const auto& [kind, products] : kinds) {
       for (const at::ScalarType type : {at::kBFloat16, at::kHalf, at::kFloat}) {
-        const auto model = tiny_model(tiny_bert(), tiny_adapter(kind), type, false, device);
+        const auto model =
+            tiny_model(tiny_bert(), tiny_adapter(kind), type, Frozen::kNothing, device);
         std::vector<at::Tensor> alone;
         for (int task = 0; task < kTinyTasks; ++task) {
           alone.push_back(model->forward(pack(testing::rows_of(rows, task))).logits.front());
@@ -75,7 +76,8 @@ TEST(Devices, AdaptersAttendBesideTheLayers) {
         SCOPED_TRACE(::testing::Message() << kind << " " << c10::toString(type));
         const int expected = type == at::kFloat ? 0 : joint;
         const AdapterConfig adapter = tiny_adapter(kind);
-        Training together(adapter, type, false, device), apart(adapter, type, false, device);
+        Training together(adapter, type, Frozen::kNothing, device),
+            apart(adapter, type, Frozen::kNothing, device);
         CountedBlocks blocks(device);
         const auto mixed = together.model().forward(pack(rows));
         EXPECT_EQ(CountedBlocks::joint_forward, type == at::kFloat ? 0 : of_mixed);
@@ -114,7 +116,7 @@ TEST(Devices, LayersAreFoldedForPrediction) {
     for (const auto& [kind, saved] : kinds) {
       for (const at::ScalarType type : {at::kBFloat16, at::kFloat}) {
         SCOPED_TRACE(::testing::Message() << kind << " " << c10::toString(type));
-        Training training(tiny_adapter(kind), type, false, device);
+        Training training(tiny_adapter(kind), type, Frozen::kNothing, device);
         MultiTaskModel& model = training.model();
         const double tolerance = tolerance_on(device, type == at::kFloat ? 1e-5 : 8e-2);
         const auto differ = [&](const PackedBatch& batch) {

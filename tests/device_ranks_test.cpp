@@ -33,11 +33,11 @@ Launch one_of(int size, int rank, int port) {
 
 TEST(DeviceRanks, OneRankIsTheSameAsNone) {
   for (const at::Device device : devices()) {
-    Training alone(tiny_adapter("pals"), {}, false, device);
+    Training alone(tiny_adapter("pals"), {}, Frozen::kNothing, device);
     const Launch launch = one_of(1, 0, free_port());
     World world(launch, std::make_unique<DeviceRanks>(launch, device), device);
     EXPECT_FALSE(world.alone());
-    Training joined(tiny_adapter("pals"), {}, false, device, false, std::move(world));
+    Training joined(tiny_adapter("pals"), {}, Frozen::kNothing, device, false, std::move(world));
     const std::vector<double> losses = alone.run(0, kSteps), others = joined.run(0, kSteps);
     for (size_t i = 0; i < losses.size(); ++i) {
       EXPECT_NEAR(others[i], losses[i], tolerance_on(device, 1e-5)) << device << ", step " << i;

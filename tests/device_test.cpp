@@ -60,7 +60,8 @@ TEST(SimulatedDevice, IsChosenByItsName) {
 
 struct Case {
   std::string name, kind;
-  bool task_pooler = false, freeze = false;
+  bool task_pooler = false;
+  Frozen frozen = Frozen::kNothing;
   Precision precision = {};
   bool on_gpu = false;
 
@@ -79,12 +80,14 @@ std::vector<Case> cases() {
   std::vector<Case> all;
   for (const std::string& kind : adapter_names()) all.push_back({kind, kind});
   for (const char* mixed : {"mixed", "mixed_again"}) all.push_back({mixed, mixed});
-  all.push_back({"lora_frozen", "lora", false, true});
-  all.push_back({"lora_bf16", "lora", false, false, at::kBFloat16});
-  all.push_back({"mixed_bf16", "mixed", false, false, at::kBFloat16});
-  all.push_back({"pals_frozen", "pals", false, true});
+  all.push_back({"lora_frozen", "lora", false, Frozen::kWeights});
+  all.push_back({"lora_frozen_whole", "lora", false, Frozen::kAll});
+  all.push_back({"none_frozen_whole", "none", false, Frozen::kAll});
+  all.push_back({"lora_bf16", "lora", false, Frozen::kNothing, at::kBFloat16});
+  all.push_back({"mixed_bf16", "mixed", false, Frozen::kNothing, at::kBFloat16});
+  all.push_back({"pals_frozen", "pals", false, Frozen::kWeights});
   all.push_back({"low_rank_task_pooler", "low_rank", true});
-  all.push_back({"pals_bf16", "pals", false, false, at::kBFloat16});
+  all.push_back({"pals_bf16", "pals", false, Frozen::kNothing, at::kBFloat16});
   const size_t simulated = all.size();
   for (size_t i = 0; i < simulated && has_gpu(); ++i) {
     Case test = all[i];
@@ -100,7 +103,7 @@ class OnAnotherDevice : public ::testing::TestWithParam<Case> {
   static std::unique_ptr<Training> training(at::Device device, bool records = false) {
     const Case& test = GetParam();
     return std::make_unique<Training>(testing::tiny_adapters(test.kind, {}, test.task_pooler),
-                                      test.precision, test.freeze, device, records);
+                                      test.precision, test.frozen, device, records);
   }
 };
 
@@ -183,7 +186,7 @@ class Folder {
 
 TEST(Devices, ARunGoesOnOnAnotherDevice) {
   const AdapterConfig adapter = tiny_adapter("pals");
-  Training whole(adapter, at::kFloat, false, at::kCPU);
+  Training whole(adapter, at::kFloat, Frozen::kNothing, at::kCPU);
   const std::vector<double> expected = whole.run(0, kSteps);
   std::vector<std::pair<at::Device, at::Device>> ways;
   for (const at::Device device : devices()) {
@@ -194,10 +197,10 @@ TEST(Devices, ARunGoesOnOnAnotherDevice) {
     const double tolerance = tolerance_on(first.is_cpu() ? second : first, 1e-6);
     const Folder folder;
     CheckpointStore store(folder.path(), 1);
-    Training begun(adapter, at::kFloat, false, first);
+    Training begun(adapter, at::kFloat, Frozen::kNothing, first);
     begun.run(0, kSteps / 2);
     store.save(begun.arena(), kSteps / 2, {{"step", kSteps / 2}});
-    Training resumed(adapter, at::kFloat, false, second);
+    Training resumed(adapter, at::kFloat, Frozen::kNothing, second);
     ASSERT_TRUE(store.restore(resumed.arena()).has_value());
     const std::vector<double> losses = resumed.run(kSteps / 2, kSteps);
     for (size_t i = 0; i < losses.size(); ++i) {
@@ -213,14 +216,14 @@ TEST(Devices, ARunWithARecordedOptimizerGoesOn) {
   constexpr auto kWay = Training::Way::kOneBatchWithOptimizer;
   for (const Precision& precision : {Precision(at::kFloat), Precision(at::kBFloat16)}) {
     const AdapterConfig adapter = tiny_adapter("pals");
-    Training whole(adapter, precision, false, simulated_device(), true);
+    Training whole(adapter, precision, Frozen::kNothing, simulated_device(), true);
     const std::vector<double> expected = whole.run(0, 2 * kSteps, kWay);
     const Folder folder;
     CheckpointStore store(folder.path(), 1);
-    Training begun(adapter, precision, false, simulated_device(), true);
+    Training begun(adapter, precision, Frozen::kNothing, simulated_device(), true);
     begun.run(0, kSteps, kWay);
     store.save(begun.arena(), kSteps, {{"step", kSteps}});
-    Training resumed(adapter, precision, false, simulated_device(), true);
+    Training resumed(adapter, precision, Frozen::kNothing, simulated_device(), true);
     ASSERT_TRUE(store.restore(resumed.arena()).has_value());
     testing::set_free_memory(150'000 * static_cast<int64_t>(c10::elementSize(precision.type)));
     const int64_t before = testing::num_replays();
@@ -241,7 +244,7 @@ TEST(Devices, FilesHoldTheSameWeights) {
   const AdapterConfig adapter = tiny_adapter("houlsby");
   const auto here = tiny_model(tiny_bert(), adapter);
   for (const at::Device device : devices()) {
-    const auto there = tiny_model(tiny_bert(), adapter, {}, false, device);
+    const auto there = tiny_model(tiny_bert(), adapter, {}, Frozen::kNothing, device);
     EXPECT_EQ(shared_weights_hash(tensors_of(here->arena())),
               shared_weights_hash(tensors_of(there->arena())));
   }
@@ -252,7 +255,7 @@ TEST(Devices, PooledVectorsAreOnTheHost) {
   const auto here = tiny_model(tiny_bert(), adapter);
   const PackedBatch batch = pack(testing::rows_of(tiny_rows(3), 0));
   for (const at::Device device : devices()) {
-    const auto there = tiny_model(tiny_bert(), adapter, {}, false, device);
+    const auto there = tiny_model(tiny_bert(), adapter, {}, Frozen::kNothing, device);
     for (const Pooling pooling : {Pooling::kCls, Pooling::kMean, Pooling::kMax, Pooling::kPooled}) {
       const Wanted wanted{.vectors = {{pooling, true}}};
       EXPECT_LT(distance(at::tensor(ModelRunner(*there).run(batch, wanted).vectors),
@@ -288,8 +291,8 @@ INSTANTIATE_TEST_SUITE_P(Devices, LossScaling,
 
 TEST_P(LossScaling, TrainsInFp16AsInFp32) {
   const AdapterConfig adapter = tiny_adapter("pals");
-  Training exact(adapter, at::kFloat, false, at::kCPU);
-  Training half(adapter, at::kHalf, false, device());
+  Training exact(adapter, at::kFloat, Frozen::kNothing, at::kCPU);
+  Training half(adapter, at::kHalf, Frozen::kNothing, device());
   // The scale that the first steps would come down to, dropped one after the other.
   std::optional<Json> state = {{{"loss_scaling", {{"scale", 128.0}, {"good_steps", 3}}}}};
   half.parallel().share_state(state);
@@ -304,7 +307,7 @@ TEST_P(LossScaling, TrainsInFp16AsInFp32) {
 }
 
 TEST_P(LossScaling, AnOverflowDropsTheStepAndHalvesTheScale) {
-  Training half(tiny_adapter("none"), at::kHalf, false, device());
+  Training half(tiny_adapter("none"), at::kHalf, Frozen::kNothing, device());
   std::optional<Json> state = {{{"loss_scaling", {{"scale", 1e38}, {"good_steps", 7}}}}};
   half.parallel().share_state(state);
   const at::Tensor before = half.arena().weights().cpu().clone();

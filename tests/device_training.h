@@ -50,14 +50,14 @@ inline void expect_same_state(const ParameterArena& a, const ParameterArena& b) 
 /// A model that takes steps on rows of all kinds of tasks, one task after the other.
 class Training {
  public:
-  Training(const AdapterConfig& adapter, const Precision& precision, bool freeze, at::Device device,
-           bool records = false, World world = World())
-      : Training(std::vector<AdapterConfig>(kTinyTasks, adapter), precision, freeze, device,
+  Training(const AdapterConfig& adapter, const Precision& precision, Frozen frozen,
+           at::Device device, bool records = false, World world = World())
+      : Training(std::vector<AdapterConfig>(kTinyTasks, adapter), precision, frozen, device,
                  records, std::move(world)) {}
-  Training(const std::vector<AdapterConfig>& adapters, const Precision& precision, bool freeze,
+  Training(const std::vector<AdapterConfig>& adapters, const Precision& precision, Frozen frozen,
            at::Device device, bool records = false, World world = World())
       : world_(std::move(world)),
-        model_(tiny_model(tiny_bert(), adapters, precision, freeze, device)),
+        model_(tiny_model(tiny_bert(), adapters, precision, frozen, device)),
         optimizer_({.learning_rate = 1e-3}),
         parallel_(world_, *model_, optimizer_, GradientType::kFloat, false) {
     model_->set_recording(records);

@@ -153,7 +153,7 @@ def help_of(*command):
 
 def command_names():
     """The program's commands, as its --help lists them."""
-    return re.findall(r"(?m)^  (\w+)(?:, ?\w+)*\s", help_of(support.PALS).split("Subcommands:")[1])
+    return re.findall(r"(?m)^  ([\w-]+)(?:, ?\w+)*\s", help_of(support.PALS).split("Subcommands:")[1])
 
 
 def defaults_of(command):

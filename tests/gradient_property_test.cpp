@@ -19,7 +19,7 @@ struct Case {
   std::vector<int> layers = {};
   bool task_pooler = false;
   Activation activation = Activation::kGelu;
-  bool freeze = false;
+  Frozen frozen = Frozen::kNothing;
 };
 
 void PrintTo(const Case& test, std::ostream* stream) { *stream << test.name; }
@@ -28,7 +28,7 @@ std::vector<Case> cases() {
   std::vector<Case> all;
   for (const std::string& kind : adapter_names()) all.push_back({kind, kind});
   for (const char* mixed : {"mixed", "mixed_again"}) all.push_back({mixed, mixed});
-  all.push_back({"frozen_lora", "lora", {}, false, Activation::kGelu, true});
+  all.push_back({"frozen_lora", "lora", {}, false, Activation::kGelu, Frozen::kWeights});
   all.push_back({"lora_in_layer_1", "lora", {1}});
   all.push_back({"pals_in_layer_1", "pals", {1}});
   all.push_back({"low_rank_lhuc_in_layer_0", "low_rank_lhuc", {0}});
@@ -41,7 +41,12 @@ std::vector<Case> cases() {
   all.push_back({"relu", "none", {}, false, Activation::kRelu});
   all.push_back({"silu", "none", {}, false, Activation::kSilu});
   all.push_back({"silu_top_bert_layer", "top_bert_layer", {}, false, Activation::kSilu});
-  all.push_back({"frozen_houlsby_pals", "houlsby_pals", {}, false, Activation::kGelu, true});
+  all.push_back(
+      {"frozen_houlsby_pals", "houlsby_pals", {}, false, Activation::kGelu, Frozen::kWeights});
+  all.push_back({"frozen_whole_lora", "lora", {1}, false, Activation::kGelu, Frozen::kAll});
+  all.push_back({"frozen_whole_none", "none", {}, true, Activation::kGelu, Frozen::kAll});
+  all.push_back(
+      {"frozen_whole_top_attention", "top_attention", {}, false, Activation::kGelu, Frozen::kAll});
   return all;
 }
 
@@ -52,7 +57,7 @@ class Gradient : public ::testing::TestWithParam<Case> {
     bert.hidden_act = GetParam().activation;
     model_ =
         tiny_model(bert, tiny_adapters(GetParam().kind, GetParam().layers, GetParam().task_pooler),
-                   at::kFloat, GetParam().freeze);
+                   at::kFloat, GetParam().frozen);
   }
 
   // The third task takes no part.

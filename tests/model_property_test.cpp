@@ -86,6 +86,7 @@ class EveryAdapter : public ::testing::TestWithParam<Case> {
   static std::vector<AdapterConfig> adapters() {
     return tiny_adapters(GetParam().kind, GetParam().layers, GetParam().task_pooler);
   }
+  void check_freezing(Frozen part_of_it, bool recomputes);
 
   std::vector<Row> rows_ = tiny_rows(4);
   const int64_t num_examples_ = static_cast<int64_t>(rows_.size());
@@ -253,15 +254,17 @@ TEST_P(EveryAdapter, OtherTasksStandStill) {
   }
 }
 
-TEST_P(EveryAdapter, FreezingLeavesTheOtherGradientsAsTheyWere) {
+void EveryAdapter::check_freezing(Frozen part_of_it, bool recomputes) {
   const auto model = this->model();
-  const auto frozen = tiny_model(tiny_bert(), adapters(), at::kFloat, true);
+  const auto frozen = tiny_model(tiny_bert(), adapters(), at::kFloat, part_of_it);
+  frozen->set_recompute(recomputes);
   const Trained all = train(*model, {pack(rows_)}, num_examples_);
   const Trained some = train(*frozen, {pack(rows_)}, num_examples_);
   EXPECT_NEAR(all.loss, some.loss, 1e-7);
   for (const Parameter& row : frozen->arena().table().rows()) {
     const auto part = [&](const at::Tensor& x) { return x.narrow(0, row.offset, row.numel); };
-    const bool trains = row.owner != kSharedOwner || row.layer_norm;
+    const bool trains =
+        row.owner != kSharedOwner || (row.layer_norm && part_of_it == Frozen::kWeights);
     EXPECT_EQ(row.trainable, trains) << row.name;
     if (trains) {
       EXPECT_LE(largest(part(all.gradients) - part(some.gradients)), 1e-6 * largest(all.gradients))
@@ -277,6 +280,15 @@ TEST_P(EveryAdapter, FreezingLeavesTheOtherGradientsAsTheyWere) {
     const auto part = [&](const at::Tensor& x) { return x.narrow(0, row.offset, row.numel); };
     EXPECT_TRUE(at::equal(part(before), part(frozen->arena().weights()))) << row.name;
   }
+}
+
+TEST_P(EveryAdapter, FreezingLeavesTheOtherGradientsAsTheyWere) {
+  check_freezing(Frozen::kWeights, false);
+}
+
+// Nothing is kept or computed below the first layer that trains.
+TEST_P(EveryAdapter, FreezingTheWholeSharedPartDoesToo) {
+  for (const bool recomputes : {false, true}) check_freezing(Frozen::kAll, recomputes);
 }
 
 TEST_P(EveryAdapter, Bf16IsNearFp32) {

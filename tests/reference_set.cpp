@@ -77,7 +77,8 @@ ReferenceSet::ReferenceSet(const std::string& folder_name, at::ScalarType type)
     heads.push_back(
         {regression ? TaskKind::kRegression : TaskKind::kClassification, head->shape[0]});
   }
-  model = std::make_unique<MultiTaskModel>(bert, adapter, heads, type, false, test_device());
+  model =
+      std::make_unique<MultiTaskModel>(bert, adapter, heads, type, Frozen::kNothing, test_device());
   const LoadReport report = load_weights(*model, weights, LoadScope::kAll, folder);
   if (!report.unused.empty()) fail(folder, ": unused tensor ", report.unused.front());
 }

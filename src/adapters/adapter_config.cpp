@@ -26,6 +26,9 @@ void set_key(AdapterConfig& config, const std::string& key, const Json& value,
   if (key == "bottleneck_size") config.bottleneck_size = value.get<int64_t>();
   if (key == "alpha") config.alpha = value.get<double>();
   if (key == "targets") config.targets = targets_of(value);
+  if (key == "activation") config.activation = value.get<std::string>();
+  if (key == "after") config.after = targets_of(value);
+  if (key == "reads") config.reads = value.get<std::string>();
   if (key == "layers") config.layers = layers_of(value, where);
   if (key == "task_pooler") config.task_pooler = value.get<bool>();
 }
@@ -37,7 +40,8 @@ bool fits(const std::string& key, const Json& value) {
   };
   if (key == "task_pooler") return value.is_boolean();
   if (key == "alpha") return value.is_number() && value > 0;
-  if (key == "targets") {
+  if (key == "activation" || key == "reads") return value.is_string();
+  if (key == "targets" || key == "after") {
     return value.is_string() || all([](const Json& item) { return item.is_string(); });
   }
   if (key == "layers") {
@@ -52,6 +56,8 @@ const char* expected(const std::string& key) {
   if (key == "task_pooler") return "true or false";
   if (key == "alpha") return "a number above 0";
   if (key == "targets") return "a list such as [\"query\", \"value\"]";
+  if (key == "after") return "a list of attention and output";
+  if (key == "activation" || key == "reads") return "a name";
   if (key == "layers") return "a list such as [6, 7] or \"6-11\"";
   return "a whole number from 1 to 32768";
 }
@@ -66,6 +72,9 @@ Json adapter_to_json(const AdapterConfig& config) {
     if (key == "bottleneck_size") json[setting] = config.bottleneck_size;
     if (key == "alpha") json[setting] = config.alpha;
     if (key == "targets") json[setting] = config.targets;
+    if (key == "activation") json[setting] = config.activation;
+    if (key == "after") json[setting] = config.after;
+    if (key == "reads") json[setting] = config.reads;
   }
   json["layers"] = config.layers;
   json["task_pooler"] = config.task_pooler;
@@ -103,6 +112,9 @@ Json adapter_to_flat_json(const AdapterConfig& config) {
               {"bottleneck_size", config.bottleneck_size},
               {"alpha", config.alpha},
               {"targets", config.targets},
+              {"activation", config.activation},
+              {"after", config.after},
+              {"reads", config.reads},
               {"adapter_layers", config.layers},
               {"task_pooler", config.task_pooler}};
 }
@@ -115,6 +127,9 @@ AdapterConfig adapter_from_flat_json(const Json& json, const std::string& where)
     config.bottleneck_size = json.at("bottleneck_size").get<int64_t>();
     config.alpha = json.value("alpha", 0.0);  // what came later may be missing
     config.targets = json.value("targets", std::vector<std::string>());
+    config.activation = json.value("activation", "");
+    config.after = json.value("after", std::vector<std::string>());
+    config.reads = json.value("reads", "");
     config.layers = json.at("adapter_layers").get<std::vector<int>>();
     config.task_pooler = json.at("task_pooler").get<bool>();
   } catch (const Json::exception& error) {

@@ -16,6 +16,9 @@ struct AdapterConfig {
   int64_t bottleneck_size = 0;            ///< houlsby_pals: inner size of its low-rank modules
   double alpha = 0.0;                     ///< lora: the term is scaled by alpha / rank
   std::vector<std::string> targets = {};  ///< lora: the dense layers that have a term
+  std::string activation = {};            ///< bottleneck: between its two layers
+  std::vector<std::string> after = {};    ///< bottleneck: the blocks that it follows
+  std::string reads = {};                 ///< bottleneck: dense or normalised
   std::vector<int> layers = {};           ///< empty: all (or a kind on top of the encoder)
   bool task_pooler = false;
 

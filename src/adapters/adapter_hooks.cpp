@@ -183,6 +183,13 @@ const std::vector<SegmentTerms>* AdapterHooks::terms() const {
   return any ? &terms_ : nullptr;
 }
 
+int AdapterHooks::trains_from(const ParameterTable& table) const {
+  if (table.shared_trains()) return -1;
+  int first = num_layers_;
+  for (const Segment& segment : segments_) first = std::min(first, of(segment.task).first_layer);
+  return first;
+}
+
 std::vector<TokenRun> AdapterHooks::dense_term_runs(const Pass& pass, LayerBlock block,
                                                     int layer) const {
   const auto reads = [&](int task) {

@@ -17,6 +17,9 @@ class AdapterHooks : public EncoderHooks {
   /// What a pass's dense layers add to their products (Pass::terms); null: nothing.
   const std::vector<SegmentTerms>* terms() const;
 
+  /// Where a pass's backward may end (Pass::trains_from), with the shared part as `table` has it.
+  int trains_from(const ParameterTable& table) const;
+
   std::vector<TokenRun> dense_term_runs(const Pass& pass, LayerBlock block,
                                         int layer) const override;
   at::Tensor dense_term(const Pass& pass, LayerBlock block, int layer, TermReads reads,

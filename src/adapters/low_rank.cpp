@@ -2,13 +2,15 @@
 
 namespace pals {
 
-LowRank::LowRank(const AdapterBuild& build, const std::string& prefix, int64_t inner_size)
+LowRank::LowRank(const AdapterBuild& build, const std::string& prefix, int64_t inner_size,
+                 Activation activation)
     : down_(build.table, prefix, {"down"}, build.bert.hidden_size, inner_size, {build.owner}),
-      up_(build.table, prefix, {"up"}, inner_size, build.bert.hidden_size, {build.owner}) {}
+      up_(build.table, prefix, {"up"}, inner_size, build.bert.hidden_size, {build.owner}),
+      activation_(activation) {}
 
 at::Tensor LowRank::forward(const Pass& pass, int /*layer*/, const at::Tensor& h) const {
   const at::Tensor x = pass.queries(h);
-  const auto [u, g] = down_.activated(pass, Activation::kGelu, x);  // [Q, P]
+  const auto [u, g] = down_.activated(pass, activation_, x);  // [Q, P]
   pass.save(x, u, g);
   return up_.forward(pass, g);
 }
@@ -18,7 +20,7 @@ at::Tensor LowRank::backward(const Pass& pass, int /*layer*/, const at::Tensor& 
   up_.backward_bias(pass, dy);
   up_.backward_weight(pass, dy, g);
   at::Tensor du = up_.backward_input(pass, dy);
-  bias_activation_backward(Activation::kGelu, du, u, du, down_.bias_gradient(pass));
+  bias_activation_backward(activation_, du, u, du, down_.bias_gradient(pass));
   down_.backward_weight(pass, du, x);
   at::Tensor dx = down_.backward_input(pass, du);
   if (!pass.narrowed()) return dx;

@@ -1,4 +1,4 @@
-// Low-rank module: U gelu(D x), D and U of each layer its own.
+// Low-rank module: U act(D x), D and U of each layer its own.
 #pragma once
 
 #include "adapters/module.h"
@@ -8,7 +8,8 @@ namespace pals {
 class LowRank : public AdapterModule {
  public:
   /// Registers `<prefix>down` and `<prefix>up`.
-  LowRank(const AdapterBuild& build, const std::string& prefix, int64_t inner_size);
+  LowRank(const AdapterBuild& build, const std::string& prefix, int64_t inner_size,
+          Activation activation = Activation::kGelu);
 
   bool takes_segments() const override { return true; }
   at::Tensor forward(const Pass& pass, int layer, const at::Tensor& h) const override;
@@ -16,6 +17,7 @@ class LowRank : public AdapterModule {
 
  private:
   Linear down_, up_;
+  Activation activation_;
 };
 
 /// Reads the layer input, adds to the output block (paper, section 3.1 "low-rank").

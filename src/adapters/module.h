@@ -64,6 +64,7 @@ struct DenseTerms {
 
 /// Where one task's modules stand in the encoder.
 struct TaskAdapter {
+  int first_layer = 0;  ///< the first layer with a module or term; if none, the number of layers
   DenseTerms after_attention;        ///< within the LayerNorm of the attention's block
   DenseTerms after_feed_forward;     ///< within that of the feed-forward's
   AdapterModules feed_forward_term;  ///< the same, of the layer input or the attention output
@@ -78,7 +79,8 @@ struct TaskAdapter {
   const TaskParameters* own = nullptr;
 
   explicit TaskAdapter(int64_t num_layers)
-      : after_attention{AdapterModules(static_cast<size_t>(num_layers))},
+      : first_layer(static_cast<int>(num_layers)),
+        after_attention{AdapterModules(static_cast<size_t>(num_layers))},
         after_feed_forward{AdapterModules(static_cast<size_t>(num_layers))},
         feed_forward_term(static_cast<size_t>(num_layers)),
         after_layer(static_cast<size_t>(num_layers)) {}

@@ -60,6 +60,7 @@ TEST(ParameterCount, OfOneTask) {
   EXPECT_EQ(count("houlsby_pals"),
             dense(kH, 156) + dense(156, kH) +
                 kLayers * (3 * dense(156, 156) + dense(kH, 50) + dense(50, kH)));
+  EXPECT_EQ(count("bottleneck"), kLayers * (dense(kH, 48) + dense(48, kH)));
   EXPECT_EQ(count("lora"), kLayers * 2 * (8 * kH + kH * 8));
   EXPECT_EQ(count("lhuc"), kLayers * kH);
   EXPECT_EQ(count("pals_lhuc"), count("pals") + kLayers * kH);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "adapters/bottleneck.h"
 #include "adapters/houlsby.h"
 #include "adapters/lhuc.h"
 #include "adapters/lora.h"
@@ -77,6 +78,12 @@ const std::vector<AdapterKind>& adapter_kinds() {
        .heads = ProjectedAttention::kNumHeads,
        .resolve = resolve_houlsby_pals,
        .build = build_houlsby_pals},
+      {.name = "bottleneck",
+       .description = "bottleneck adapters behind chosen blocks, as AdapterHub's library has them",
+       .settings = {"size", "activation", "after", "reads"},
+       .default_size = 48,
+       .resolve = resolve_bottleneck,
+       .build = build_bottleneck},
       {.name = "lora",
        .description = "low-rank terms within the encoder's dense layers",
        .settings = {"rank", "alpha", "targets"},
@@ -157,6 +164,8 @@ TaskAdapter build_adapter(ParameterTable& table, ParameterTable& folded,
                            .owner = task,
                            .bert = bert,
                            .config = config};
+  const bool in_layers = (kind->build != nullptr && kind->by_layer) || lhuc;
+  if (in_layers && !config.layers.empty()) adapter.first_layer = config.layers.front();
   if (kind->build != nullptr) kind->build(build, adapter);
   if (lhuc) add_lhuc(build, adapter);
   return adapter;

@@ -108,6 +108,29 @@ TEST(ResolveAdapter, LayersAreSortedCheckedAndAllByDefault) {
   EXPECT_EQ(resolved("top_attention_lhuc", 0, {1}, mini()).layers, std::vector<int>{1});
 }
 
+TEST(ResolveAdapter, BottlenecksStandWhereTheyAreTold) {
+  const AdapterConfig usual = resolved("bottleneck");
+  EXPECT_EQ(usual.size, 48);
+  EXPECT_EQ(usual.activation, "relu");
+  EXPECT_EQ(usual.after, std::vector<std::string>{"output"});
+  EXPECT_EQ(usual.reads, "normalised");
+  const auto read = [](const char* text) {
+    return resolve_adapter(adapter_from_json(parse_json(text, "x"), "x"), base(), "x");
+  };
+  const AdapterConfig both = read(
+      R"({"kind": "bottleneck", "after": ["output", "attention", "output"], "reads": "dense", "activation": "swish"})");
+  EXPECT_EQ(both.after, (std::vector<std::string>{"attention", "output"}));
+  EXPECT_EQ(both.reads, "dense");
+  EXPECT_EQ(both.activation, "silu");
+  EXPECT_EQ(read(json_text(adapter_to_json(both)).c_str()), both);
+  const auto error = [&](const char* text) { return error_of([&] { read(text); }); };
+  expect_parts(error(R"({"kind": "bottleneck", "after": ["key"]})"), {"after", "key", "attention"});
+  expect_parts(error(R"({"kind": "bottleneck", "reads": "both"})"), {"reads", "both", "dense"});
+  expect_parts(error(R"({"kind": "bottleneck", "reads": 1})"), {"reads", "a name"});
+  expect_parts(error(R"({"kind": "bottleneck", "activation": "mish"})"), {"mish", "relu"});
+  expect_parts(error(R"({"kind": "lora", "after": ["output"]})"), {"after", "lora"});
+}
+
 // A model folder holds the resolved choice, and reading it resolves it again.
 TEST(ResolveAdapter, ResolvingAgainChangesNothing) {
   for (const std::string& name : adapter_names()) {
@@ -302,7 +325,10 @@ TEST(AdapterJson, BadFlatObjectsAreErrors) {
     Json json = good;
     json[item.key()] = Json::object();
     expect_parts(error(json), {"config.json"});
-    if (item.key() == "alpha" || item.key() == "targets") continue;
+    const bool is_later = item.key() == "alpha" || item.key() == "targets" ||
+                          item.key() == "activation" || item.key() == "after" ||
+                          item.key() == "reads";
+    if (is_later) continue;
     json.erase(item.key());
     expect_parts(error(json), {"config.json"});
   }

@@ -91,13 +91,15 @@ bool BertEncoder::narrows_layer(int layer, const EncoderHooks* hooks) const {
 at::Tensor BertEncoder::forward(const Pass& pass, const BatchTensors& batch, EncoderHooks* hooks,
                                 const LayerObserver& observer) const {
   const Pass all = pass.of_all_tokens();
-  at::Tensor h = embeddings_.forward(all, batch);
+  const bool embeddings_train = pass.trains_from < 0;
+  at::Tensor h = embeddings_.forward(embeddings_train ? all : with_tape(all, nullptr), batch);
   const int last = num_layers() - 1;
   for (int i = 0; i <= last; ++i) {
     const Pass& own = narrows_layer(i, hooks) ? pass : all;
-    if (pass.recompute) pass.save(h);
-    h = layers_[static_cast<size_t>(i)].forward(pass.recompute ? with_tape(own, nullptr) : own, i,
-                                                h, hooks);
+    const bool trains = i >= pass.trains_from;
+    if (pass.recompute && trains) pass.save(h);
+    const bool keeps = trains && !pass.recompute;
+    h = layers_[static_cast<size_t>(i)].forward(keeps ? own : with_tape(own, nullptr), i, h, hooks);
     if (i == last && hooks != nullptr && hooks->has_after_encoder()) {
       h = hooks->after_encoder(pass, h);
     }
@@ -113,7 +115,9 @@ void BertEncoder::backward(const Pass& pass, const BatchTensors& batch, at::Tens
   for (int i = num_layers() - 1; i >= 0; --i) {
     const BertLayer& layer = layers_[static_cast<size_t>(i)];
     const Pass& own = narrows_layer(i, hooks) ? pass : all;
-    if (pass.recompute) {
+    if (i < pass.trains_from) {
+      // Nothing trains here or below.
+    } else if (pass.recompute) {
       // Dropout's masks are keyed, so that they come out the same (Chen et al. 2016).
       const auto [h] = pass.take<1>();
       Tape tape;
@@ -125,7 +129,7 @@ void BertEncoder::backward(const Pass& pass, const BatchTensors& batch, at::Tens
     }
     if (done) done(i);
   }
-  embeddings_.backward(all, batch, dy);
+  if (pass.trains_from < 0) embeddings_.backward(all, batch, dy);
 }
 
 }  // namespace pals

@@ -54,7 +54,8 @@ class BertEncoder {
   /// Hears of each layer, from the last to the first, once its gradients are complete.
   using LayerDone = std::function<void(int layer)>;
 
-  /// Accumulates all gradients, from that of the last hidden states.
+  /// Accumulates all gradients, from that of the last hidden states, down to the first layer that
+  /// trains (Pass::trains_from); nothing is done for those below it.
   void backward(const Pass& pass, const BatchTensors& batch, at::Tensor dy, EncoderHooks* hooks,
                 const LayerDone& done = nullptr) const;
 

@@ -20,6 +20,9 @@ struct Command {
 };
 
 Command add_train_command(CLI::App& program);
+Command add_add_task_command(CLI::App& program);
+Command add_remove_task_command(CLI::App& program);
+Command add_merge_tasks_command(CLI::App& program);
 Command add_eval_command(CLI::App& program);
 Command add_predict_command(CLI::App& program);
 Command add_convert_command(CLI::App& program);

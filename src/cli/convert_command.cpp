@@ -43,8 +43,8 @@ Command add_convert_command(CLI::App& program) {
   CLI::App* app = program.add_subcommand("convert", "rewrite a checkpoint in another format");
   app->add_option("files", line->files,
                   "FROM TO, or CHECKPOINT CONFIGURATION OUTPUT. FROM: a model folder, a TensorFlow "
-                  "checkpoint's prefix, a PyTorch or safetensors file; TO: a model folder, or a "
-                  "file .bin, .pt, .pth or .safetensors")
+                  "checkpoint's prefix, a PyTorch or safetensors file, an adapter of peft or "
+                  "adapters; TO: a model folder, or a file .bin, .pt, .pth or .safetensors")
       ->expected(0, 4)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   OptionList list = options_of(line->flags);
@@ -56,6 +56,8 @@ Command add_convert_command(CLI::App& program) {
       "  pals convert runs/three/best three/pytorch_model.bin\n"
       "  pals convert three/pytorch_model.bin three-again --tasks rte,mrpc,sts\n"
       "  pals convert bert-squad/model.safetensors squad --kind span\n"
+      "  pals convert lora-mood mood --base bert-base-uncased --task mood --labels bad,good\n"
+      "  pals convert runs/mood/best lora-mood --to peft --task mood\n"
       "  pals convert runs/three/best encoder.safetensors --encoder_only --names transformers");
   return {app, [line](const std::stop_token& /*stop*/) { return run_convert(*line); }, list};
 }

@@ -130,11 +130,15 @@ int run_program(int argc, char** argv) {
   program.option_defaults()->always_capture_default()->multi_option_policy(
       CLI::MultiOptionPolicy::TakeLast);
   const std::vector<Command> commands = {
-      add_train_command(program),   add_eval_command(program),     add_predict_command(program),
-      add_convert_command(program), add_features_command(program), add_submit_command(program),
-      add_bench_command(program),   add_info_command(program),     add_serve_command(program),
-      add_check_command(program),   add_init_command(program),     add_plan_command(program),
-      add_report_command(program),  add_compare_command(program)};
+      add_train_command(program),       add_eval_command(program),
+      add_predict_command(program),     add_convert_command(program),
+      add_features_command(program),    add_submit_command(program),
+      add_bench_command(program),       add_info_command(program),
+      add_serve_command(program),       add_add_task_command(program),
+      add_remove_task_command(program), add_merge_tasks_command(program),
+      add_check_command(program),       add_init_command(program),
+      add_plan_command(program),        add_report_command(program),
+      add_compare_command(program)};
   for (const Command& command : commands) command.app->allow_extras();
   bool running = false;
   try {

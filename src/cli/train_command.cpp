@@ -9,6 +9,7 @@
 #include "base/text_util.h"
 #include "cli/commands.h"
 #include "cli/option_flags.h"
+#include "cli/run_training.h"
 #include "dist/launch.h"
 #include "dist/local_start.h"
 #include "train/placement.h"
@@ -35,6 +36,20 @@ std::optional<int> run_processes(const TrainOptions& options) {
 
 }  // namespace
 
+int run_training(const TrainOptions& options, const std::stop_token& stop) {
+  check_options(options);
+  if (const std::optional<int> status = run_processes(options)) return *status;
+  const TrainResult result = train(options, stop, {.command = command_line()});
+  if (!result.scores) return 0;  // rank 0 reports
+  if (options.json) {
+    std::cout << json_text(to_json(*result.scores));
+  } else if (!result.table.empty()) {
+    std::cout << "best model by average, after step " << result.scores->evaluated->step << ":\n"
+              << result.table;
+  }
+  return 0;
+}
+
 Command add_train_command(CLI::App& program) {
   auto options = std::make_shared<TrainOptions>();
   CLI::App* app = program.add_subcommand("train", "train one model on one or many tasks");
@@ -51,21 +66,7 @@ Command add_train_command(CLI::App& program) {
       "  pals train --kind span --train_file train-v1.1.json --dev_file dev-v1.1.json \\\n"
       "      --max_seq_length 384 --init_checkpoint minilm --output_dir runs/squad\n"
       "  pals train --config runs/three/run_config.json --seed 7 --output_dir runs/again");
-  return {app,
-          [options](const std::stop_token& stop) {
-            check_options(*options);
-            if (const std::optional<int> status = run_processes(*options)) return *status;
-            const TrainResult result = train(*options, stop, {.command = command_line()});
-            if (!result.scores) return 0;  // rank 0 reports
-            if (options->json) {
-              std::cout << json_text(to_json(*result.scores));
-            } else if (!result.table.empty()) {
-              std::cout << "best model by average, after step " << result.scores->evaluated->step
-                        << ":\n"
-                        << result.table;
-            }
-            return 0;
-          },
+  return {app, [options](const std::stop_token& stop) { return run_training(*options, stop); },
           list};
 }
 

@@ -2,11 +2,31 @@
 
 #include "base/error.h"
 #include "base/text_util.h"
+#include "convert/fold.h"
 #include "convert/source.h"
 #include "convert/target.h"
+#include "foreign/foreign_folder.h"
 #include "model/weights.h"
 
 namespace pals {
+
+namespace {
+
+// Flags of adapters of other packages, where neither side is one.
+void check_flags(const ConvertOptions& options) {
+  const bool from = package_of(options.from).has_value();
+  const bool foreign = from || package_of_format(target_format(options)).has_value();
+  const std::pair<const char*, bool> given[] = {{"--base", !options.base.empty() && !foreign},
+                                                {"--task", !options.task.empty() && !foreign},
+                                                {"--labels", !options.labels.empty() && !from}};
+  for (const auto& [flag, idle] : given) {
+    if (!idle) continue;
+    fail_usage(flag, " is for adapters of peft and adapters: ", options.from,
+               " is no folder of one (adapter_config.json)");
+  }
+}
+
+}  // namespace
 
 ConvertReport convert(const ConvertOptions& options) {
   if (options.from.empty() || options.to.empty()) {
@@ -15,7 +35,9 @@ ConvertReport convert(const ConvertOptions& options) {
   ConvertOptions plain = options;
   while (plain.to.size() > 1 && plain.to.ends_with('/')) plain.to.pop_back();
   check_target(plain);
-  const ConvertSource source = read_convert_source(plain);
+  check_flags(plain);
+  ConvertSource source = read_convert_source(plain);
+  if (!plain.fold.empty()) fold_task(plain.fold, source);
   ConvertReport report;
   report.from_format = source.format;
   report.to_format = target_name(target_format(plain));

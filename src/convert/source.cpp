@@ -13,6 +13,8 @@
 #include "checkpoint/load_tensor_file.h"
 #include "checkpoint/name_map.h"
 #include "checkpoint/safetensors.h"
+#include "convert/foreign_source.h"
+#include "foreign/foreign_folder.h"
 #include "kinds/kind.h"
 #include "model/label_order.h"
 #include "model/open.h"
@@ -180,7 +182,8 @@ void sort_unused(const ConvertOptions& options, const std::vector<std::string>& 
        "; give the configuration they belong to, or leave them out with --drop_unexpected");
 }
 
-// Puts the outputs of the only task's classifier into the order of its labels.
+}  // namespace
+
 void order_outputs(const std::vector<int64_t>& order, ConvertSource& source) {
   for (TensorEntry& row : source.rows) {
     if (order.empty() || !row.name.starts_with("tasks.0.classifier.")) continue;
@@ -195,9 +198,10 @@ void order_outputs(const std::vector<int64_t>& order, ConvertSource& source) {
   }
 }
 
-}  // namespace
-
 ConvertSource read_convert_source(const ConvertOptions& options) {
+  if (const std::optional<Package> package = package_of(options.from)) {
+    return read_foreign_source(options, *package);
+  }
   const OpenedModel opened = open_model(
       {.path = options.from,
        .bert_config_file = options.bert_config_file,

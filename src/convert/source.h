@@ -23,11 +23,15 @@ struct ConvertSource {
   int num_tasks = 0;
   std::vector<std::string> left_out, missing;
   TensorFile file;                        ///< memory of the tensors
+  std::vector<TensorFile> memory;         ///< the same, where they come from several files
   std::unique_ptr<MultiTaskModel> model;  ///< for its table; its weights are never touched
   std::vector<TensorEntry> rows;          ///< see ModelTensors
 
   ModelTensors tensors() const { return {model->arena().table(), rows}; }
 };
+
+/// Puts the outputs of the only task's classifier into this order; an empty one changes nothing.
+void order_outputs(const std::vector<int64_t>& order, ConvertSource& source);
 
 /// Reads and checks everything; nothing is written. Throws UsageError for flags that are missing or
 /// contradict the checkpoint, Error that names each tensor for what is missing, unexpected or of

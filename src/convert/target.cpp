@@ -14,6 +14,8 @@
 #include "checkpoint/name_map.h"
 #include "checkpoint/pytorch_file.h"
 #include "checkpoint/safetensors.h"
+#include "convert/foreign_target.h"
+#include "model/folder_parts.h"
 #include "model/open.h"
 #include "text/tokenizer_files.h"
 
@@ -195,12 +197,26 @@ const char* target_name(TargetFormat format) {
       return "PyTorch";
     case TargetFormat::kSafetensors:
       return "safetensors";
+    case TargetFormat::kPeft:
+      return "adapter of peft";
+    case TargetFormat::kAdapters:
+      return "adapter of adapters";
   }
   return "";
 }
 
+std::optional<Package> package_of_format(TargetFormat format) {
+  if (format == TargetFormat::kPeft) return Package::kPeft;
+  if (format == TargetFormat::kAdapters) return Package::kAdapters;
+  return std::nullopt;
+}
+
 void check_target(const ConvertOptions& options) {
   const std::string& to = options.to;
+  if (package_of_format(target_format(options))) {
+    check_foreign_target(options);
+    return;
+  }
   if (target_format(options) != TargetFormat::kFolder) {
     if (directory_exists(to)) fail("TO: ", to, " is a folder, expected a file to write");
     return;
@@ -209,15 +225,14 @@ void check_target(const ConvertOptions& options) {
     fail("TO: ", to, " is a file, expected a folder to write; for a file, name it .bin or ",
          ".safetensors or give --to");
   }
-  if (!directory_exists(to) || list_directory(to).empty()) return;
-  if (!file_exists(to + kConfigFile)) fail("TO: ", to, " is a folder, but no model folder");
-  if (!options.overwrite) {
-    fail_usage("TO: ", to, " exists; --overwrite puts the new model folder in its place");
-  }
+  check_folder_output(to, options.overwrite, "TO");
 }
 
 std::vector<std::string> write_target(const ConvertOptions& options, const ConvertSource& source) {
   const TargetFormat format = target_format(options);
+  if (const std::optional<Package> package = package_of_format(format)) {
+    return write_foreign_target(options, source, *package);
+  }
   return format == TargetFormat::kFolder ? write_folder(options, source)
                                          : write_file(options, source, format);
 }

@@ -1,10 +1,12 @@
 // Writes what was read as a model folder, a PyTorch file or a safetensors file.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "convert/source.h"
+#include "foreign/foreign_folder.h"
 #include "settings/tool_options.h"
 
 namespace pals {
@@ -12,8 +14,11 @@ namespace pals {
 /// By --to, or by the ending: .bin, .pt, .pth, .safetensors; everything else is a folder.
 TargetFormat target_format(const ConvertOptions& options);
 
-/// "model folder", "PyTorch", "safetensors".
+/// "model folder", "PyTorch", "safetensors", "adapter of peft", "adapter of adapters".
 const char* target_name(TargetFormat format);
+
+/// Whose adapters are written; nothing for other formats.
+std::optional<Package> package_of_format(TargetFormat format);
 
 /// Throws an Error or UsageError if `options.to` cannot be written as asked, before anything is
 /// read or written.

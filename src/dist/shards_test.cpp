@@ -7,8 +7,8 @@
 namespace pals {
 namespace {
 
-// Embeddings far larger than the rest, some layers, two tasks; with `freeze` only LayerNorms train.
-ParameterTable make_table(bool freeze = false) {
+// Embeddings far larger than the rest, some layers, two tasks; of which some parts may be frozen.
+ParameterTable make_table(Frozen frozen = Frozen::kNothing) {
   ParameterTable table;
   table.add({.name = "embeddings.word", .shape = {100, 10}});
   for (int i = 0; i < 4; ++i) {
@@ -21,14 +21,14 @@ ParameterTable make_table(bool freeze = false) {
     table.add({.name = "tasks." + std::to_string(task) + ".head", .shape = {5, 9}, .owner = task});
     table.add({.name = "tasks." + std::to_string(task) + ".bias", .shape = {5}, .owner = task});
   }
-  if (freeze) table.freeze_shared();
+  table.freeze_shared(frozen);
   table.lay_out();
   return table;
 }
 
 TEST(Shards, CoverEachTrainingParameterOnceAndWhole) {
-  for (const bool freeze : {false, true}) {
-    const ParameterTable table = make_table(freeze);
+  for (const Frozen frozen : {Frozen::kNothing, Frozen::kWeights, Frozen::kAll}) {
+    const ParameterTable table = make_table(frozen);
     for (const int ranks : {1, 2, 3, 8}) {
       const std::vector<Shard> shards = make_shards(table, ranks);
       for (const Parameter& row : table.rows()) {

@@ -138,14 +138,14 @@ std::vector<BenchResult> measure_training(const BenchWork& work, const Precision
                                           const BenchOptions& options) {
   const PackedBatch longest = longest_batch(work.rows, plans);
   std::vector<Turn> turns;
-  for (const bool freeze : {false, true}) {
-    Turn turn{.result = freeze ? result_of("train --freeze", precision, kTrain)
-                               : result_of(kTrain, precision),
+  for (const Frozen frozen : {Frozen::kNothing, Frozen::kWeights}) {
+    Turn turn{.result = frozen == Frozen::kWeights ? result_of("train --freeze", precision, kTrain)
+                                                   : result_of(kTrain, precision),
               .plans = plans,
               .replays = true,
               .device = work.model.device};
     const MemoryProbe memory = probe_memory();
-    const auto side = std::make_shared<TrainingSide>(work.model, precision, freeze);
+    const auto side = std::make_shared<TrainingSide>(work.model, precision, frozen);
     int64_t step = TrainingSide::kFirstStep;
     side->step(longest, step++);
     turn.result.peak_bytes = memory.peak_bytes();

@@ -23,8 +23,8 @@ std::vector<HeadSpec> heads_of(const std::vector<TaskRows>& rows) {
 }
 
 MultiTaskModel make_measured_model(const MeasuredModel& model, const Precision& precision,
-                                   bool freeze) {
-  MultiTaskModel made(model.bert, model.adapters, model.heads, precision, freeze, model.device);
+                                   Frozen frozen) {
+  MultiTaskModel made(model.bert, model.adapters, model.heads, precision, frozen, model.device);
   made.arena().initialize(model.bert.initializer_range, kSeed);
   return made;
 }
@@ -35,8 +35,8 @@ MultiTaskModel make_prediction_model(const MeasuredModel& model, const Precision
   return made;
 }
 
-TrainingSide::TrainingSide(const MeasuredModel& model, const Precision& precision, bool freeze)
-    : model_(make_measured_model(model, precision, freeze)),
+TrainingSide::TrainingSide(const MeasuredModel& model, const Precision& precision, Frozen frozen)
+    : model_(make_measured_model(model, precision, frozen)),
       optimizer_(optimizer()),
       parallel_(world_, model_, optimizer_, GradientType::kFloat, false) {
   model_.arena().prepare_training();

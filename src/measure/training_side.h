@@ -22,7 +22,7 @@ std::vector<HeadSpec> heads_of(const std::vector<TaskRows>& rows);
 
 /// A model with random weights that do not depend on anything but the sizes.
 MultiTaskModel make_measured_model(const MeasuredModel& model, const Precision& precision,
-                                   bool freeze = false);
+                                   Frozen frozen = Frozen::kNothing);
 
 /// The same for prediction: weights are packed at their first use.
 MultiTaskModel make_prediction_model(const MeasuredModel& model, const Precision& precision);
@@ -30,7 +30,8 @@ MultiTaskModel make_prediction_model(const MeasuredModel& model, const Precision
 /// Our side of a comparison of training steps.
 class TrainingSide {
  public:
-  TrainingSide(const MeasuredModel& model, const Precision& precision, bool freeze = false);
+  TrainingSide(const MeasuredModel& model, const Precision& precision,
+               Frozen frozen = Frozen::kNothing);
 
   /// A whole step on the batch's first task, as the trainer takes it (DataParallel::take_step). Its
   /// number in the schedule is `step`. Returns the loss, on the device.

@@ -141,12 +141,14 @@ FolderIdentity::FolderIdentity(std::string path, const std::vector<Task>& tasks,
       report(error.what());
     }
   }
-  if (std::ranges::any_of(records_, is_older)) {
+  if (!complete()) {
     log_warning(path_, ": by an earlier version, which kept no hashes: whether tasks, ",
                 "configuration, vocabulary and adapters are those of training cannot be checked; ",
                 "`pals convert` makes a folder that has them");
   }
 }
+
+bool FolderIdentity::complete() const { return std::ranges::none_of(records_, is_older); }
 
 void FolderIdentity::report(const std::string& what) const {
   if (on_difference_ == OnDifference::kRefuse) {
@@ -217,6 +219,16 @@ void FolderIdentity::check_shared_weights(size_t task, const std::string& hash) 
                 ": this adapter was trained with other shared ", "weights than ", path_,
                 kWeightsFile, " (found ", found.empty() ? "none" : quote(found), ", expected ",
                 hash, ")"));
+}
+
+void FolderIdentity::check_merged(size_t task, const std::string& hash,
+                                  const std::string& base) const {
+  const std::string found = text_of(records_[task], "shared_weights");
+  if (found == hash) return;
+  fail(
+      path_, ": task ", names_[task], " was trained with other shared weights (hash ", found,
+      ") than those of ", base, " (", hash,
+      "); only tasks that were trained apart from the same weights with --freeze_all fit together");
 }
 
 void FolderIdentity::check_task_weights(size_t task, const TensorFile& file) const {

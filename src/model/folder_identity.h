@@ -47,6 +47,11 @@ class FolderIdentity {
   void check_shared_weights(const std::string& hash) const;
   void check_shared_weights(size_t task, const std::string& hash) const;
   void check_task_weights(size_t task, const TensorFile& file) const;
+  /// That a task was trained with the shared weights of the folder `base`, whose hash this is;
+  /// never accepted.
+  void check_merged(size_t task, const std::string& hash, const std::string& base) const;
+  /// Whether all tasks have the hashes of this version, so that the checks mean something.
+  bool complete() const;
   /// That a task may answer in another model: its origin there (task_origin). Never accepted.
   void check_other_model(size_t task, const Json& origin) const;
 

@@ -40,13 +40,6 @@ std::vector<TensorEntry> entries_of(const ModelTensors& tensors, int owner,
   return entries;
 }
 
-void link_or_copy(const std::string& from, const std::string& to) {
-  std::error_code error;
-  fs::create_hard_link(from, to, error);
-  if (error) fs::copy_file(from, to, error);
-  if (error) fail(to, ": cannot copy ", from, ": ", error.message());
-}
-
 // Puts `fresh` in the place of `path`, in one step where the system can exchange two folders.
 void put_in_place(const std::string& fresh, const std::string& path) {
   std::error_code error;
@@ -103,13 +96,7 @@ void write_task_files(const std::string& folder, const ModelTensors& tensors,
     const int task = static_cast<int>(i);
     if (only_task >= 0 && task != only_task) continue;
     tasks.push_back(task_to_json(description.tasks[i]));
-    const std::string& name = description.tasks[i].name;
-    make_directories(adapter_folder(folder, name));
-    const AdapterFiles files = adapter_files(folder, name);
-    const std::vector<TensorEntry> entries = entries_of(tensors, task, task_prefix(task));
-    write_json(files.config,
-               adapter_record(description, i, tokenizer, hash, tensors_hash(entries)));
-    write_safetensors(files.weights, entries, safetensors_metadata());
+    write_task_parts(folder, tensors, description, tokenizer, task, hash);
   }
   write_json(folder + kTasksFile, Json{{"tasks", tasks}});
 }
@@ -167,22 +154,50 @@ std::string shared_weights_hash(const ModelTensors& tensors) {
   return hasher.hex();
 }
 
-void write_model_folder(const std::string& path, const ModelTensors& tensors,
-                        const ModelDescription& description, const Tokenizer& tokenizer,
-                        int only_task, const std::string& share_with) {
+void link_or_copy(const std::string& from, const std::string& to) {
+  std::error_code error;
+  const fs::path file = fs::canonical(from, error);  // not a link to it
+  if (!error) fs::create_hard_link(file, to, error);
+  if (error) fs::copy_file(from, to, error);
+  if (error) fail(to, ": cannot copy ", from, ": ", error.message());
+}
+
+void write_task_parts(const std::string& folder, const ModelTensors& tensors,
+                      const ModelDescription& description, const Tokenizer& tokenizer, int task,
+                      const std::string& shared_weights) {
+  const auto place = static_cast<size_t>(task);
+  const std::string& name = description.tasks[place].name;
+  make_directories(adapter_folder(folder, name));
+  const AdapterFiles files = adapter_files(folder, name);
+  const std::vector<TensorEntry> entries = entries_of(tensors, task, task_prefix(task));
+  write_json(files.config,
+             adapter_record(description, place, tokenizer, shared_weights, tensors_hash(entries)));
+  write_safetensors(files.weights, entries, safetensors_metadata());
+}
+
+void write_folder_aside(const std::string& path,
+                        const std::function<void(const std::string& fresh)>& write) {
   const std::string fresh = temporary_name(path);
   std::error_code ignored;
   make_directories(fresh);
   try {
-    write_shared_files(fresh, tensors, description, tokenizer, share_with);
-    if (!description.tasks.empty()) {
-      write_task_files(fresh, tensors, description, tokenizer, only_task);
-    }
+    write(fresh);
   } catch (...) {
     fs::remove_all(fresh, ignored);
     throw;
   }
   put_in_place(fresh, path);
+}
+
+void write_model_folder(const std::string& path, const ModelTensors& tensors,
+                        const ModelDescription& description, const Tokenizer& tokenizer,
+                        int only_task, const std::string& share_with) {
+  write_folder_aside(path, [&](const std::string& fresh) {
+    write_shared_files(fresh, tensors, description, tokenizer, share_with);
+    if (!description.tasks.empty()) {
+      write_task_files(fresh, tensors, description, tokenizer, only_task);
+    }
+  });
 }
 
 }  // namespace pals

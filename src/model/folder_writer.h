@@ -1,6 +1,7 @@
 // Writes the files of a model folder (docs/model-folder.md) from tensors.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -56,6 +57,20 @@ ModelTensors tensors_of(const ParameterArena& arena);
 
 /// Identifies the shared weights that an adapter was trained with.
 std::string shared_weights_hash(const ModelTensors& tensors);
+
+/// Has `write` make a folder beside `path`, then puts it there in one step, in place of an older
+/// one. Leaves nothing if `write` throws.
+void write_folder_aside(const std::string& path,
+                        const std::function<void(const std::string& fresh)>& write);
+
+/// A hard link to the file, or where that cannot be a copy. Throws Error.
+void link_or_copy(const std::string& from, const std::string& to);
+
+/// Writes the files of one task below a model folder: its record and its tensors. `shared_weights`:
+/// shared_weights_hash of the folder's weights.
+void write_task_parts(const std::string& folder, const ModelTensors& tensors,
+                      const ModelDescription& description, const Tokenizer& tokenizer, int task,
+                      const std::string& shared_weights);
 
 /// Writes a folder as save_model_folder does. A description without tasks gives an encoder's
 /// folder, as transformers has them: config.json, model.safetensors and the tokenizer's files.

@@ -26,7 +26,7 @@ std::vector<HeadSpec> head_specs(const std::vector<Task>& tasks) {
 
 MultiTaskModel::MultiTaskModel(const BertConfig& bert, const std::vector<AdapterConfig>& adapters,
                                const std::vector<HeadSpec>& heads, const Precision& precision,
-                               bool freeze, at::Device device)
+                               Frozen frozen, at::Device device)
     : bert_(bert), configs_(adapters), precision_(precision), encoder_(table_, bert) {
   TORCH_CHECK(adapters.size() == heads.size(), "a model of ", heads.size(), " heads with ",
               adapters.size(), " adapters");
@@ -48,7 +48,7 @@ MultiTaskModel::MultiTaskModel(const BertConfig& bert, const std::vector<Adapter
   }
   present_.assign(heads.size(), true);
   own_.resize(heads.size());
-  if (freeze) table_.freeze_shared();
+  table_.freeze_shared(frozen);
   table_.lay_out();
   folded_table_.lay_out();
   arena_ = std::make_unique<ParameterArena>(table_, precision.type, device);
@@ -240,6 +240,7 @@ at::Tensor MultiTaskModel::train(const PackedBatch& batch, const TrainingStep& s
   Pass pass = training_pass(tensors, step, tape);
   AdapterHooks hooks(adapters_, batch.segments, encoder_.num_layers());
   pass.terms = hooks.terms();
+  pass.trains_from = hooks.trains_from(arena_->table());
 
   const at::Tensor h = encoder_.forward(pass, tensors, &hooks);
   const at::Tensor dh = pass.zeros(h.sizes());

@@ -40,17 +40,17 @@ struct TrainingStep {
 class MultiTaskModel {
  public:
   /// A model in int8 predicts only. `adapters` and `heads` are the tasks', [K]; adapters are
-  /// resolved (resolve_adapter). Weights are zero until initialised or loaded. With `freeze`, only
-  /// task parts and LayerNorms train. All parameters and activations are on `device`.
+  /// resolved (resolve_adapter). Weights are zero until initialised or loaded. What is `frozen`
+  /// does not train. All parameters and activations are on `device`.
   MultiTaskModel(const BertConfig& bert, const std::vector<AdapterConfig>& adapters,
                  const std::vector<HeadSpec>& heads, const Precision& precision,
-                 bool freeze = false, at::Device device = at::kCPU);
+                 Frozen frozen = Frozen::kNothing, at::Device device = at::kCPU);
   /// The same, all tasks with the same adapter.
   MultiTaskModel(const BertConfig& bert, const AdapterConfig& adapter,
                  const std::vector<HeadSpec>& heads, const Precision& precision,
-                 bool freeze = false, at::Device device = at::kCPU)
+                 Frozen frozen = Frozen::kNothing, at::Device device = at::kCPU)
       : MultiTaskModel(bert, std::vector<AdapterConfig>(heads.size(), adapter), heads, precision,
-                       freeze, device) {}
+                       frozen, device) {}
 
   const BertConfig& bert_config() const { return bert_; }
   const AdapterConfig& adapter_config(int task) const {

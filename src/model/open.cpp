@@ -138,9 +138,9 @@ LoadedModel load_model_folder(const std::string& path, const Precision& precisio
   loaded.description = opened.description;
   const ModelDescription& description = loaded.description;
   loaded.tokenizer = std::make_unique<Tokenizer>(open_tokenizer(opened));
-  loaded.model =
-      std::make_unique<MultiTaskModel>(description.bert, description.adapters,
-                                       head_specs(description.tasks), precision, false, device);
+  loaded.model = std::make_unique<MultiTaskModel>(description.bert, description.adapters,
+                                                  head_specs(description.tasks), precision,
+                                                  Frozen::kNothing, device);
 
   const std::string weights_path = path + kWeightsFile;
   TensorFile weights = read_safetensors(weights_path);

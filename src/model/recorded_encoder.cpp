@@ -103,6 +103,7 @@ Pass RecordedEncoder::pass(Record& record) const {
   Pass pass{arena_, arena_.compute_type(), record.tensors->rows, dropout, &record.tape};
   pass.recompute = recompute_;
   pass.terms = hooks_.terms();
+  pass.trains_from = hooks_.trains_from(arena_.table());
   return pass;
 }
 

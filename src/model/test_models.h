@@ -25,12 +25,13 @@ inline BertConfig tiny_bert() {
   return bert;
 }
 
-/// LoRA in all dense layers.
+/// LoRA in all dense layers; bottlenecks with a smooth activation.
 inline AdapterConfig tiny_adapter(const std::string& kind, std::vector<int> layers = {},
                                   bool task_pooler = false) {
   AdapterConfig adapter;
   adapter.kind = kind;
   adapter.targets = {"all"};
+  adapter.activation = "silu";
   adapter.size = 12;
   adapter.bottleneck_size = 5;
   adapter.layers = std::move(layers);
@@ -50,7 +51,8 @@ inline std::vector<HeadSpec> tiny_heads() {
           {TaskKind::kTagging, 5}};
 }
 
-/// Those of all tasks; "mixed" and "mixed_again": each its own kind.
+/// Those of all tasks; "mixed" and "mixed_again": each its own kind; bottlenecks at both places in
+/// turn.
 inline std::vector<AdapterConfig> tiny_adapters(const std::string& kind,
                                                 const std::vector<int>& layers = {},
                                                 bool task_pooler = false) {
@@ -63,6 +65,10 @@ inline std::vector<AdapterConfig> tiny_adapters(const std::string& kind,
   }
   std::vector<AdapterConfig> adapters;
   for (const std::string& own : kinds) adapters.push_back(tiny_adapter(own, layers, task_pooler));
+  for (size_t task = 1; task < adapters.size() && kind.starts_with("bottleneck"); task += 2) {
+    adapters[task].after = {"attention", "output"};
+    adapters[task].reads = "dense";
+  }
   return adapters;
 }
 
@@ -85,10 +91,11 @@ inline void randomise(MultiTaskModel& model, uint64_t seed) {
 /// Of all tasks, or one for each of them.
 template <typename Adapters>
 std::unique_ptr<MultiTaskModel> tiny_model(const BertConfig& bert, const Adapters& adapters,
-                                           const Precision& precision = {}, bool freeze = false,
+                                           const Precision& precision = {},
+                                           Frozen frozen = Frozen::kNothing,
                                            at::Device device = at::kCPU) {
   auto model =
-      std::make_unique<MultiTaskModel>(bert, adapters, tiny_heads(), precision, freeze, device);
+      std::make_unique<MultiTaskModel>(bert, adapters, tiny_heads(), precision, frozen, device);
   randomise(*model, 11);
   model->arena().prepare_training();
   return model;

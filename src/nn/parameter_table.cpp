@@ -68,10 +68,17 @@ int64_t ParameterTable::count(int owner) const {
   return sum;
 }
 
-void ParameterTable::freeze_shared() {
+void ParameterTable::freeze_shared(Frozen frozen) {
+  if (frozen == Frozen::kNothing) return;
   for (Parameter& row : rows_) {
-    if (row.owner == kSharedOwner && !row.layer_norm) row.trainable = false;
+    const bool stays = row.layer_norm && frozen == Frozen::kWeights;
+    if (row.owner == kSharedOwner && !stays) row.trainable = false;
   }
+}
+
+bool ParameterTable::shared_trains() const {
+  return std::ranges::any_of(
+      rows_, [](const Parameter& row) { return row.owner == kSharedOwner && row.trainable; });
 }
 
 }  // namespace pals

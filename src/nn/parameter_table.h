@@ -18,6 +18,10 @@ enum class Init { kNormal, kZero, kOne, kFanIn };
 /// kAttentionAdapter: the query, key and value of projected attention (`--optim split`).
 enum class LearningRateGroup { kBase, kAttentionAdapter };
 
+/// Which shared parameters stand still in training: none, all but those of LayerNorms (reference:
+/// --freeze), or all.
+enum class Frozen { kNothing, kWeights, kAll };
+
 /// One row of the table. Names follow transformers for the shared part (`encoder.layer.0...`);
 /// those of a task begin with `tasks.<index>.`.
 struct Parameter {
@@ -26,7 +30,7 @@ struct Parameter {
   int owner = kSharedOwner;  ///< task index, or kSharedOwner
   Init init = Init::kNormal;
   bool decay = true;              ///< weight decay applies (not to biases and LayerNorms)
-  bool layer_norm = false;        ///< trains also under --freeze
+  bool layer_norm = false;        ///< trains also under Frozen::kWeights
   bool adjoins_previous = false;  ///< lies directly behind the previous row (fused products)
   LearningRateGroup group = LearningRateGroup::kBase;
   bool trainable = true;
@@ -63,9 +67,10 @@ class ParameterTable {
   ArenaRange range(std::string_view prefix) const;  ///< of the rows whose names begin with it
   int64_t count(int owner) const;                   ///< parameters of one owner, without padding
 
-  /// Marks what trains when the shared part is frozen: task parts and LayerNorms (reference:
-  /// --freeze).
-  void freeze_shared();
+  /// Marks what trains when the shared part is frozen: task parts, and under kWeights LayerNorms.
+  void freeze_shared(Frozen frozen = Frozen::kWeights);
+  /// Whether anything shared trains.
+  bool shared_trains() const;
 
  private:
   std::vector<Parameter> rows_;

@@ -116,6 +116,11 @@ TEST(ParameterTable, FreezeLeavesTasksAndLayerNorms) {
   EXPECT_FALSE(table[0].trainable);
   EXPECT_TRUE(table[1].trainable);
   EXPECT_TRUE(table[2].trainable);
+  EXPECT_TRUE(table.shared_trains());
+  table.freeze_shared(Frozen::kAll);
+  EXPECT_FALSE(table[1].trainable);
+  EXPECT_TRUE(table[2].trainable);
+  EXPECT_FALSE(table.shared_trains());
 }
 
 }  // namespace

@@ -107,6 +107,9 @@ struct Pass {
   const std::vector<SegmentTerms>* terms = nullptr;
   /// Encoder layers keep their inputs alone, and compute the rest again for backward.
   bool recompute = false;
+  /// The first encoder layer with something in it that trains: layers below it need no backward.
+  /// -1: the embeddings train too.
+  int trains_from = -1;
 
   template <typename... Tensors>
   void save(const Tensors&... tensors) const {

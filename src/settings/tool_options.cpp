@@ -26,6 +26,21 @@ OptionList options_of(ConvertFlags& flags) {
        task_file_option(o.task_file),
        kind_option(o.kind, "the kind of the only head, in place of `--tasks` and `--task_file`"),
        unanswerable_option(o.version_2_with_negative),
+       {.name = "base",
+        .field = o.base,
+        .help = "of an adapter of `peft` or `adapters`: the folder of the model that it belongs to",
+        .more = " ([adapters.md](adapters.md))"},
+       {.name = "task",
+        .field = o.task,
+        .help = "of such an adapter: the task's name here; with `--to peft` or `--to adapters`: "
+                "which task is written, if there are several"},
+       {.name = "labels",
+        .field = o.labels,
+        .help = "of such an adapter: the task's labels in the order of the head's outputs, with "
+                "commas between"},
+       {.name = "fold",
+        .field = o.fold,
+        .help = "the task whose LoRA terms are added to the shared weights; it alone is written"},
        {.name = "names",
         .field = o.names,
         .help = "whose names a file's tensors have (transformers has LayerNorm.weight for gamma, "
@@ -37,7 +52,8 @@ OptionList options_of(ConvertFlags& flags) {
         .help = "leave out tensors that the configuration has no place for"},
        {.name = "accept_changes",
         .field = o.accept_changes,
-        .help = "take a model folder as it is, though it is not what its tasks were trained with"},
+        .help = "take a model folder as it is, though it is not what its tasks were trained with, "
+                "and an adapter whose base has another name"},
        {.name = "overwrite",
         .field = o.overwrite,
         .help = "put the new model folder in place of one at TO"},

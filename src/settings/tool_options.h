@@ -17,11 +17,12 @@
 namespace pals {
 
 /// What a conversion writes.
-enum class TargetFormat { kFolder, kPytorch, kSafetensors };
-inline constexpr Name<TargetFormat> kTargetFormats[] = {
-    {TargetFormat::kFolder, "folder"},
-    {TargetFormat::kPytorch, "pytorch"},
-    {TargetFormat::kSafetensors, "safetensors"}};
+enum class TargetFormat { kFolder, kPytorch, kSafetensors, kPeft, kAdapters };
+inline constexpr Name<TargetFormat> kTargetFormats[] = {{TargetFormat::kFolder, "folder"},
+                                                        {TargetFormat::kPytorch, "pytorch"},
+                                                        {TargetFormat::kSafetensors, "safetensors"},
+                                                        {TargetFormat::kPeft, "peft"},
+                                                        {TargetFormat::kAdapters, "adapters"}};
 constexpr std::span<const Name<TargetFormat>> names_of(TargetFormat) { return kTargetFormats; }
 
 /// Whose names a file's tensors have: the reference's, those of transformers, or a model folder's.
@@ -37,9 +38,13 @@ struct ConvertOptions {
   std::string bert_config_file;  ///< empty: what lies beside `from`
   std::string vocab_file;        ///< the same
   std::optional<bool> do_lower_case, special_tokens_in_text;
-  std::string tasks, task_file;           ///< the tasks of a file's heads, for a model folder
-  std::optional<TaskKind> kind;           ///< or this one: of the only head
-  bool version_2_with_negative = false;   ///< questions of kind span may have no answer
+  std::string tasks, task_file;          ///< the tasks of a file's heads, for a model folder
+  std::optional<TaskKind> kind;          ///< or this one: of the only head
+  bool version_2_with_negative = false;  ///< questions of kind span may have no answer
+  std::string base;    ///< of another package's adapter: the model that it was trained on
+  std::string task;    ///< the task of such an adapter, read or written
+  std::string labels;  ///< its labels in the order of the outputs, with commas between
+  std::string fold;    ///< the task whose LoRA terms become part of the shared weights
   std::optional<TargetFormat> to_format;  ///< not given: by the ending of `to`
   TensorNames names = TensorNames::kReference;
   std::optional<int> max_seq_length;  ///< of a model folder; not given: as before, or the default

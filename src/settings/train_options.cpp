@@ -1,5 +1,7 @@
 #include "settings/train_options.h"
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "settings/shared.h"
 
@@ -63,15 +65,21 @@ void add_span(OptionList& list, SpanOptions& o) {
 }
 
 void add_model(OptionList& list, TrainOptions& o) {
-  list.add("Model", {init_checkpoint_option(o.init_checkpoint),
-                     bert_config_file_option(o.bert_config_file),
-                     vocab_file_option(o.vocab_file),
-                     lower_case_option(o.do_lower_case),
-                     special_tokens_option(o.special_tokens_in_text),
-                     {.name = "multi",
-                      .field = o.multi,
-                      .help = "task-specific parts start fresh, whatever the checkpoint holds",
-                      .more = ": only its shared part is loaded"}});
+  list.add("Model",
+           {init_checkpoint_option(o.init_checkpoint),
+            bert_config_file_option(o.bert_config_file),
+            vocab_file_option(o.vocab_file),
+            lower_case_option(o.do_lower_case),
+            special_tokens_option(o.special_tokens_in_text),
+            {.name = "multi",
+             .field = o.multi,
+             .help = "task-specific parts start fresh, whatever the checkpoint holds",
+             .more = ": only its shared part is loaded"},
+            {.name = "keep_tasks",
+             .field = o.keep_tasks,
+             .help = "with `--freeze_all`: the model folders that are written keep the "
+                     "tasks of `--init_checkpoint` as they are",
+             .more = ", which is what `pals add-task` does ([adapters.md](adapters.md))"}});
   list.add("Model", adapter_options(o));
   list.add("Model", {{.name = "task_pooler",
                       .field = o.task_pooler,
@@ -164,7 +172,13 @@ void add_training(OptionList& list, TrainOptions& o) {
         .more = "; saves memory, same result up to rounding"},
        {.name = "freeze",
         .field = o.freeze,
-        .help = "train only adapters, LayerNorms and classifiers"},
+        .help = "train only adapters, classifiers and the shared LayerNorms",
+        .more = ", as the reference does: so even these tasks share weights that change"},
+       {.name = "freeze_all",
+        .field = o.freeze_all,
+        .help = "train only what is the tasks' own: everything shared stays as it is, LayerNorms "
+                "too",
+        .more = " ([adapters.md](adapters.md))"},
        {.name = "recompute",
         .aliases = {"gradient_checkpointing"},
         .field = o.recompute,
@@ -286,6 +300,36 @@ OptionList options_of(TrainOptions& options) {
   return list;
 }
 
+OptionList added_task_options(TrainOptions& options) {
+  // What belongs to the model, which stays as it is, and what is so anyway.
+  const std::vector<std::string> fixed = {"task_id",         "max_seq_length",
+                                          "init_checkpoint", "bert_config_file",
+                                          "vocab_file",      "do_lower_case",
+                                          "multi",           "keep_tasks",
+                                          "h_aug",           "special_tokens_in_text",
+                                          "dropout",         "freeze",
+                                          "freeze_all",      "local_rank",
+                                          "no_cuda"};
+  const OptionList all = options_of(options);
+  OptionList list;
+  for (const std::string& group : all.groups()) {
+    std::vector<Option> rows;
+    if (group == "Model") {
+      rows.push_back(model_option(options.init_checkpoint));
+      rows.back().help = "the trained model, a folder such as `RUN/best`, which stays as it is";
+      rows.back().more = "; needed";
+      rows.back().needed = true;
+    }
+    for (const Option& row : all.rows()) {
+      const bool is_fixed = std::ranges::find(fixed, row.name) != fixed.end();
+      if (row.group == group && !is_fixed) rows.push_back(row);
+    }
+    list.add(group, std::move(rows));
+  }
+  list.set_resumes();
+  return list;
+}
+
 void check_options(const TrainOptions& options) {
   TrainOptions copy = options;
   options_of(copy).check();
@@ -298,6 +342,15 @@ void check_options(const TrainOptions& options) {
     fail_usage("--task_name is for --kind; in a --task_file a task has the key \"name\"");
   }
   refuse_idle_span_flags(copy.span, options.kind);
+  if (options.freeze && options.freeze_all) {
+    fail_usage("--freeze and --freeze_all are given; --freeze trains the shared LayerNorms");
+  }
+  if (!options.keep_tasks) return;
+  if (!options.freeze_all) fail_usage("--keep_tasks needs --freeze_all");
+  if (options.init_checkpoint.empty()) fail_usage("--keep_tasks needs --init_checkpoint");
+  if (options.dropout >= 0.0) {
+    fail_usage("--dropout makes no sense beside --keep_tasks: the configuration stays as it is");
+  }
 }
 
 Json options_to_json(const TrainOptions& options) {

@@ -42,6 +42,7 @@ struct TrainOptions : AdapterFlags {
   std::optional<bool> do_lower_case;           ///< not given: as the model's files say
   std::optional<bool> special_tokens_in_text;  ///< not given: as the model's files say
   bool multi = false;
+  bool keep_tasks = false;  ///< folders that are written keep the tasks of init_checkpoint
   bool task_pooler = false;
   int64_t h_aug = 0;
   double dropout = -1.0;  ///< negative: as the configuration says
@@ -62,7 +63,7 @@ struct TrainOptions : AdapterFlags {
   Schedule schedule = Schedule::kWarmupLinear;
   ClassWeights class_weights = ClassWeights::kNone;
   int64_t gradient_accumulation_steps = 1;
-  bool freeze = false;
+  bool freeze = false, freeze_all = false;
   bool recompute = false;
   uint64_t seed = 42;
   DeviceChoice device;
@@ -93,6 +94,10 @@ OptionList options_of(TrainOptions& options);
 
 /// The same for a run that is only planned, which needs no folder and does not go on.
 OptionList plan_options_of(TrainOptions& options);
+
+/// The same for `pals add-task`: those that make sense where a trained model stays as it is, which
+/// `--model` names in place of `--init_checkpoint`.
+OptionList added_task_options(TrainOptions& options);
 
 /// UsageError for values that are missing, out of range, or contradict each other.
 void check_options(const TrainOptions& options);

@@ -141,6 +141,10 @@ void Keeper::save_folder(const std::string& path, int only_task,
   if (!world_.first()) return;
   ModelDescription description = setup_.description;
   description.tasks = tasks_;
+  if (setup_.kept) {  // with all tasks, whichever of them this one is the best of
+    save_added_tasks(path, *setup_.kept, *setup_.model, description, *setup_.tokenizer);
+    return;
+  }
   save_model_folder(path, *setup_.model, description, *setup_.tokenizer, only_task, share_with);
 }
 

@@ -3,6 +3,7 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "adapters/reference_keys.h"
 #include "base/error.h"
@@ -130,6 +131,17 @@ void load_folder_tasks(const TrainOptions& options, const OpenedModel& opened, R
   }
 }
 
+bool lies_in(const std::string& path, const std::string& folder) {
+  namespace fs = std::filesystem;
+  const fs::path inner = fs::weakly_canonical(path), outer = fs::weakly_canonical(folder);
+  return std::ranges::mismatch(outer, inner).in1 == outer.end();
+}
+
+Frozen frozen_part(const TrainOptions& options) {
+  if (options.freeze_all) return Frozen::kAll;
+  return options.freeze ? Frozen::kWeights : Frozen::kNothing;
+}
+
 // The task of --kind and its flags.
 Task single_task(const TrainOptions& options) {
   Task task = make_single_task(*options.kind, options.task_name, options.train_file,
@@ -190,7 +202,7 @@ RunSetup set_up_run(const TrainOptions& options, at::Device device) {
   setup.tokenizer = std::make_unique<Tokenizer>(open_tokenizer(opened));
   setup.model = std::make_unique<MultiTaskModel>(
       description.bert, description.adapters, head_specs(description.tasks),
-      choose_training_precision(options.precision, device), options.freeze, device);
+      choose_training_precision(options.precision, device), frozen_part(options), device);
   setup.model->set_recording(!options.no_graphs);
   setup.model->set_recompute(options.recompute);
   const double range = description.bert.initializer_range;
@@ -199,7 +211,14 @@ RunSetup set_up_run(const TrainOptions& options, at::Device device) {
     setup.model->arena().initialize(range, options.seed);
   } else {
     TensorFile file = load_tensor_file(sources.weights);
-    check_shared_weights(opened, file);
+    const std::string hash = check_shared_weights(opened, file);
+    if (options.keep_tasks) {
+      if (lies_in(sources.folder, options.output_dir)) {
+        fail_usage("--output_dir ", options.output_dir, " holds the model ", sources.folder,
+                   ", which stays as it is; choose another folder");
+      }
+      setup.kept = keep_model(opened, description, *setup.tokenizer, hash);
+    }
     const LoadReport report = load_checkpoint(options, file, sources.weights, *setup.model);
     report_unused(report.unused, sources.weights);
     setup.model->arena().initialize(range, options.seed, report.missing);

@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "model/folder_parts.h"
 #include "model/model_folder.h"
 #include "settings/train_options.h"
 
@@ -16,6 +17,7 @@ struct RunSetup {
   std::optional<AdapterConfig> common_adapter;  ///< AdapterChoice::common
   std::unique_ptr<Tokenizer> tokenizer;
   std::unique_ptr<MultiTaskModel> model;
+  std::optional<KeptModel> kept;  ///< of --keep_tasks: whose tasks stay beside the run's
 };
 
 /// The tasks chosen by --tasks, --task_id and --task_file, or the one of --kind.

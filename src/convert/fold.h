@@ -1,0 +1,15 @@
+// Terms within products that become part of the products' weights.
+#pragma once
+
+#include <string>
+
+#include "convert/source.h"
+
+namespace pals {
+
+/// Leaves of a source one task, whose LoRA terms are added to the shared weights, and whose pooler,
+/// if it has one of its own, takes the place of the shared one: a model without adapter, with the
+/// same outputs but for rounding. Throws UsageError for a task that is not there or has no terms.
+void fold_task(const std::string& task, ConvertSource& source);
+
+}  // namespace pals
