@@ -35,8 +35,8 @@ struct SingleSet {
     }
     kind = head.kind;
     model = std::make_unique<MultiTaskModel>(bert, resolve_adapter({}, bert, path),
-                                             std::vector<HeadSpec>{head}, at::kFloat, false,
-                                             test_device());
+                                             std::vector<HeadSpec>{head}, at::kFloat,
+                                             Frozen::kNothing, test_device());
     const LoadReport report = load_weights(*model, weights, LoadScope::kAll, folder);
     EXPECT_TRUE(report.unused.empty());
     model->arena().prepare_training();

@@ -134,7 +134,8 @@ TEST(DifferingOptions, WhatMayDifferIsWhatItWas) {
                                               "nproc",     "recompute"};
   std::set<std::string> free = of_each_rank;
   free.merge(std::set<std::string>{"save_checkpoints_steps", "keep_checkpoints", "eval_batch_size",
-                                   "no_graphs", "shard_optimizer", "save_best_tasks"});
+                                   "no_graphs", "shard_optimizer", "save_best_tasks",
+                                   "early_stopping", "report_to"});
   TrainOptions options;
   std::set<std::string> ranks, resumed;
   const OptionList list = options_of(options);

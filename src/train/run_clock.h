@@ -31,8 +31,8 @@ class RunClock {
   double wall_seconds() const;
   double seconds(RunPart part) const { return seconds_[static_cast<size_t>(part)]; }
 
-  /// Whether it is time for another line in the log: five seconds have passed since the last one, or in
-  /// long runs a part of 200 of all the time.
+  /// Whether it is time for another line in the log: five seconds have passed since the last one,
+  /// or in long runs a part of 200 of all the time.
   bool line_is_due() const;
 
   /// The line of a process that began at `from_step` and has come to `until_step`.
