@@ -174,7 +174,8 @@ def label_flags(root, kind, labels):
     if kind != "multi_label":
         return ["--task", "mood"] + (["--labels", ",".join(labels)] if labels else [])
     (root / "labels.json").write_text(json.dumps({"tasks": [
-        {"name": "mood", "kind": kind, "labels": labels, "text_a": "text", "label": "label"}]}), encoding="utf-8")
+        {"name": "mood", "kind": kind, "labels": labels, "text_a": "text", "label": "label",
+         "train": "rows.jsonl"}]}), encoding="utf-8")
     return ["--task_file", root / "labels.json", "--tasks", "mood"]
 
 
