@@ -99,12 +99,6 @@ class AddedTasks(TasksTest):
         self.add(run + "/final", ["three"], "again", "--adapter", "lora", "--max_steps", "2", "--num_train_epochs", "1")
         self.check_kept(run + "/final", self.path("again/final"), ["three"])
 
-    def test_it_learns(self):
-        old = self.trained()
-        self.add(old, ["mood"], "run", "--adapter", "houlsby", "--max_steps", "60", "--num_train_epochs", "3")
-        scores = read_json(self.path("run"), "eval_results.json")["tasks"]["mood"]
-        self.assertGreater(scores["accuracy"], 0.9)
-
     def test_a_stopped_run_goes_on_to_the_same(self):
         old = self.trained()
         flags = ["--adapter", "lora", "--max_steps", "400", "--num_train_epochs", "4", "--save_checkpoints_steps", "20"]
@@ -114,8 +108,9 @@ class AddedTasks(TasksTest):
                      "--learning_rate", "1e-2", *flags]
         process = support.start(arguments)
         end = time.time() + 60
-        while time.time() < end and not (os.path.isdir(self.path("parts/checkpoints"))
-                                         and os.listdir(self.path("parts/checkpoints"))):
+        folder = self.path("parts/checkpoints")
+        while time.time() < end and not (os.path.isdir(folder) and any(name.endswith(".safetensors")
+                                                                       for name in os.listdir(folder))):
             time.sleep(0.005)
         process.send_signal(signal.SIGKILL)
         process.communicate()
