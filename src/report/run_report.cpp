@@ -46,13 +46,20 @@ std::string tiles(const RunData& run) {
   return out.empty() ? "" : concat("<div class=\"tiles\">\n", out, "</div>\n");
 }
 
-std::string links(const std::vector<AnalysedTask>& tasks, size_t shown) {
-  std::string out = "<nav><a href=\"#scores\">Scores</a><a href=\"#training\">Training</a>";
-  for (size_t i = 0; i < std::min(shown, tasks.size()); ++i) {
-    const std::string& name = tasks[i].analysis.task;
-    out += concat("<a href=\"#", html_text(task_anchor(name)), "\">", html_text(name), "</a>");
-  }
-  return out + "<a href=\"#model\">Parameters</a><a href=\"#origin\">How it was made</a></nav>\n";
+/// To the sections that `main` has.
+std::string links(const std::vector<AnalysedTask>& tasks, const std::string& main) {
+  std::string out;
+  const auto add = [&](const std::string& id, const std::string& name) {
+    const std::string anchor = html_text(id);
+    if (main.find(concat("<section id=\"", anchor, "\">")) == std::string::npos) return;
+    out += concat("<a href=\"#", anchor, "\">", html_text(name), "</a>");
+  };
+  add("scores", "Scores");
+  add("training", "Training");
+  for (const AnalysedTask& task : tasks) add(task_anchor(task.analysis.task), task.analysis.task);
+  add("model", "Parameters");
+  add("origin", "How it was made");
+  return concat("<nav>", out, "</nav>\n");
 }
 
 }  // namespace
@@ -92,7 +99,7 @@ std::string run_page(const RunData& run) {
     main += model_section(run) + origin_section(run);
     return html_page("Run " + run.name,
                      concat("<h1>Run ", html_text(run.name), "</h1>\n", remark(state_text(run)),
-                            tiles(run), links(tasks, limits.tasks)),
+                            tiles(run), links(tasks, main)),
                      main);
   });
 }

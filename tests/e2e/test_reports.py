@@ -108,12 +108,12 @@ class Reports(PalsTest):
                             ("best/tasks.json", ["tasks.json"]), ("dev_predictions/rte.jsonl", ["rte.jsonl"])):
             for content in b"\x00\xff{[", b"", b'{"version": 99}\n', b"[]\n", b'{"version": 1, "tasks": 3}\n':
                 with self.subTest(name=name, content=content):
+                    shutil.rmtree(self.path("damaged"), ignore_errors=True)
                     shutil.copytree(self.path("run"), self.path("damaged"))
                     with open(self.path("damaged", name), "wb") as stream:
                         stream.write(content)
                     self.pals("report", self.path("damaged"))
                     self.page("damaged", "report.html")
-                    shutil.rmtree(self.path("damaged"))
         self.check_words(self.error("report", self.folder, code=2), "it holds no run", "--output_dir")
         self.check_words(self.error("report", code=2), "folders of runs")
 
