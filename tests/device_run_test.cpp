@@ -202,7 +202,8 @@ TEST_F(DeviceRun, SaysWhatItLacksBeforeTheFirstStep) {
 
 TEST_F(DeviceRun, SaysWhatItLacksInAStep) {
   const MultiTaskModel model(testing::tiny_bert(), testing::tiny_adapter("none"),
-                             testing::tiny_heads(), at::kFloat, false, simulated_device());
+                             testing::tiny_heads(), at::kFloat, Frozen::kNothing,
+                             simulated_device());
   const ShortOfMemory device(1000);
   try {
     within_memory(model, 77, [] {

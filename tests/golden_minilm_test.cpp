@@ -72,9 +72,9 @@ class GoldenMiniLm : public testing::Test {
     const BertConfig bert =
         parse_bert_config(read_json(folder + "/config.json"), folder + "/config.json", {});
     AdapterConfig adapter;
-    auto model =
-        std::make_unique<MultiTaskModel>(bert, resolve_adapter(adapter, bert, folder),
-                                         std::vector<HeadSpec>(1), type, false, test_device());
+    auto model = std::make_unique<MultiTaskModel>(bert, resolve_adapter(adapter, bert, folder),
+                                                  std::vector<HeadSpec>(1), type, Frozen::kNothing,
+                                                  test_device());
     const LoadReport report = load_weights(*model, load_tensor_file(folder + "/model.safetensors"),
                                            LoadScope::kShared, folder);
     for (const std::string& name : report.missing) {
