@@ -7,7 +7,9 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "base/log.h"
+#include "base/names.h"
 #include "base/output_path.h"
 #include "base/text_util.h"
 #include "train/own_folder.h"
@@ -61,6 +63,19 @@ bool has_progress(const std::string& folder) {
   return file_exists(folder + kResultsName) ||
          (file_exists(log) && std::filesystem::file_size(log) > 0) ||
          (directory_exists(checkpoints) && !list_directory(checkpoints).empty());
+}
+
+std::optional<Sampling> recorded_sampling(const TrainOptions& options) {
+  const std::string config_path = options.output_dir + kRunConfigName;
+  if (options.overwrite_output_dir || options.output_dir.empty() || !file_exists(config_path) ||
+      !has_progress(options.output_dir)) {
+    return std::nullopt;
+  }
+  const Json recorded = read_json(config_path);
+  if (!recorded.is_object()) return std::nullopt;
+  const auto sample = recorded.find("sample");
+  if (sample == recorded.end() || !sample->is_string()) return std::nullopt;
+  return from_name<Sampling>(sample->get<std::string>());
 }
 
 void check_run_folder(const TrainOptions& options) {

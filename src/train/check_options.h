@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "runlog/file_names.h"
 #include "settings/train_options.h"
@@ -13,6 +14,10 @@ inline constexpr const char* kCheckpointsName = "/checkpoints";
 
 /// Whether the folder holds anything that a run of other options or data would spoil.
 bool has_progress(const std::string& folder);
+
+/// How the run that `output_dir` holds draws its tasks, which it goes on with unless told
+/// otherwise: the default was another one in earlier versions. Nothing if there is no such run.
+std::optional<Sampling> recorded_sampling(const TrainOptions& options);
 
 /// UsageError if the folder holds a run of other options. Touches nothing.
 void check_run_folder(const TrainOptions& options);
