@@ -176,7 +176,7 @@ TEST_F(DeviceRun, TellsItsCallbacks) {
   ASSERT_EQ(evaluations.size(), 2U);
   ASSERT_TRUE(result.scores && result.scores->evaluated);
   EXPECT_EQ(result.scores->evaluated->last, evaluations.back().scores);
-  EXPECT_EQ(log("run")[1].at("loss"), steps[0].loss);
+  EXPECT_EQ(steps_of(log("run")).at(0).at("loss"), steps[0].loss);
 }
 
 /// A device with little memory left, until the end of a test.
