@@ -3,10 +3,10 @@
 
   tidy.py BUILD [--budget SECONDS] [--all]
 
-BUILD is a configured folder with compile_commands.json. Files of rooms without torch are all
-looked at. The others, which take 20 s of processor time each, are looked at when the last commit or the
-working tree changed them (--all: always), and only until the budget of time is spent. What passed is
-remembered in ${XDG_CACHE_HOME:-~/.cache}/pals/tidy by the contents of the file and of all it includes.
+BUILD is a configured folder with compile_commands.json. Files of rooms without torch are looked at for up to
+twice the budget of time, those first that the last commits or the working tree changed. The others, which take 20 s
+of processor time each, are looked at when the last commit or the working tree changed them, and only until the budget
+is spent. --all: every file, whatever it takes. What passed is remembered in ${XDG_CACHE_HOME:-~/.cache}/pals/tidy by the contents of the file and of all it includes.
 """
 
 import argparse
@@ -49,12 +49,12 @@ def state_of(path, command, seen=None):
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def changed_files():
-    """Files that the last commit or the working tree changed; none where there is no git."""
+def changed_files(commits):
+    """Files that the last commits or the working tree changed; none where there is no git."""
     names = set()
     if shutil.which("git") is None:
         return names
-    for command in (["diff", "--name-only", "HEAD~1"], ["ls-files", "--others", "--exclude-standard"]):
+    for command in (["diff", "--name-only", f"HEAD~{commits}"], ["ls-files", "--others", "--exclude-standard"]):
         answer = subprocess.run(["git", "-C", ROOT, *command], capture_output=True, text=True, check=False)
         names.update(answer.stdout.split("\n"))
     return {(ROOT / name).resolve() for name in names if name}
@@ -74,15 +74,15 @@ def run_tidy(build, path):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("build", type=pathlib.Path)
-    parser.add_argument("--budget", type=float, default=120, help="seconds for the rooms with torch (default: 120)")
-    parser.add_argument("--all", action="store_true", help="also files with torch that did not change")
+    parser.add_argument("--budget", type=float, default=120, help="seconds for the rooms with torch, half of those for the others (default: 120)")
+    parser.add_argument("--all", action="store_true", help="every file, whatever it takes")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     arguments = parser.parse_args()
 
     cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "pals" / "tidy"
     cache.mkdir(parents=True, exist_ok=True)
     plain, torch, known = [], [], 0
-    changed = changed_files()
+    changed, lately = changed_files(1), changed_files(30)
     for entry in json.loads((arguments.build / "compile_commands.json").read_text(encoding="utf-8")):
         path = pathlib.Path(entry["file"]).resolve()
         if ROOT / "src" not in path.parents:
@@ -101,6 +101,8 @@ def main():
         flush=True,
     )
 
+    plain.sort(key=lambda item: item[0] not in lately)
+    forever = float("inf")
     failed, late = [], []
 
     def one(path, stamp, until):
@@ -114,12 +116,12 @@ def main():
             failed.append(path)
             print(f"{path.relative_to(ROOT)}:\n{text}", flush=True)
 
-    for group, budget in ((plain, float("inf")), (torch, arguments.budget)):
+    for group, budget in ((plain, 2 * arguments.budget), (torch, arguments.budget)):
         with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
-            until = time.monotonic() + budget
+            until = forever if arguments.all else time.monotonic() + budget
             list(pool.map(lambda item, until=until: one(*item, until), group))
     if late:
-        print(f"clang-tidy: time is up; {len(late)} files with torch left for the next run")
+        print(f"clang-tidy: time is up; {len(late)} files left for the next run")
     print(f"clang-tidy: {len(failed)} files with findings")
     return 1 if failed else 0
 
