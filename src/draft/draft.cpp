@@ -21,7 +21,7 @@ std::string path_from(const std::string& path, const std::string& folder) {
 }
 
 OrderedJson draft_group(const FileGroup& group, const std::string& folder, DraftedTasks& drafted) {
-  const auto doubt = [&](std::string text) {
+  const auto doubt = [&](const std::string& text) {
     drafted.doubts.push_back(concat("task ", quote(group.name), ": ", text));
   };
   std::vector<Sample> samples;

@@ -39,7 +39,7 @@ void analyse_answers(const TaskPredictions& predictions, const Task* task, TaskA
     }
     if (score.exact_match > 0.0) continue;
     std::ranges::sort(golds);
-    golds.erase(std::ranges::unique(golds).begin(), golds.end());
+    golds.erase(std::unique(golds.begin(), golds.end()), golds.end());
     // Sure of what shares no word with a right answer is the worst.
     analysis.wrong.push_back({.number = i,
                               .badness = 1.0 - score.f1 + row.probability.value_or(0.0),
