@@ -60,7 +60,7 @@ OrderedJson draft_group(const FileGroup& group, const std::string& folder, Draft
                    "; \"header\" says otherwise"));
     }
   }
-  for (std::string& text : kind.doubts) doubt(std::move(text));
+  for (const std::string& text : kind.doubts) doubt(text);
   if (!group.split_said) {
     doubt(concat("no name says what the file is for; ", quote(files.front().substr(6)),
                  " is taken for training"));
