@@ -95,7 +95,7 @@ inline void write_run(const std::string& folder, int right, int wrong, const std
                         .precision = "fp32",
                         .total_steps = 20,
                         .steps_per_epoch = 10,
-                        .rows = {{"nli", 100}},
+                        .examples = {{"nli", 100}},
                         .shared = {{"embeddings", 1000}, {"layers", 5000}},
                         .own = {{"nli", {{"adapter", 50}, {"head", 6}}}}});
   for (int step = 0; step < 20; ++step) {

@@ -45,7 +45,7 @@ StartRecord start_of(const Json& json) {
                     .threads = count_field(json, "threads", kLine),
                     .total_steps = count_field(json, "total_steps", kLine),
                     .steps_per_epoch = count_field(json, "steps_per_epoch", kLine),
-                    .rows = counts_of(field_of(json, "rows", kLine)),
+                    .examples = counts_of(field_of(json, "examples", kLine)),
                     .shared = counts_of(field_of(json, "shared", kLine)),
                     .own = {}};
   const Json& command = field_of(json, "command", kLine);

@@ -84,7 +84,7 @@ StartRecord start_from(int64_t step) {
           .threads = 4,
           .total_steps = 600,
           .steps_per_epoch = 300,
-          .rows = {{"rte", 2490}},
+          .examples = {{"rte", 2490}},
           .shared = {{"embeddings", 10}, {"layers", 20}},
           .own = {{"rte", {{"adapter", 3}, {"head", 2}}}}};
 }
@@ -109,6 +109,15 @@ TEST_F(Metrics, SayHowARunBeganAndWhatTimeWentTo) {
   { const MetricsWriter log(path_, 300); }
   EXPECT_EQ(read_all(content()),
             (std::vector<MetricsRecord>{VersionRecord{3}, start_from(0), time, start_from(300)}));
+}
+
+// People add up "rows" over all lines, whatever these are.
+TEST(MetricsKeys, OfStepsAreInNoOtherLine) {
+  const OrderedJson step = to_json(step_of(0));
+  for (const OrderedJson& other :
+       {to_json(start_from(0)), to_json(EpochRecord()), to_json(TimeRecord())}) {
+    for (const auto& [key, value] : step.items()) EXPECT_FALSE(other.contains(key)) << key;
+  }
 }
 
 TEST_F(Metrics, GoOnWhereTheCheckpointStands) {

@@ -37,7 +37,7 @@ OrderedJson to_json(const StartRecord& record) {
                       {"threads", record.threads},
                       {"total_steps", record.total_steps}};
   json.update({{"steps_per_epoch", record.steps_per_epoch},
-               {"rows", record.rows},
+               {"examples", record.examples},
                {"shared", record.shared},
                {"own", record.own}});
   return json;

@@ -47,8 +47,8 @@ struct StartRecord {
   std::string precision;
   int64_t ranks = 1, threads = 1;  ///< processes, and the threads of each
   int64_t total_steps = 0, steps_per_epoch = 0;
-  std::map<std::string, int64_t> rows;    ///< training examples of each task
-  std::map<std::string, int64_t> shared;  ///< parameters of the parts that all tasks use
+  std::map<std::string, int64_t> examples;  ///< for training, of each task
+  std::map<std::string, int64_t> shared;    ///< parameters of the parts that all tasks use
   std::map<std::string, std::map<std::string, int64_t>> own;  ///< and of each task's parts
 
   bool operator==(const StartRecord&) const = default;

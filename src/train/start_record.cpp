@@ -42,10 +42,10 @@ StartRecord start_record(const RunSetup& setup, const RunPlan& plan, int ranks, 
                      .threads = at::get_num_threads(),
                      .total_steps = plan.steps.total_steps,
                      .steps_per_epoch = plan.steps.steps_per_epoch,
-                     .rows = {},
+                     .examples = {},
                      .shared = {},
                      .own = {}};
-  for (size_t i = 0; i < tasks.size(); ++i) record.rows[tasks[i].name] = plan.examples[i];
+  for (size_t i = 0; i < tasks.size(); ++i) record.examples[tasks[i].name] = plan.examples[i];
   for (const Parameter& row : setup.model->arena().table().rows()) {
     if (row.owner == kSharedOwner) {
       record.shared[shared_part(row.name)] += row.numel;
