@@ -1,6 +1,7 @@
 #include "report/comparison.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <utility>
 
@@ -23,10 +24,18 @@ std::vector<std::string> differences(const RunData& one, const RunData& other) {
   return names;
 }
 
+/// Whether what the options name holds the same, as far as both runs say. Starting weights go by
+/// the seed, too.
+bool same_content(const RunData& one, const RunData& other) {
+  constexpr std::array kParts = {"tasks", "data", "bert", "vocabulary", "lower_case", "tokenizer"};
+  return std::ranges::all_of(kParts, [&](const char* part) {
+    return one.identity.value(part, Json()) == other.identity.value(part, Json());
+  });
+}
+
 bool same_setting(const RunData& one, const RunData& other) {
   if (one.options.empty() || other.options.empty()) return false;
-  return differences(one, other).empty() &&
-         one.identity.value("bert", Json()) == other.identity.value("bert", Json());
+  return differences(one, other).empty() && same_content(one, other);
 }
 
 std::vector<Setting> settings_of(const std::vector<RunData>& runs) {
@@ -60,6 +69,22 @@ void name_settings(std::vector<Setting>& settings) {
     }
     const bool says = !parts.empty() && names.size() <= kMostNamed;
     setting.name = says ? join(parts, ", ").substr(0, kMostName) : setting.runs.front()->name;
+  }
+}
+
+// Settings whose options are the same seem to be one.
+void note_other_content(Comparison& comparison) {
+  const std::vector<Setting>& settings = comparison.settings;
+  for (size_t i = 0; i < settings.size(); ++i) {
+    for (size_t j = i + 1; j < settings.size(); ++j) {
+      const RunData &one = *settings[i].runs.front(), &other = *settings[j].runs.front();
+      if (one.options.empty() || other.options.empty() || !differences(one, other).empty()) {
+        continue;
+      }
+      comparison.notes.push_back(concat("Runs ", one.name, " and ", other.name,
+                                        " have the same options, but the content of tasks, data, ",
+                                        "configuration or vocabulary differs."));
+    }
   }
 }
 
@@ -209,6 +234,7 @@ RunFigures cost_figures(const RunData& run) {
 Comparison compare_runs(const std::vector<RunData>& runs) {
   Comparison comparison{.settings = settings_of(runs)};
   name_settings(comparison.settings);
+  note_other_content(comparison);
   for (const RunData& run : runs) {
     if (!run.finished) {
       comparison.notes.push_back(

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/error.h"
 #include "report/test_runs.h"
 
 namespace pals {
@@ -63,6 +64,22 @@ TEST(Comparison, RowsOfOtherContentAreNotPaired) {
   runs[0].identity = Json::object();
   comparison = compare_runs(runs);
   EXPECT_NE(comparison.notes.at(0).find("not known"), std::string::npos);
+}
+
+TEST(Comparison, RunsOverOtherDataAreNotOneSetting) {
+  const TestFolder folder;
+  std::vector<RunData> runs;
+  for (const uint64_t seed : {1, 2}) {
+    const std::string path = concat(folder.path(), "/", seed);
+    write_run(path, 30, 20, "pals", seed);
+    runs.push_back(read_run(path));
+  }
+  EXPECT_EQ(compare_runs(runs).settings.size(), 1U);
+  runs[1].identity["data"]["content of nli's train file"] = "another";
+  const Comparison comparison = compare_runs(runs);
+  EXPECT_EQ(comparison.settings.size(), 2U);
+  ASSERT_FALSE(comparison.notes.empty());
+  EXPECT_NE(comparison.notes[0].find("Runs 1 and 2 have the same options"), std::string::npos);
 }
 
 TEST(Spread, IsThatOfASample) {
