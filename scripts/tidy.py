@@ -74,7 +74,7 @@ def run_tidy(build, path):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("build", type=pathlib.Path)
-    parser.add_argument("--budget", type=float, default=120, help="seconds for the rooms with torch, half of those for the others (default: 120)")
+    parser.add_argument("--budget", type=float, default=120, help="seconds for the rooms with torch, twice as many for the others (default: 120)")
     parser.add_argument("--all", action="store_true", help="every file, whatever it takes")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     arguments = parser.parse_args()

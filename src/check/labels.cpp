@@ -27,11 +27,8 @@ std::string some(const std::vector<std::string>& names) {
 /// The first example of a file that has a class or label; -1: none.
 int64_t first_with(const Task& task, const CheckedFile& checked, size_t label) {
   for (size_t i = 0; i < checked.set.examples.size(); ++i) {
-    const std::vector<float>& targets = checked.set.examples[i].targets;
-    const bool has = task.kind == TaskKind::kMultiLabel
-                         ? label < targets.size() && targets[label] != 0.0F
-                         : std::ranges::find(targets, static_cast<float>(label)) != targets.end();
-    if (has) return static_cast<int64_t>(i);
+    const std::vector<size_t> labels = kind_of(task).labels_of(checked.set.examples[i]);
+    if (std::ranges::find(labels, label) != labels.end()) return static_cast<int64_t>(i);
   }
   return -1;
 }
@@ -59,18 +56,17 @@ void check_classes(const Task& task, const std::vector<CheckedFile>& files, Prob
     problems.add({Severity::kWarning, first->file->path, 0, task.name, std::move(message)});
   };
   std::vector<std::string> rare, missing;
-  // Tags of types that a file has need not all be there.
-  const bool listed = task.kind != TaskKind::kTagging;
+  const LabelTraits traits = kind_of(task).label_traits();
   for (size_t label = 0; label < training.size(); ++label) {
     const std::string name = quote(task.labels[label], kShownBytes);
-    if (training[label] == 0 && elsewhere[label] == 0 && listed) missing.push_back(name);
+    if (training[label] == 0 && elsewhere[label] == 0 && traits.all_occur) missing.push_back(name);
     if (training[label] > 0 && training[label] < kRareRows) {
       rare.push_back(concat(name, " (", training[label], ")"));
     }
   }
-  const char* unit = task.kind == TaskKind::kTagging ? "words" : "rows";
   if (!rare.empty()) {
-    warn(concat("rare labels, with fewer than ", kRareRows, " training ", unit, ": ", some(rare)));
+    warn(concat("rare labels, with fewer than ", kRareRows, " training ", traits.unit, ": ",
+                some(rare)));
   }
   if (!missing.empty()) warn(concat("labels that no row has: ", some(missing)));
   for (std::string& note : label_notes(task.labels, training)) {
@@ -109,7 +105,7 @@ void check_first_rows(const Task& task, const std::vector<CheckedFile>& files,
 }
 
 void check_labels(const Task& task, const std::vector<CheckedFile>& files, ProblemList& problems) {
-  if (task.kind == TaskKind::kRegression) check_values(task, files, problems);
+  if (kind_of(task).has_values()) check_values(task, files, problems);
   if (kind_of(task).has_labels()) check_classes(task, files, problems);
 }
 

@@ -10,6 +10,7 @@
 #include "features/features.h"
 #include "features/parallel.h"
 #include "features/span_features.h"
+#include "kinds/kind.h"
 
 namespace pals {
 namespace {
@@ -64,7 +65,7 @@ std::string percent(int64_t part, size_t of) {
 
 void check_lengths(const Task& task, const TaskTexts& texts, const LengthRules& rules,
                    ProblemList& problems) {
-  if (task.kind == TaskKind::kSpan || task.kind == TaskKind::kTagging) return;
+  if (kind_of(task).has_windows()) return;
   for (size_t i = 0; i < texts.files().size(); ++i) {
     const CheckedFile& checked = texts.files()[i];
     // Of choices the words are of all rows together.

@@ -40,12 +40,6 @@ std::string rows_of(int64_t count) {
   return concat(format_count(static_cast<uint64_t>(count)), count == 1 ? " row" : " rows");
 }
 
-/// Whether texts with other targets contradict each other: a value may well be another one, and a
-/// word's tag is of more than its sentence's text.
-bool contradicts(TaskKind kind) {
-  return kind != TaskKind::kRegression && kind != TaskKind::kTagging && kind != TaskKind::kSpan;
-}
-
 bool by_text(const TextKey& one, const TextKey& other) {
   return std::tie(one.folded, one.exact, one.file, one.item) <
          std::tie(other.folded, other.exact, other.file, other.item);
@@ -119,17 +113,11 @@ bool TaskTexts::same_targets(const TextKey& one, const TextKey& other) const {
 }
 
 std::string TaskTexts::label_of(const TextKey& key) const {
-  const std::vector<float>& targets =
-      files_[static_cast<size_t>(key.file)].set.examples[static_cast<size_t>(key.item)].targets;
+  const Example& example =
+      files_[static_cast<size_t>(key.file)].set.examples[static_cast<size_t>(key.item)];
   std::vector<std::string> names;
-  for (size_t i = 0; i < targets.size(); ++i) {
-    if (task_.kind == TaskKind::kMultiLabel) {
-      if (targets[i] != 0.0F) names.push_back(quote(task_.labels[i]));
-    } else if (task_.labels.empty()) {
-      names.push_back(concat(targets[i]));
-    } else {
-      names.push_back(quote(task_.labels.at(static_cast<size_t>(targets[i]))));
-    }
+  for (const size_t label : kind_of(task_).labels_of(example)) {
+    names.push_back(task_.labels.empty() ? concat(label) : quote(task_.labels.at(label)));
   }
   if (names.empty()) return "none";
   if (names.size() > kShownLabels) {
@@ -177,7 +165,7 @@ void TaskTexts::compare_in_training(const std::vector<TextKey>& training,
       ++(known ? exact : alike);
       if (first == nullptr || key.item < first->item) first = &key, first_of = &earlier;
       if (same_targets(key, earlier)) continue;
-      if (known && contradicts(task_.kind)) {
+      if (known && kind_of(task_).text_decides()) {
         const CheckedFile& checked = files_[static_cast<size_t>(key.file)];
         problems.add({Severity::kError, checked.file->path, checked.line(key.item), task_.name,
                       concat("the text of ", place_of(earlier, key.file), " with another label: ",
@@ -232,10 +220,9 @@ void TaskTexts::compare_with_training(size_t file, const std::vector<TextKey>& t
        concat("overlap with the training data: ", rows_of(exact), " of ",
               format_count(static_cast<uint64_t>(checked.size())), " exactly, ", rows_of(alike),
               " but for case, white space and punctuation",
-              other_targets > 0
-                  ? concat("; ", rows_of(other_targets), " with another ",
-                           task_.kind == TaskKind::kRegression ? "value" : "label", " there")
-                  : "",
+              other_targets > 0 ? concat("; ", rows_of(other_targets), " with another ",
+                                         kind_of(task_).has_values() ? "value" : "label", " there")
+                                : "",
               "; the first is this one, there ", place_of(*first_of, first->file),
               labelled ? "; scores on such rows say little" : "")});
 }

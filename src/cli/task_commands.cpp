@@ -17,11 +17,9 @@ namespace pals {
 namespace {
 
 int run_remove_task(const RemoveTaskOptions& options) {
-  std::vector<std::string> tasks;
-  for (const std::string_view name : split(options.tasks, ',')) tasks.emplace_back(trim(name));
   refuse_to_overwrite(options.model, options.output, "--output:");
   check_folder_output(options.output, options.overwrite, "--output");
-  remove_tasks(options.model, tasks, options.output);
+  remove_tasks(options.model, options.tasks, options.output);
   std::cout << "written: " << options.output << "\n";
   return 0;
 }

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/text_util.h"
 #include "checkpoint/pytorch_file.h"
+#include "kinds/kind.h"
 
 namespace pals {
 namespace {
@@ -26,11 +27,9 @@ constexpr HeadType kTypes[] = {{"classification", TaskKind::kClassification},
                                {"tagging", TaskKind::kTagging},
                                {"question_answering", TaskKind::kSpan}};
 
-bool reads_tokens(TaskKind kind) { return kind == TaskKind::kTagging || kind == TaskKind::kSpan; }
+bool reads_tokens(TaskKind kind) { return kind_of(kind).head().reads_tokens; }
 
-std::string output_name(TaskKind kind) {
-  return kind == TaskKind::kSpan ? "qa_outputs" : "classifier";
-}
+std::string output_name(TaskKind kind) { return kind_of(kind).head().name; }
 
 // Their names -> ours, of the two dense layers or the only one.
 using Names = std::map<std::string, std::string>;

@@ -44,12 +44,18 @@ Json Kind::usual_columns(const std::string& /*path*/) const {
   throw std::logic_error("usual_columns: the kind has no usual task");
 }
 
+std::vector<size_t> Kind::labels_of(const Example& example) const {
+  std::vector<size_t> labels;
+  for (const float target : example.targets) {
+    if (target >= 0.0F) labels.push_back(static_cast<size_t>(target));
+  }
+  return labels;
+}
+
 std::vector<int64_t> Kind::class_counts(const Task& task, const ExampleSet& set) const {
   std::vector<int64_t> counts(task.labels.size());
   for (const Example& example : set.examples) {
-    for (const float target : example.targets) {
-      if (target >= 0.0F) ++counts.at(static_cast<size_t>(target));
-    }
+    for (const size_t label : labels_of(example)) ++counts.at(label);
   }
   return counts;
 }

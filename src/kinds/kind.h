@@ -55,6 +55,12 @@ struct SkippedTraits {
   const char* reason = "their number of columns";
 };
 
+/// What is said of a kind's labels.
+struct LabelTraits {
+  const char* unit = "rows";  ///< that have one
+  bool all_occur = true;      ///< a label that no data has is worth a word
+};
+
 /// How texts become the rows of a model. The members must outlive its users.
 struct TextRules {
   const Tokenizer& tokenizer;
@@ -128,6 +134,9 @@ class Kind {
   virtual std::string problem(const Task& task) const;
   /// Whether a task has labels; those that its file does not list come from the training file.
   virtual bool has_labels() const { return false; }
+  virtual LabelTraits label_traits() const { return {}; }
+  /// Whether targets are values, on a scale (Task::label_scale).
+  virtual bool has_values() const { return false; }
   /// The distinct labels of a file, sorted; with a watch (tasks/row_watch.h) those of its sound
   /// rows.
   virtual std::vector<std::string> find_labels(const Task& task, const DataFile& file,
@@ -145,8 +154,14 @@ class Kind {
   virtual ExampleSet read(const Task& task, const DataFile& file, std::string_view bytes,
                           const std::string& where, RowWatch* watch) const = 0;
   virtual SkippedTraits skipped() const { return {}; }
+  /// Whether a text has one right target: the same text with another is a fault of the data.
+  virtual bool text_decides() const { return true; }
+  /// The numbers of the classes or labels that an example has (tagging: of each word in order).
+  virtual std::vector<size_t> labels_of(const Example& example) const;
   /// How many examples (tagging: words) have each class or label.
-  virtual std::vector<int64_t> class_counts(const Task& task, const ExampleSet& set) const;
+  std::vector<int64_t> class_counts(const Task& task, const ExampleSet& set) const;
+  /// Whether long texts become several rows, so that nothing of them is cut.
+  virtual bool has_windows() const { return false; }
   /// How many examples they are, where that is known before they are encoded.
   virtual std::optional<int64_t> count_examples(const ExampleSet& set) const;
   /// Encodes what was read; those for `training` may leave out what cannot be learned.

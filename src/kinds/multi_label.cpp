@@ -144,14 +144,12 @@ class MultiLabel : public Kind {
                   const std::string& where, RowWatch* watch) const override {
     return read_label_rows(task, file, bytes, where, watch);
   }
-  std::vector<int64_t> class_counts(const Task& task, const ExampleSet& set) const override {
-    std::vector<int64_t> counts(task.labels.size());
-    for (const Example& example : set.examples) {
-      for (size_t label = 0; label < example.targets.size(); ++label) {
-        counts[label] += example.targets[label] != 0.0F ? 1 : 0;
-      }
+  std::vector<size_t> labels_of(const Example& example) const override {
+    std::vector<size_t> labels;
+    for (size_t label = 0; label < example.targets.size(); ++label) {
+      if (example.targets[label] != 0.0F) labels.push_back(label);
     }
-    return counts;
+    return labels;
   }
   // Thresholds come after the features.
   Json encoding_keys(const Task& task) const override {

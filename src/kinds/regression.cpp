@@ -64,6 +64,9 @@ class Regression : public Kind {
   std::vector<Metric> usual_metrics(const Task& /*task*/) const override {
     return {Metric::kPearson, Metric::kSpearman};
   }
+  bool has_values() const override { return true; }
+  // A value may well be another one the next time.
+  bool text_decides() const override { return false; }
   const std::vector<std::string>& keys() const override {
     static const std::vector<std::string> own = {"labels", "label_scale"};
     return own;

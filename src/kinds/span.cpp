@@ -145,6 +145,8 @@ class Span : public Kind {
   }
   bool has_pairs(const DataFile& /*file*/) const override { return true; }
 
+  bool text_decides() const override { return false; }
+  bool has_windows() const override { return true; }
   HeadTraits head() const override {
     return {.name = "qa_outputs", .described = "a span's (qa_outputs)", .reads_tokens = true};
   }

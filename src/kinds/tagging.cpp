@@ -142,6 +142,11 @@ class Tagging : public Kind {
     return file;
   }
   bool has_labels() const override { return true; }
+  // Tags of types that a file has need not all be there.
+  LabelTraits label_traits() const override { return {.unit = "words", .all_occur = false}; }
+  // A word's tag is of more than its sentence's text.
+  bool text_decides() const override { return false; }
+  bool has_windows() const override { return true; }
   std::string problem(const Task& task) const override {
     for (const DataFile& file : task.files) {
       if (!file.unlabelled.empty()) return "\"unlabelled\" is not for words, which all have a tag";

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "dist/launch.h"
 #include "dist/world.h"
+#include "kinds/kind.h"
 #include "train/data_parallel.h"
 #include "train/memory_check.h"
 #include "train/placement.h"
@@ -59,10 +60,8 @@ class PlannedRun {
   }
 
  private:
-  /// Kinds that cut long texts into several rows lose nothing.
   void count_texts(size_t number, TaskForecast& task) const {
-    const TaskKind kind = setup_.description.tasks[number].kind;
-    if (kind == TaskKind::kSpan || kind == TaskKind::kTagging) return;
+    if (kind_of(setup_.description.tasks[number]).has_windows()) return;
     const FeatureSet& features = *features_[number].get();
     task.texts = features.num_rows();
     for (int64_t row = 0; row < features.num_rows(); ++row) {

@@ -31,7 +31,7 @@ OrderedJson task_facts(const Task& task, const AdapterConfig& adapter, int64_t p
   for (const Metric metric : task.metrics) metrics.push_back(metric_name(metric));
   OrderedJson facts = {{"name", task.name}, {"kind", kind_name(task.kind)}};
   if (kind_of(task).has_labels()) facts["labels"] = task.labels;
-  if (task.kind == TaskKind::kRegression) facts["label_scale"] = task.label_scale;
+  if (kind_of(task).has_values()) facts["label_scale"] = task.label_scale;
   facts["metrics"] = std::move(metrics);
   facts["adapter"] = OrderedJson(adapter_to_json(adapter));
   facts["parameters"] = parameters;

@@ -10,6 +10,7 @@
 #include "base/text_util.h"
 #include "catalog/task_json.h"
 #include "checkpoint/safetensors.h"
+#include "predict/find_task.h"
 #include "tasks/task_selection.h"
 
 namespace pals {
@@ -91,15 +92,6 @@ void require_hashes(const std::string& folder, const FolderIdentity& identity) {
        "fit together; rewrite it with pals convert ", folder, " NEW_FOLDER");
 }
 
-OpenedModel open_trained(const std::string& folder) {
-  if (!directory_exists(folder)) fail(folder, ": no such model folder");
-  OpenedModel opened = open_model({.path = folder});
-  if (!opened.trained) {
-    fail(opened.files.config, ": no \"pals\" object: not a folder that `pals train` wrote");
-  }
-  return opened;
-}
-
 }  // namespace
 
 KeptModel keep_model(const OpenedModel& opened, const ModelDescription& added,
@@ -162,19 +154,14 @@ void check_folder_output(const std::string& path, bool overwrite, const std::str
   }
 }
 
-void remove_tasks(const std::string& folder, const std::vector<std::string>& tasks,
-                  const std::string& output) {
-  const OpenedModel opened = open_trained(folder);
-  const std::vector<std::string> names = task_names(opened.description.tasks);
-  for (const std::string& task : tasks) {
-    if (std::ranges::find(names, task) != names.end()) continue;
-    fail_usage("--tasks: ", folder, " has no task ", quote(task), did_you_mean(task, names),
-               " It has: ", join(names, ", "));
+void remove_tasks(const std::string& folder, const std::string& tasks, const std::string& output) {
+  const std::vector<Task> saved = open_trained_folder({.path = folder}).description.tasks;
+  std::vector<TaskPart> kept = parts_of(folder, saved);
+  for (const int task : find_tasks(saved, tasks, "--tasks")) {
+    std::erase_if(kept, [&](const TaskPart& part) {
+      return part.name == saved[static_cast<size_t>(task)].name;
+    });
   }
-  std::vector<TaskPart> kept = parts_of(folder, opened.description.tasks);
-  std::erase_if(kept, [&](const TaskPart& part) {
-    return std::ranges::find(tasks, part.name) != tasks.end();
-  });
   if (kept.empty()) {
     fail_usage("--tasks: these are all tasks of ", folder,
                "; its encoder alone is written by pals convert --encoder_only");
@@ -185,13 +172,13 @@ void remove_tasks(const std::string& folder, const std::vector<std::string>& tas
 void merge_folders(const std::vector<std::string>& folders, const std::string& output) {
   if (folders.size() < 2) fail_usage("merge-tasks takes two or more model folders");
   const std::string& base = folders.front();
-  const OpenedModel first = open_trained(base);
+  const OpenedModel first = open_trained_folder({.path = base});
   require_hashes(base, first.identity);
   const Tokenizer tokenizer = open_tokenizer(first);
   std::vector<TaskPart> parts = parts_of(base, first.description.tasks);
   std::string shared_weights;
   for (size_t i = 1; i < folders.size(); ++i) {
-    const OpenedModel other = open_trained(folders[i]);
+    const OpenedModel other = open_trained_folder({.path = folders[i]});
     require_hashes(folders[i], other.identity);
     for (size_t task = 0; task < other.description.tasks.size(); ++task) {
       const std::string& name = other.description.tasks[task].name;

@@ -37,10 +37,9 @@ void save_added_tasks(const std::string& path, const KeptModel& kept, const Mult
 /// `path`: there is nothing, an empty folder, or with `overwrite` a model folder.
 void check_folder_output(const std::string& path, bool overwrite, const std::string& flag);
 
-/// Writes the folder without these tasks, in which all other files are the same. Throws UsageError
-/// for tasks that it does not have and for all that it has.
-void remove_tasks(const std::string& folder, const std::vector<std::string>& tasks,
-                  const std::string& output);
+/// Writes the folder without these tasks, names with commas between, in which all other files are
+/// the same. Throws UsageError for tasks that it does not have and for all that it has.
+void remove_tasks(const std::string& folder, const std::string& tasks, const std::string& output);
 
 /// Writes one folder with the tasks of all, the first one's first. Throws Error unless all tasks
 /// were trained with the first folder's shared weights, configuration, length of rows, vocabulary

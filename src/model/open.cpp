@@ -74,6 +74,15 @@ OpenedModel open_model(const ModelSource& source) {
   return model;
 }
 
+OpenedModel open_trained_folder(const ModelSource& source) {
+  if (!directory_exists(source.path)) fail(source.path, ": no such model folder");
+  OpenedModel opened = open_model(source);
+  if (!opened.trained) {
+    fail(opened.files.config, ": no \"pals\" object: not a folder that `pals train` wrote");
+  }
+  return opened;
+}
+
 Tokenizer open_tokenizer(const OpenedModel& model) {
   const CheckpointSources& files = model.files;
   if (!files.tokenizer.has_vocabulary()) fail_missing_vocabulary(model);
@@ -127,13 +136,10 @@ void check_length(int64_t length, const BertConfig& bert, const std::string& fla
 LoadedModel load_model_folder(const std::string& path, const Precision& precision,
                               at::Device device, std::optional<bool> do_lower_case,
                               std::optional<bool> special_tokens_in_text) {
-  if (!directory_exists(path)) fail(path, ": no such model folder");
-  const OpenedModel opened = open_model({.path = path,
-                                         .do_lower_case = do_lower_case,
-                                         .special_tokens_in_text = special_tokens_in_text});
-  if (!opened.trained) {
-    fail(opened.files.config, ": no \"pals\" object: not a folder that `pals train` wrote");
-  }
+  const OpenedModel opened =
+      open_trained_folder({.path = path,
+                           .do_lower_case = do_lower_case,
+                           .special_tokens_in_text = special_tokens_in_text});
   LoadedModel loaded;
   loaded.description = opened.description;
   const ModelDescription& description = loaded.description;

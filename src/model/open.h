@@ -42,6 +42,9 @@ struct OpenedModel {
 /// Error as find_checkpoint_sources, parse_bert_config and read_model_description.
 OpenedModel open_model(const ModelSource& source);
 
+/// The same of a folder that has tasks. Error for anything else.
+OpenedModel open_trained_folder(const ModelSource& source);
+
 /// The model's tokenizer. UsageError without a vocabulary, Error as pals::open_tokenizer for files,
 /// for a vocabulary with more tokens than the configuration's vocab_size, and for another tokenizer
 /// than a trained folder's tasks were trained with, but for what flags decide.

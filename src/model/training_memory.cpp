@@ -5,13 +5,10 @@
 #include "nn/device.h"
 
 namespace pals {
-namespace {
 
 std::string gigabytes(int64_t bytes) {
   return concat(format_double(static_cast<double>(bytes) / 1e9, 2), " GB");
 }
-
-}  // namespace
 
 TrainingMemory training_memory(const MultiTaskModel& model, int64_t tokens) {
   const ParameterArena& arena = model.arena();

@@ -20,6 +20,9 @@ struct TrainingMemory {
 /// Of a training step on one batch of so many tokens.
 TrainingMemory training_memory(const MultiTaskModel& model, int64_t tokens);
 
+/// Bytes for people: "1.25 GB".
+std::string gigabytes(int64_t bytes);
+
 /// The same in words, beside what the device has free, and what a user can do about it.
 std::string memory_text(const TrainingMemory& memory, const MultiTaskModel& model);
 

@@ -133,7 +133,7 @@ Work rerank_work(const ServedModel& model, const Json& body, const RequestLimits
   const bool with_text = flag_field(body, "return_text", false);
   std::vector<int> able;
   for (const int number : model.all_tasks()) {
-    if (task_of(model, number).kind == TaskKind::kRegression) able.push_back(number);
+    if (kind_of(task_of(model, number)).has_values()) able.push_back(number);
   }
   const bool is_named = find_field(body, "task") != nullptr;
   if (able.empty()) {

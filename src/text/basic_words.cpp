@@ -1,6 +1,7 @@
 #include "text/basic_words.h"
 
 #include "base/utf8.h"
+#include "text/cleaning.h"
 
 namespace pals {
 namespace {
@@ -14,24 +15,12 @@ void walk(std::string_view utf8, const WordRules& rules, OnWord word, OnBlank bl
     word(rules.folds() ? fold_word(text, rules) : text);
     text.clear();
   };
-  const auto end_with_blank = [&] {
-    end_word();
-    blank();
-  };
-  const char* const end = utf8.data() + utf8.size();
-  for (const char* at = utf8.data(); at < end;) {
-    const CodePoint code = decode_utf8(at, end);
-    const Cleaning cleaning = cleaning_of(code.value);
-    const bool alone = cleaning == Cleaning::kIdeograph && rules.split_ideographs;
-    if (cleaning == Cleaning::kBlank || alone) end_with_blank();
-    if (cleaning == Cleaning::kKeep || cleaning == Cleaning::kIdeograph) {
-      const bool sigma = rules.lower_case && code.value == kCapitalSigma;
-      const auto offset = static_cast<size_t>(at - utf8.data());
-      text += !sigma ? code.value : is_final_sigma(utf8, offset) ? kFinalSigma : kSmallSigma;
-    }
-    if (alone) end_with_blank();
-    at += code.size;
-  }
+  walk_cleaned(
+      utf8, rules, [&](char32_t code, size_t /*at*/, size_t /*size*/) { text += code; },
+      [&] {
+        end_word();
+        blank();
+      });
   end_word();
 }
 

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "base/utf8.h"
+#include "text/cleaning.h"
 #include "text/unicode_rules.h"
 
 namespace pals {
@@ -18,31 +19,20 @@ struct FoldedCharacter {
 // The text as the tokenizer's rules see it, without blanks.
 class FoldedText {
  public:
-  FoldedText(std::string_view utf8, const WordRules& rules) : utf8_(utf8), rules_(rules) {
-    const char* const end = utf8.data() + utf8.size();
-    for (const char* at = utf8.data(); at < end;) {
-      const CodePoint code = decode_utf8(at, end);
-      add(code, static_cast<size_t>(at - utf8.data()));
-      at += code.size;
-    }
+  FoldedText(std::string_view utf8, const WordRules& rules) : rules_(rules) {
+    walk_cleaned(
+        utf8, rules,
+        [&](char32_t code, size_t at, size_t size) {
+          text_ += code;
+          sources_.push_back({at, at + size});
+        },
+        [&] { end_chunk(); });
     end_chunk();
   }
 
   const std::vector<FoldedCharacter>& characters() const { return characters_; }
 
  private:
-  void add(CodePoint code, size_t at) {
-    const Cleaning cleaning = cleaning_of(code.value);
-    const bool alone = cleaning == Cleaning::kIdeograph && rules_.split_ideographs;
-    if (cleaning == Cleaning::kBlank || alone) end_chunk();
-    if (cleaning == Cleaning::kKeep || cleaning == Cleaning::kIdeograph) {
-      const bool sigma = rules_.lower_case && code.value == kCapitalSigma;
-      text_ += !sigma ? code.value : is_final_sigma(utf8_, at) ? kFinalSigma : kSmallSigma;
-      sources_.push_back({at, at + code.size});
-    }
-    if (alone) end_chunk();
-  }
-
   // Folds what stands between blanks. Characters that are folded by their neighbours all get the
   // place of the whole.
   void end_chunk() {
@@ -68,7 +58,6 @@ class FoldedText {
     sources_.clear();
   }
 
-  std::string_view utf8_;
   WordRules rules_;
   std::u32string text_;              // what stands between two blanks
   std::vector<TokenPlace> sources_;  // of its characters

@@ -65,25 +65,30 @@ bool has_progress(const std::string& folder) {
          (directory_exists(checkpoints) && !list_directory(checkpoints).empty());
 }
 
-std::optional<Sampling> recorded_sampling(const TrainOptions& options) {
-  const std::string config_path = options.output_dir + kRunConfigName;
-  if (options.overwrite_output_dir || options.output_dir.empty() || !file_exists(config_path) ||
+// What the run that will go on was told; nothing where one begins anew.
+static std::optional<Json> recorded_options(const TrainOptions& options) {
+  const std::string path = options.output_dir + kRunConfigName;
+  if (options.overwrite_output_dir || options.output_dir.empty() || !file_exists(path) ||
       !has_progress(options.output_dir)) {
     return std::nullopt;
   }
-  const Json recorded = read_json(config_path);
-  if (!recorded.is_object()) return std::nullopt;
-  const auto sample = recorded.find("sample");
-  if (sample == recorded.end() || !sample->is_string()) return std::nullopt;
+  return read_json(path);
+}
+
+std::optional<Sampling> recorded_sampling(const TrainOptions& options) {
+  const std::optional<Json> recorded = recorded_options(options);
+  if (!recorded || !recorded->is_object()) return std::nullopt;
+  const auto sample = recorded->find("sample");
+  if (sample == recorded->end() || !sample->is_string()) return std::nullopt;
   return from_name<Sampling>(sample->get<std::string>());
 }
 
 void check_run_folder(const TrainOptions& options) {
   const std::string& folder = options.output_dir;
-  const std::string config_path = folder + kRunConfigName;
   refuse_foreign_folder(folder);
-  if (options.overwrite_output_dir || !file_exists(config_path) || !has_progress(folder)) return;
-  const auto names = differing_options(read_json(config_path), options_to_json(options));
+  const std::optional<Json> recorded = recorded_options(options);
+  if (!recorded) return;
+  const auto names = differing_options(*recorded, options_to_json(options));
   if (names.empty()) return;
   fail_usage(folder, " holds a run with other values of ", join(names, ", "),
              "; give the same to go on with it, another --output_dir, or --overwrite_output_dir");

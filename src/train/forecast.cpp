@@ -15,17 +15,12 @@ namespace pals {
 namespace {
 
 constexpr size_t kShownTasks = 8;
-constexpr double kManyPasses = 20.0;
 constexpr double kManyCut = 0.05;
 constexpr int64_t kUsualCheckpoints = 2;
 constexpr int64_t kFloats = sizeof(float);
 
 std::string millions(int64_t count) {
   return concat(format_double(static_cast<double>(count) / 1e6, 2), " M");
-}
-
-std::string gigabytes(int64_t bytes) {
-  return concat(format_double(static_cast<double>(bytes) / 1e9, 2), " GB");
 }
 
 /// A text for each task, the first of many.
@@ -111,7 +106,7 @@ RunForecast forecast(const TrainOptions& options, const RunSetup& setup, const R
 void add_warnings(const TrainOptions& options, RunForecast& run) {
   const auto warn = [&](const auto&... parts) { run.warnings.push_back(concat(parts...)); };
   for (const TaskForecast& task : run.tasks) {
-    if (task.passes > kManyPasses) {
+    if (task.passes > static_cast<double>(kMostPasses)) {
       warn("task ", task.name, " of ", task.examples, " rows is seen ",
            format_double(task.passes, 0), " times; fewer --max_steps or --sample anneal or prop, ",
            "so that it is not learned by heart");

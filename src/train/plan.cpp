@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/text_util.h"
 #include "tasks/glue.h"
+#include "train/check_options.h"
 
 namespace pals {
 namespace {
@@ -81,7 +82,9 @@ bool are_own_tasks(const std::vector<Task>& tasks) {
 }
 
 Sampling sampling_of(const TrainOptions& options, const std::vector<Task>& tasks) {
-  return options.sample.value_or(are_own_tasks(tasks) ? Sampling::kAnneal : Sampling::kRoundRobin);
+  if (options.sample) return *options.sample;
+  if (const std::optional<Sampling> recorded = recorded_sampling(options)) return *recorded;
+  return are_own_tasks(tasks) ? Sampling::kAnneal : Sampling::kRoundRobin;
 }
 
 RunPlan::RunPlan(const TrainOptions& options, const std::vector<Task>& tasks,

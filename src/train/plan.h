@@ -38,7 +38,8 @@ inline constexpr int64_t kMostPasses = 20;
 /// defaults then.
 bool are_own_tasks(const std::vector<Task>& tasks);
 
-/// The sampling of a run of these tasks.
+/// The sampling of a run of these tasks: as the options say, else as that of the run which it goes
+/// on with, else the default.
 Sampling sampling_of(const TrainOptions& options, const std::vector<Task>& tasks);
 
 /// Steps and sampling over tasks of so many training examples.

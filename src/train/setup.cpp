@@ -24,7 +24,6 @@
 #include "nn/device.h"
 #include "nn/precision_choice.h"
 #include "tasks/task_selection.h"
-#include "train/check_options.h"
 #include "train/choose_adapters.h"
 #include "train/plan.h"
 
@@ -253,7 +252,6 @@ std::string describe_model(const MultiTaskModel& model, int ranks) {
 TrainOptions resolved_options(TrainOptions options, const RunSetup& setup) {
   const ModelDescription& description = setup.description;
   options.tasks = join(task_names(description.tasks), ",");
-  if (!options.sample) options.sample = recorded_sampling(options);
   options.sample = sampling_of(options, description.tasks);
   options.task_id.reset();
   if (setup.common_adapter) {
