@@ -115,7 +115,7 @@ int add_encoder(MultiTaskModel& model, const std::vector<AdapterConfig>& adapter
   has_pooler = !std::ranges::all_of(adapters, &AdapterConfig::task_pooler);
   const AdapterConfig none =
       resolve_adapter({.task_pooler = !has_pooler}, model.bert_config(), "the shared encoder");
-  const int number = model.add_task(none, {TaskKind::kRegression, 1});
+  const int number = model.add_task(none, {.num_outputs = 1});
   model.task_arena(number).refresh_shadow();
   model.pack_task(number);
   return number;

@@ -64,12 +64,6 @@ void check_base(const ConvertOptions& options, const OpenedModel& base,
   log_warning(what, ": accepted");
 }
 
-bool marks_entities(const std::vector<std::string>& tags) {
-  return std::ranges::all_of(tags, [](const std::string& tag) {
-    return tag == "O" || tag.starts_with("B-") || tag.starts_with("I-");
-  });
-}
-
 // The task that flags, or the folder itself, describe.
 Task described_task(const ConvertOptions& options, const ForeignAdapter& adapter) {
   if (!options.task_file.empty() || !options.tasks.empty()) {
@@ -102,9 +96,7 @@ Task described_task(const ConvertOptions& options, const ForeignAdapter& adapter
     fail_usage("--labels: the head in ", options.from, " is of the kind ",
                kind_name(adapter.task_kind), ", which has none");
   }
-  if (adapter.task_kind == TaskKind::kTagging && !marks_entities(labels)) {
-    object["scheme"] = "plain";
-  }
+  object.update(kind_of(adapter.task_kind).keys_for(labels));
   return task_from_json(object, "--task");
 }
 

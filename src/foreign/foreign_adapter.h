@@ -28,7 +28,7 @@ struct ForeignAdapter {
   std::vector<int> layers;
   bool task_pooler = false;
 
-  TaskKind task_kind = TaskKind::kClassification;
+  TaskKind task_kind = {};
   int64_t num_outputs = 0;
   std::vector<std::string> labels;  ///< in the order of the outputs; empty: not named
 

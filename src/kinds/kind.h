@@ -135,6 +135,8 @@ class Kind {
   /// Whether a task has labels; those that its file does not list come from the training file.
   virtual bool has_labels() const { return false; }
   virtual LabelTraits label_traits() const { return {}; }
+  /// The kind's keys that such labels need, where no task file says more.
+  virtual Json keys_for(const std::vector<std::string>& /*labels*/) const { return Json::object(); }
   /// Whether targets are values, on a scale (Task::label_scale).
   virtual bool has_values() const { return false; }
   /// The distinct labels of a file, sorted; with a watch (tasks/row_watch.h) those of its sound

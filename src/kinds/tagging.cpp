@@ -144,6 +144,13 @@ class Tagging : public Kind {
   bool has_labels() const override { return true; }
   // Tags of types that a file has need not all be there.
   LabelTraits label_traits() const override { return {.unit = "words", .all_occur = false}; }
+  Json keys_for(const std::vector<std::string>& labels) const override {
+    for (const TagScheme scheme : {TagScheme::kBio, TagScheme::kBioes}) {
+      const auto fits = [&](const std::string& label) { return is_tag_of(label, scheme); };
+      if (std::ranges::all_of(labels, fits)) return {{"scheme", name_of(scheme)}};
+    }
+    return {{"scheme", name_of(TagScheme::kPlain)}};
+  }
   // A word's tag is of more than its sentence's text.
   bool text_decides() const override { return false; }
   bool has_windows() const override { return true; }

@@ -61,10 +61,9 @@ FeatureModel load_feature_model(const FeatureModelOptions& options) {
   model.where = sources.weights;
   model.tokenizer = std::make_unique<Tokenizer>(open_tokenizer(opened));
   // A pass needs a task: one without an adapter, whose head nobody asks.
-  model.model =
-      std::make_unique<MultiTaskModel>(bert, resolve_adapter({}, bert, sources.config),
-                                       std::vector<HeadSpec>{{TaskKind::kRegression, 1}},
-                                       options.precision, Frozen::kNothing, options.device);
+  model.model = std::make_unique<MultiTaskModel>(
+      bert, resolve_adapter({}, bert, sources.config), std::vector<HeadSpec>{{.num_outputs = 1}},
+      options.precision, Frozen::kNothing, options.device);
   TensorFile file = load_tensor_file(sources.weights);
   check_shared_weights(opened, file);
   const LoadReport report = load_weights(*model.model, file, LoadScope::kShared, sources.weights);

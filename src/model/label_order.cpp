@@ -1,9 +1,11 @@
 #include "model/label_order.h"
 
 #include <algorithm>
+#include <set>
 
 #include "base/error.h"
 #include "base/text_util.h"
+#include "kinds/kind.h"
 
 namespace pals {
 namespace {
@@ -67,9 +69,12 @@ bool are_numbers(const std::vector<std::string>& names) {
 }  // namespace
 
 std::vector<int64_t> output_order(const Json& config, const Task& task, const std::string& where) {
-  if (task.kind != TaskKind::kClassification) return {};
+  if (!kind_of(task).has_labels()) return {};
   const std::vector<std::string> names = output_names(config, where);
-  const std::vector<std::string> outputs = plain_names(names), labels = plain_names(task.labels);
+  std::vector<std::string> outputs = plain_names(names), labels = plain_names(task.labels);
+  if (std::set<std::string>(labels.begin(), labels.end()).size() < labels.size()) {
+    outputs = names, labels = task.labels;
+  }
   if (!std::ranges::is_permutation(outputs, labels)) {
     if (are_numbers(names)) return {};
     fail_usage(where, ": id2label calls the outputs ", some(names), ", the labels of task ",

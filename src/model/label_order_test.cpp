@@ -39,6 +39,20 @@ TEST(OutputOrder, PunctuationDoesNotCount) {
   EXPECT_EQ(output_order(config, task, "c.json"), (Order{1, 0}));
 }
 
+TEST(OutputOrder, TagsAndLabelListsGoByNameToo) {
+  const Json config = Json::parse(R"({"id2label": {"0": "O", "1": "I-x", "2": "B-x"}})");
+  Task task{.name = "ner", .kind = TaskKind::kTagging, .labels = {"B-x", "I-x", "O"}};
+  EXPECT_EQ(output_order(config, task, "c.json"), (Order{2, 1, 0}));
+  task.kind = TaskKind::kMultiLabel;
+  EXPECT_EQ(output_order(config, task, "c.json"), (Order{2, 1, 0}));
+}
+
+TEST(OutputOrder, LabelsThatDifferInCaseGoByTheirLetters) {
+  const Task task{.name = "units", .labels = {"M", "m"}};
+  EXPECT_EQ(output_order(Json::parse(R"({"id2label": {"0": "m", "1": "M"}})"), task, "c.json"),
+            (Order{1, 0}));
+}
+
 TEST(OutputOrder, NumbersAreNoNames) {
   EXPECT_EQ(order("{}"), Order{});
   EXPECT_EQ(order(R"({"id2label": null})"), Order{});

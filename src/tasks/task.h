@@ -91,7 +91,7 @@ struct DataFile {
 /// One task. `labels` are the classes in the order of their indices; empty for other kinds.
 struct Task {
   std::string name;
-  TaskKind kind = TaskKind::kClassification;
+  TaskKind kind = {};
   std::vector<std::string> labels = {};
   std::vector<Metric> metrics = {};
   double label_scale = 1.0;  ///< regression targets are value / label_scale (STS-B: 5)

@@ -28,7 +28,7 @@ enum class TaskKind { kClassification, kRegression, kSpan, kMultipleChoice, kMul
 
 struct Task {
   std::string name;
-  TaskKind kind = TaskKind::kClassification;
+  TaskKind kind = {};
   std::vector<std::string> labels;  ///< classes, labels or tags, by their numbers
 };
 
