@@ -206,6 +206,11 @@ void add_run(OptionList& list, TrainOptions& o) {
              .range = kNotNegative,
              .help = "end after so many evaluations in a row without a better average; 0: never",
              .may_differ = MayDiffer::kAfterResuming},
+            {.name = "early_stopping_by",
+             .field = o.early_stopping_by,
+             .help = "what `--early_stopping` looks at: the average of all tasks; or each task, "
+                     "so that the run ends once none of them became better",
+             .may_differ = MayDiffer::kAfterResuming},
             {.name = "save_checkpoints_steps",
              .aliases = {"save_steps"},
              .field = o.save_checkpoints_steps,
@@ -344,6 +349,13 @@ void check_options(const TrainOptions& options) {
   refuse_idle_span_flags(copy.span, options.kind);
   if (options.freeze && options.freeze_all) {
     fail_usage("--freeze and --freeze_all are given; --freeze trains the shared LayerNorms");
+  }
+  if (options.early_stopping_by == StopBy::kTask) {
+    if (options.early_stopping == 0) fail_usage("--early_stopping_by needs --early_stopping");
+    if (!options.save_best_tasks) {
+      fail_usage("--early_stopping_by task goes by each task's best model, which ",
+                 "--save_best_tasks 0 does not keep");
+    }
   }
   if (!options.keep_tasks) return;
   if (!options.freeze_all) fail_usage("--keep_tasks needs --freeze_all");

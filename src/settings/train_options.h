@@ -22,6 +22,11 @@ inline constexpr Name<ReportTo> kReportTargets[] = {{ReportTo::kNone, "none"},
                                                     {ReportTo::kTensorboard, "tensorboard"}};
 constexpr std::span<const Name<ReportTo>> names_of(ReportTo) { return kReportTargets; }
 
+/// What has to become better for a run to go on.
+enum class StopBy { kAverage, kTask };
+inline constexpr Name<StopBy> kStopBy[] = {{StopBy::kAverage, "average"}, {StopBy::kTask, "task"}};
+constexpr std::span<const Name<StopBy>> names_of(StopBy) { return kStopBy; }
+
 struct TrainOptions : AdapterFlags {
   // Data and tasks
   std::string data_dir;
@@ -70,7 +75,8 @@ struct TrainOptions : AdapterFlags {
   PrecisionChoice precision = PrecisionChoice::kAuto;
   bool no_graphs = false;  ///< on a GPU: steps are not recorded
   int threads = 0;
-  int64_t early_stopping = 0;  ///< evaluations without a better average; 0: never
+  int64_t early_stopping = 0;  ///< evaluations without a better score; 0: never
+  StopBy early_stopping_by = StopBy::kAverage;
   int64_t save_checkpoints_steps = 1000;
   std::optional<int64_t> keep_checkpoints;  ///< not given: 2 until the run ends, then the last
   bool save_best_tasks = true;

@@ -56,6 +56,16 @@ void remove_run(const std::string& folder) {
   log_info(folder, ": not of a run and left as they are: ", join(kept, ", "), more);
 }
 
+// What the run that will go on was told; nothing where one begins anew.
+std::optional<Json> recorded_options(const TrainOptions& options) {
+  const std::string path = options.output_dir + kRunConfigName;
+  if (options.overwrite_output_dir || options.output_dir.empty() || !file_exists(path) ||
+      !has_progress(options.output_dir)) {
+    return std::nullopt;
+  }
+  return read_json(path);
+}
+
 }  // namespace
 
 bool has_progress(const std::string& folder) {
@@ -63,16 +73,6 @@ bool has_progress(const std::string& folder) {
   return file_exists(folder + kResultsName) ||
          (file_exists(log) && std::filesystem::file_size(log) > 0) ||
          (directory_exists(checkpoints) && !list_directory(checkpoints).empty());
-}
-
-// What the run that will go on was told; nothing where one begins anew.
-static std::optional<Json> recorded_options(const TrainOptions& options) {
-  const std::string path = options.output_dir + kRunConfigName;
-  if (options.overwrite_output_dir || options.output_dir.empty() || !file_exists(path) ||
-      !has_progress(options.output_dir)) {
-    return std::nullopt;
-  }
-  return read_json(path);
 }
 
 std::optional<Sampling> recorded_sampling(const TrainOptions& options) {
@@ -83,15 +83,25 @@ std::optional<Sampling> recorded_sampling(const TrainOptions& options) {
   return from_name<Sampling>(sample->get<std::string>());
 }
 
-void check_run_folder(const TrainOptions& options) {
+void check_run_folder(const TrainOptions& options, const std::optional<RunLength>& length) {
   const std::string& folder = options.output_dir;
   refuse_foreign_folder(folder);
   const std::optional<Json> recorded = recorded_options(options);
   if (!recorded) return;
-  const auto names = differing_options(*recorded, options_to_json(options));
+  std::vector<std::string> names = differing_options(*recorded, options_to_json(options));
+  if (lengthens(options, length)) std::erase(names, "max_steps");
   if (names.empty()) return;
+  constexpr std::array kOfLength = {"max_steps", "num_train_epochs", "steps_per_epoch"};
+  const bool of_length = std::ranges::all_of(names, [&](const std::string& name) {
+    return std::ranges::find(kOfLength, name) != kOfLength.end();
+  });
+  const std::string longer = of_length && length
+                                 ? concat("; a finished run (this one: step ", length->step, " of ",
+                                          length->total_steps, ") takes a larger --max_steps alone")
+                                 : "";
   fail_usage(folder, " holds a run with other values of ", join(names, ", "),
-             "; give the same to go on with it, another --output_dir, or --overwrite_output_dir");
+             "; give the same to go on with it, another --output_dir, or --overwrite_output_dir",
+             longer);
 }
 
 std::unique_ptr<RunLock> open_run_folder(const TrainOptions& options) {

@@ -7,6 +7,7 @@
 #include "runlog/file_names.h"
 #include "settings/train_options.h"
 #include "train/run_folder.h"
+#include "train/run_length.h"
 
 namespace pals {
 
@@ -19,8 +20,9 @@ bool has_progress(const std::string& folder);
 /// otherwise: the default was another one in earlier versions. Nothing if there is no such run.
 std::optional<Sampling> recorded_sampling(const TrainOptions& options);
 
-/// UsageError if the folder holds a run of other options. Touches nothing.
-void check_run_folder(const TrainOptions& options);
+/// UsageError if the folder holds a run of other options, but for the number of steps of a run
+/// whose newest checkpoint has that `length` and that becomes longer. Touches nothing.
+void check_run_folder(const TrainOptions& options, const std::optional<RunLength>& length);
 
 /// Makes the folder, removes an earlier run where --overwrite_output_dir asks for it, and states
 /// the options. Whoever holds the result has it to himself.

@@ -91,7 +91,8 @@ std::vector<std::string> identity_differences(const Json& saved, const Json& cur
   return differences;
 }
 
-void check_identity(const std::string& folder, const Json& state, const Json& current) {
+void check_identity(const std::string& folder, const Json& state, const Json& current,
+                    bool longer) {
   std::vector<Json> saved;
   const std::string path = folder + kIdentityName;
   if (file_exists(path)) {
@@ -103,7 +104,11 @@ void check_identity(const std::string& folder, const Json& state, const Json& cu
   }
   if (state.is_object()) saved.push_back(state.value("identity", Json()));
   std::erase_if(saved, [](const Json& identity) { return !identity.is_object(); });
-  for (const Json& identity : saved) refuse_differences(folder, identity, current);
+  for (Json& identity : saved) {
+    if (longer && identity.contains("options"))
+      identity["options"]["max_steps"] = section(current, "options")["max_steps"];
+    refuse_differences(folder, identity, current);
+  }
   if (!state.is_null() && saved.empty()) {
     log_warning(folder,
                 ": begun by an earlier version, which kept no hashes: whether tasks, data, ",

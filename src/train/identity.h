@@ -22,7 +22,8 @@ std::vector<std::string> identity_differences(const Json& saved, const Json& cur
 
 /// Throws Error, naming what differs, if the folder holds a run of another identity, by its file or
 /// by the state of its newest sound checkpoint (null: there is none). A run of an earlier version,
-/// which has none, is said not to be checked. Touches nothing.
-void check_identity(const std::string& folder, const Json& state, const Json& current);
+/// which has none, is said not to be checked. `longer`: --max_steps may differ. Touches nothing.
+void check_identity(const std::string& folder, const Json& state, const Json& current,
+                    bool longer = false);
 
 }  // namespace pals

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <utility>
 
 #include "base/error.h"
@@ -56,16 +57,25 @@ void check_state(const Json& state, int64_t total_steps, size_t num_tasks,
 
 void Keeper::open(const Json& identity) {
   if (!world_.first()) return;
-  check_run_folder(options_);
   // What has not begun may still be mended.
-  if (!identity.is_null() && !options_.overwrite_output_dir && has_progress(options_.output_dir)) {
-    newest_ = newest_checkpoint(options_.output_dir + kCheckpointsName);
-    check_identity(options_.output_dir, newest_ ? newest_->state : Json(), identity);
+  const bool goes_on =
+      !identity.is_null() && !options_.overwrite_output_dir && has_progress(options_.output_dir);
+  if (goes_on) newest_ = newest_checkpoint(options_.output_dir + kCheckpointsName);
+  const Json state = newest_ ? newest_->state : Json();
+  length_ = length_of(state);
+  check_run_folder(options_, length_);
+  if (goes_on) {
+    check_identity(options_.output_dir, state, identity, lengthens(options_, length_));
   }
   lock_ = open_run_folder(options_);
   identity_ = identity;
   if (identity_.is_null()) return;
   write_file_atomically(options_.output_dir + kIdentityName, json_text(identity_));
+}
+
+int64_t Keeper::steps_per_epoch() const {
+  const std::string steps = world_.broadcast(length_ ? concat(length_->steps_per_epoch) : "");
+  return parse_int(steps).value_or(0);
 }
 
 std::optional<Json> Keeper::restore(int64_t total_steps) {
@@ -86,6 +96,8 @@ void Keeper::begin(int64_t step, int64_t total_steps, const std::optional<Json>&
     restore_best(step, total_steps);
   }
   if (!world_.first()) return;
+  // A run that goes on has no results yet.
+  if (step < total_steps) std::filesystem::remove(options_.output_dir + kResultsName);
   log_.emplace(options_.output_dir + kMetricsName, step);
   loss_watch_ = LossWatch(log_->first_losses());
   if (options_.report_to != ReportTo::kTensorboard || step == total_steps) return;
@@ -213,18 +225,19 @@ void Keeper::save_best_tasks(int64_t step, const std::vector<TaskScores>& scores
   }
 }
 
-void Keeper::save_checkpoint(DataParallel& parallel, int64_t step,
+void Keeper::save_checkpoint(DataParallel& parallel, const RunLength& length,
                              const std::vector<int64_t>& examples) {
   parallel.gather_state();
   if (checkpoints_) {
-    Json state = {{"step", step}, {"rows", examples}, {"identity", identity_}};
+    Json state = {{"rows", examples}, {"identity", identity_}};
+    save_length(length, state);
     results_.save(state);
     if (tasks_ != setup_.description.tasks) {
       for (const Task& task : tasks_) state[kTunedTasks].push_back(task_to_json(task));
     }
     const Json scaler = parallel.scaler_state();
     if (!scaler.is_null()) state["loss_scaling"] = scaler;
-    checkpoints_->save(setup_.model->arena(), step, state);
+    checkpoints_->save(setup_.model->arena(), length.step, state);
   }
   parallel.release_state();
 }

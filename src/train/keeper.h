@@ -15,6 +15,7 @@
 #include "train/evaluator.h"
 #include "train/results.h"
 #include "train/run_folder.h"
+#include "train/run_length.h"
 #include "train/setup.h"
 
 namespace pals {
@@ -28,6 +29,10 @@ class Keeper {
   /// Makes the folder, takes its lock, states the options and, of a run that trains, its identity
   /// (train/identity.h; else null). UsageError or Error if it holds another run.
   void open(const Json& identity);
+
+  /// The steps of an epoch of the run that goes on, as its newest checkpoint says; 0: none does. On
+  /// all ranks.
+  int64_t steps_per_epoch() const;
 
   /// The state to go on from, with weights and moments restored from the newest sound checkpoint;
   /// nothing if there is none. A state that is not of a run of so many steps is not sound.
@@ -52,8 +57,9 @@ class Keeper {
   /// The same of a model that is not trained.
   void keep_evaluation(const Evaluation& evaluation);
 
-  /// Writes a checkpoint after so many steps over tasks of so many training examples.
-  void save_checkpoint(DataParallel& parallel, int64_t step, const std::vector<int64_t>& examples);
+  /// Writes a checkpoint of a run over tasks of so many training examples.
+  void save_checkpoint(DataParallel& parallel, const RunLength& length,
+                       const std::vector<int64_t>& examples);
 
   void save_final() const { save_folder(options_.output_dir + "/final"); }
 
@@ -85,6 +91,7 @@ class Keeper {
   std::unique_ptr<RunLock> lock_;
   RunResults results_;
   std::optional<SoundCheckpoint> newest_;  // from open() to restore()
+  std::optional<RunLength> length_;        // that it states
   std::optional<CheckpointStore> checkpoints_;
   std::optional<MetricsWriter> log_;
   std::optional<TensorboardWriter> board_;

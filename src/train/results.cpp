@@ -1,5 +1,6 @@
 #include "train/results.h"
 
+#include <algorithm>
 #include <limits>
 
 #include "base/error.h"
@@ -52,6 +53,12 @@ bool RunResults::keep_task(int64_t step, const TaskScores& scores) {
 
 std::optional<int64_t> RunResults::best_step() const {
   return best_ ? std::optional(best_->step) : std::nullopt;
+}
+
+std::optional<int64_t> RunResults::last_best_step() const {
+  std::optional<int64_t> last = best_step();
+  for (const auto& [task, best] : best_tasks_) last = std::max(last, std::optional(best.step));
+  return last;
 }
 
 void RunResults::save(Json& state) const {

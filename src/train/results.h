@@ -25,6 +25,8 @@ class RunResults {
 
   /// The steps after which the best models were saved.
   std::optional<int64_t> best_step() const;
+  /// The last of them: since then no task became better, where each task's best is kept.
+  std::optional<int64_t> last_best_step() const;
   const std::map<std::string, TaskBestRecord>& best_tasks() const { return best_tasks_; }
   /// The next evaluation is the best.
   void forget_best() { best_.reset(); }

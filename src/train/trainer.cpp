@@ -20,6 +20,7 @@
 #include "train/placement.h"
 #include "train/plan.h"
 #include "train/run_clock.h"
+#include "train/run_length.h"
 #include "train/start_record.h"
 
 namespace pals {
@@ -97,7 +98,7 @@ class Trainer {
     }
     // A bad dev file shall show now, not after the first epoch.
     for (const DevJob& job : files_.dev) store_.wait_until_read(job.number);
-    const RunPlan plan(options_, setup_.description.tasks, examples);
+    const RunPlan plan(planned_options(), setup_.description.tasks, examples);
     say_forecast(plan);
     check_device_memory(features);
     model_.arena().prepare_training();
@@ -115,7 +116,7 @@ class Trainer {
     if (first_step < plan.steps.total_steps && world_.first()) {
       keeper_.log(start_record(setup_, plan, world_.size(), first_step, callbacks_.command));
     }
-    if (state) log_info(concat("going on at step ", first_step, " of ", plan.steps.total_steps));
+    if (state) say_going_on(*state, plan);
     TrainingLoader loader(features, plan.sampler,
                           {.batch_size = options_.train_batch_size,
                            .accumulation_steps = options_.gradient_accumulation_steps,
@@ -129,6 +130,27 @@ class Trainer {
     if (steps_done > first_step) report_speed(first_step, steps_done);
   }
 
+  /// A run that became longer keeps the length of its epochs.
+  TrainOptions planned_options() const {
+    TrainOptions planned = options_;
+    if (planned.max_steps > 0 && planned.steps_per_epoch == 0) {
+      planned.steps_per_epoch = keeper_.steps_per_epoch();
+    }
+    return planned;
+  }
+
+  void say_going_on(const Json& state, const RunPlan& plan) const {
+    const std::optional<RunLength> length = length_of(state);
+    const int64_t step = state.at("step").get<int64_t>(), total = plan.steps.total_steps;
+    log_info(concat("going on at step ", step, " of ", total));
+    if (!lengthens(options_, length)) return;
+    const auto rate = [&](int64_t steps) { return optimizer_.learning_rate(step, steps); };
+    log_info(concat("the run was of ", length->total_steps, " steps: its learning rate, which was ",
+                    rate(length->total_steps), " at the end, goes on at ", rate(total),
+                    " by the schedule of ", total, " steps, and sampling by that of ",
+                    plan.steps.num_epochs, " epochs"));
+  }
+
   /// What `pals plan` says, as far as it is known before the texts are encoded.
   void say_forecast(const RunPlan& plan) const {
     if (!world_.first()) return;
@@ -137,16 +159,21 @@ class Trainer {
     for (const std::string& line : forecast_lines(run)) log_info(line);
   }
 
-  /// Whether --early_stopping lets the run go on after so many steps. It goes by the best step
+  /// Whether --early_stopping lets the run go on after so many steps. It goes by the best steps
   /// alone, which checkpoints keep, so that a run that ended so stays ended.
   bool may_go_on(const RunPlan& plan, int64_t steps_done) const {
-    const std::optional<int64_t> best = keeper_.results().best_step();
+    const bool by_task = options_.early_stopping_by == StopBy::kTask;
+    const RunResults& results = keeper_.results();
+    const std::optional<int64_t> best = by_task ? results.last_best_step() : results.best_step();
     if (options_.early_stopping == 0 || !best || steps_done >= plan.steps.total_steps) return true;
     const int64_t evaluations = (steps_done - *best) / plan.steps.steps_per_epoch;
     if (evaluations < options_.early_stopping) return true;
     log_info(concat("stopped early after step ", steps_done, " of ", plan.steps.total_steps, ": ",
                     evaluations, evaluations == 1 ? " evaluation" : " evaluations",
-                    " without a better average than after step ", *best));
+                    by_task ? " in which no task was better than before; the last to become so did "
+                              "after step "
+                            : " without a better average than after step ",
+                    *best));
     return false;
   }
 
@@ -174,7 +201,10 @@ class Trainer {
             .save =
                 [this, &plan](int64_t steps_done) {
                   const ClockedPart saving(clock_, RunPart::kSaving);
-                  keeper_.save_checkpoint(parallel_, steps_done, plan.examples);
+                  const StepPlan& steps = plan.steps;
+                  keeper_.save_checkpoint(parallel_,
+                                          {steps_done, steps.total_steps, steps.steps_per_epoch},
+                                          plan.examples);
                 }};
   }
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import unittest
 
 import support
@@ -95,6 +96,81 @@ class EarlyStopping(PlanTest):
         self.assertTrue(os.path.exists(self.path("run", "final", "config.json")))
         self.assertIn("stopped early", self.pals("train", *flags).stderr)
         self.assertEqual(len(support.metrics(self.path("run"))[0]), 6)
+
+
+    def test_a_task_that_still_learns_keeps_the_run_going(self):
+        self.own_tasks(16)
+        flags = self.flags("--output_dir", self.path("run"), "--learning_rate", "1e-30", "--num_train_epochs", 9)
+        said = self.pals("train", *flags, "--early_stopping", 2, "--early_stopping_by", "task").stderr
+        self.assertIn("no task was better", said)
+        self.assertEqual(len(support.metrics(self.path("run"))[0]), 6)
+        self.check_words(self.error("train", *flags, "--early_stopping_by", "task", code=2), "--early_stopping")
+        self.check_words(self.error("train", *flags, "--early_stopping", 2, "--early_stopping_by", "task",
+                                    "--save_best_tasks", 0, code=2), "--save_best_tasks")
+
+
+class Longer(PlanTest):
+    def arguments(self, steps, *more):
+        return ["train", *self.flags("--output_dir", self.path("run"), "--num_train_epochs", 2, "--max_steps", steps,
+                                     "--save_checkpoints_steps", 3, *more)]
+
+    def run_of(self, steps):
+        return self.pals(*self.arguments(steps)).stderr
+
+    def steps(self):
+        return support.metrics(self.path("run"))[0]
+
+    def test_a_finished_run_goes_on_with_more_steps(self):
+        self.own_tasks(16)
+        self.run_of(8)
+        before = self.steps()
+        said = self.run_of(14)
+        self.assertIn("going on at step 8 of 14", said)
+        self.assertIn("the run was of 8 steps", said)
+        steps, evaluations = support.metrics(self.path("run"))
+        self.assertEqual([step["step"] for step in steps], list(range(14)))
+        self.assertEqual(steps[:8], before)
+        self.assertGreater(steps[8]["learning_rate"], before[-1]["learning_rate"])
+        self.assertEqual([line["after_step"] for line in evaluations], [4, 8, 12, 14])
+        self.assertTrue(os.path.exists(self.path("run", "eval_results.json")))
+        self.assertNotIn("the run was of", self.run_of(14))
+
+    def test_a_longer_run_that_is_killed_goes_on_alike(self):
+        self.own_tasks(16)
+        self.run_of(8)
+        shutil.copytree(self.path("run"), self.path("copy"))
+        self.run_of(300)
+        whole = support.read_safetensors(self.path("run", "final", "model.safetensors"))
+        shutil.rmtree(self.path("run"))
+        os.rename(self.path("copy"), self.path("run"))
+        process = support.start(self.arguments(300))
+        while process.poll() is None and len(self.steps()) < 40:
+            pass
+        process.kill()
+        process.communicate()
+        self.assertLess(process.returncode, 0)
+        self.assertFalse(os.path.exists(self.path("run", "eval_results.json")))
+        self.error(*self.arguments(400), code=2)
+        self.run_of(300)
+        self.assertEqual(support.read_safetensors(self.path("run", "final", "model.safetensors")), whole)
+
+    def test_what_may_not_change(self):
+        self.own_tasks(16)
+        self.run_of(8)
+        before = self.steps()
+        for flags in (["--max_steps", 7], ["--max_steps", 12, "--learning_rate", "1e-3"],
+                      ["--max_steps", 0, "--num_train_epochs", 3], ["--max_steps", 12, "--steps_per_epoch", 2]):
+            with self.subTest(flags=flags):
+                given = dict(zip(flags[::2], flags[1::2]))
+                arguments = self.arguments(given.pop("--max_steps"))
+                for flag, value in given.items():
+                    if flag in arguments:
+                        arguments[arguments.index(flag) + 1] = value
+                    else:
+                        arguments += [flag, value]
+                self.check_words(self.error(*arguments, code=2), "other values")
+        self.assertEqual(self.steps(), before)
+        self.assertTrue(os.path.exists(self.path("run", "eval_results.json")))
 
 
 class Info(PlanTest):
