@@ -51,7 +51,7 @@ NOT_RUN = {
     "python3 -m venv ~/.cache/pals/venv-bench": "7 GB of other programs",
     "~/.cache/pals/venv-bench/bin/pip": "as above",
     "bench/real_runs.py": "hours of training; tests/e2e/test_real_runs.py runs it small",
-    "bench/serve.py": "timings",
+    "bench/serve.py": "timings; tests/e2e/test_bench_serve.py runs it small",
     "bench/scaling.py": "timings; tests/e2e/test_scaling.py runs it small",
     "srun": "needs Slurm",
     "torchrun": "needs GPUs",
