@@ -27,10 +27,13 @@ install(FILES "${CMAKE_BINARY_DIR}/palsConfig.cmake" "${CMAKE_BINARY_DIR}/palsCo
 
 set_target_properties(pals PROPERTIES INSTALL_RPATH "${PALS_LIBTORCH_RUNTIME}"
   BUILD_WITH_INSTALL_RPATH ON)
-install(TARGETS pals RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
+# What a user of the program alone builds and installs.
+add_custom_target(program DEPENDS pals)
+install(TARGETS pals RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}" COMPONENT program)
 
 if(TARGET pals_cuda)
   set_target_properties(pals_cuda PROPERTIES INSTALL_RPATH "${PALS_LIBTORCH_RUNTIME}"
     BUILD_WITH_INSTALL_RPATH ON)
-  install(TARGETS pals_cuda LIBRARY DESTINATION lib)  # where the program looks for it
+  add_dependencies(program pals_cuda)
+  install(TARGETS pals_cuda LIBRARY DESTINATION lib COMPONENT program)  # where the program looks for it
 endif()

@@ -1,9 +1,24 @@
 #!/usr/bin/env bash
-# Configures and builds build/ (Release). Extra arguments go to CMake's configuration.
+# Configures and builds build/ (Release).
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 cd "$repo"
 
+target=all
+case ${1:-} in
+  --program)
+    target=program
+    shift
+    ;;
+  -h | --help)
+    echo "usage: scripts/build.sh [--program] [ARGUMENT...]
+
+  --program   only build/pals (and build/libpals_cuda.so where there is a CUDA compiler), in half the time:
+              no tests, benchmarks and library
+  ARGUMENT    for CMake's configuration, such as -DPALS_CUDA=OFF"
+    exit 0
+    ;;
+esac
 launcher=()
 if command -v ccache >/dev/null; then launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache); fi
 # With a precompiled header ccache must not look at the header's time stamp.
@@ -14,4 +29,4 @@ cmake -S . -B build -G Ninja -DCMAKE_BUILD_TYPE=Release "${launcher[@]}" "$@" >b
   die "CMake's configuration failed; if something is missing, run scripts/setup.sh --build"
 }
 say "building build/ with $(build_jobs) jobs"
-cmake --build build --parallel "$(build_jobs)"
+cmake --build build --parallel "$(build_jobs)" --target "$target"

@@ -10,7 +10,7 @@ say "1/6 set-up"
 scripts/setup.sh --build --weights
 
 say "2/6 build"
-scripts/build.sh
+scripts/build.sh --program
 began=$SECONDS
 
 say "3/6 writing the demo's three tasks to demo/data"

@@ -330,9 +330,10 @@ class Pages(unittest.TestCase):
         known = set(HIDDEN_FLAGS) | OTHER_FLAGS
         for command in command_names():
             known |= flags_in(help_of(support.PALS, command))
-        for script in ("setup.sh", "test.sh", "gpu_check.sh"):
+        for script in ("setup.sh", "build.sh", "test.sh", "gpu_check.sh"):
             known |= flags_in(help_of(REPOSITORY / "scripts" / script))
-        known |= flags_in(help_of(sys.executable, REPOSITORY / "bench/compare.py"))
+        for script in ("compare.py", "serve.py"):
+            known |= flags_in(help_of(sys.executable, "-B", REPOSITORY / "bench" / script))
         known |= {"--help", "--flag"}
         for page in PAGES:
             text = re.sub(r"iconv .*", "", text_of(page))
