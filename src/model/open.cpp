@@ -113,7 +113,11 @@ std::string check_shared_weights(const OpenedModel& model, TensorFile& file) {
   const ModelDescription& saved = model.description;
   // For its table: the memory of its weights is never touched.
   const MultiTaskModel layout(saved.bert, saved.adapters, head_specs(saved.tasks), at::kFloat);
-  const ParameterTable& table = layout.arena().table();
+  return check_shared_weights(model, file, layout.arena().table());
+}
+
+std::string check_shared_weights(const OpenedModel& model, TensorFile& file,
+                                 const ParameterTable& table) {
   const WeightPlan plan = plan_weights(table, file, LoadScope::kShared, model.files.weights);
   std::string hash = shared_weights_hash({table, filled_rows(table, plan, file), {}});
   model.identity.check_shared_weights(hash);
@@ -150,7 +154,7 @@ LoadedModel load_model_folder(const std::string& path, const Precision& precisio
 
   const std::string weights_path = path + kWeightsFile;
   TensorFile weights = read_safetensors(weights_path);
-  loaded.shared_weights = check_shared_weights(opened, weights);
+  loaded.shared_weights = check_shared_weights(opened, weights, loaded.model->arena().table());
   load_weights(*loaded.model, weights, LoadScope::kShared, weights_path);
   for (size_t i = 0; i < description.tasks.size(); ++i) {
     const std::string file = find_adapter_files(path, description.tasks[i].name).weights;

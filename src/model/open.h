@@ -58,6 +58,9 @@ Tokenizer open_folder_tokenizer(const std::string& folder);
 /// with, and returns their hash; of other models nothing is checked, and the hash is empty. `file`:
 /// what its weights were read to.
 std::string check_shared_weights(const OpenedModel& model, TensorFile& file);
+/// The same by the table of the folder's network, where that has been built already.
+std::string check_shared_weights(const OpenedModel& model, TensorFile& file,
+                                 const ParameterTable& table);
 
 /// The adapter that a configuration asks for, of all tasks, not yet resolved: the "pals" object
 /// beside a file or in an older folder, or the reference's keys. Error as adapter_from_flat_json
