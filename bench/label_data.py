@@ -1,4 +1,4 @@
-"""Taggings and labels made of SQuAD, for real runs of the kinds `tagging` and `multi_label`.
+"""Tasks of the kinds `tagging`, `multi_label` and `span` made of SQuAD, for one real run of them and GLUE's kinds.
 
 bench/label_data.py TRAIN DEV OUT [--paragraphs N]: reads two files of SQuAD v1.1, writes OUT/tasks.json with
 
@@ -6,6 +6,7 @@ bench/label_data.py TRAIN DEV OUT [--paragraphs N]: reads two files of SQuAD v1.
   runs of them being entities. The words are written in lower case, so that nothing but their sense tells; a sentence's first
   word is left out of it unless a capital follows.
 - `asked`, multi-label: with which of seven words the questions about a paragraph ask: what, who, when, where, which, how, why.
+- `squad`, questions: those of the same paragraphs.
 
 SQuAD's train and dev articles are different ones.
 """
@@ -53,6 +54,11 @@ def write(path, text):
         stream.write(text)
 
 
+def squad_of(chosen):
+    """The paragraphs as a file of SQuAD."""
+    return json.dumps({"version": "1.1", "data": [{"title": "chosen", "paragraphs": chosen}]})
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     for name in "train", "dev", "out":
@@ -62,8 +68,8 @@ def main():
     os.makedirs(arguments.out, exist_ok=True)
     for split, path, most in (("train", arguments.train, arguments.paragraphs),
                               ("dev", arguments.dev, arguments.paragraphs // 4)):
-        names, asked = ["-DOCSTART- O\n"], []
-        for paragraph in paragraphs(path, most):
+        names, asked, chosen = ["-DOCSTART- O\n"], [], paragraphs(path, most)
+        for paragraph in chosen:
             sentence = re.split(r"(?<=[.!?])\s+(?=[A-Z])", paragraph["context"])[0]
             words, tags = tagged(sentence)
             names.append("".join("%s\t%s\n" % (word.lower(), tag) for word, tag in zip(words, tags)))
@@ -72,9 +78,11 @@ def main():
             asked.append(json.dumps({"text": paragraph["context"], "asked": labels}))
         write(os.path.join(arguments.out, "names-%s.conll" % split), "\n".join(names))
         write(os.path.join(arguments.out, "asked-%s.jsonl" % split), "\n".join(asked) + "\n")
+        write(os.path.join(arguments.out, "squad-%s.json" % split), squad_of(chosen))
     tasks = [{"name": "names", "kind": "tagging", "format": "conll", "text": 0, "label": 1,
               "metrics": ["f1", "precision", "recall", "accuracy"],
               "train": "names-train.conll", "dev": "names-dev.conll"},
+             {"name": "squad", "kind": "span", "train": "squad-train.json", "dev": "squad-dev.json"},
              {"name": "asked", "kind": "multi_label", "labels": ASKED, "text_a": "text", "label": "asked",
               "threshold": "tuned", "metrics": ["micro_f1", "macro_f1", "subset_accuracy", "map"],
               "train": "asked-train.jsonl", "dev": "asked-dev.jsonl"}]
