@@ -14,6 +14,8 @@ set_target_properties(pals_torch_pch PROPERTIES POSITION_INDEPENDENT_CODE OFF)
 target_compile_options(pals_torch_pch PRIVATE -fPIC)
 target_precompile_headers(pals_torch_pch PRIVATE <ATen/ATen.h> <ATen/Parallel.h>)
 
+pals_test_headers(pals_torch_test_headers LIBS pals::libtorch HEADERS <ATen/ATen.h> <ATen/Parallel.h>)
+
 # TARGET hands LibTorch on to its users, unless PRIVATE follows.
 function(pals_use_torch target)
   set(scope PUBLIC)
