@@ -3,9 +3,8 @@
 import json
 import pathlib
 import shutil
-import subprocess
 
-from .servers import say
+from .servers import output_of, say
 
 TRAINING_ROWS = 64
 
@@ -23,9 +22,8 @@ def train(arguments, name, *flags):
     if not (run / "final/config.json").exists():
         say("making", run)
         shutil.rmtree(run, ignore_errors=True)
-        subprocess.run([arguments.pals, "train", "--do_train", "--data_dir", arguments.data_dir, "--output_dir", str(run),
-                        "--max_steps", "1", "--num_train_epochs", "1", *flags], check=True, stdout=subprocess.DEVNULL,
-                       stderr=subprocess.DEVNULL)
+        output_of([arguments.pals, "train", "--do_train", "--data_dir", arguments.data_dir, "--output_dir", run,
+                   "--max_steps", "1", "--num_train_epochs", "1", *flags])
     return str(run / "final")
 
 
@@ -67,6 +65,5 @@ def transformers_classifier(arguments):
     if not (folder / "config.json").exists():
         program = ("import sys, transformers as t; m = t.AutoModelForSequenceClassification.from_pretrained(sys.argv[1]);"
                    "m.save_pretrained(sys.argv[2]); t.AutoTokenizer.from_pretrained(sys.argv[1]).save_pretrained(sys.argv[2])")
-        subprocess.run([arguments.infinity_python, "-c", program, arguments.minilm, str(folder)], check=True,
-                       stderr=subprocess.DEVNULL)
+        output_of([arguments.infinity_python, "-c", program, arguments.minilm, folder])
     return str(folder)

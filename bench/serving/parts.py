@@ -4,10 +4,9 @@ import collections
 import json
 import resource
 import statistics
-import subprocess
 
 from . import models
-from .servers import FastApi, Infinity, Pals, say
+from .servers import FastApi, Infinity, Pals, output_of, say
 
 Row = collections.namedtuple("Row", "what value target")
 CONNECTIONS = 32
@@ -32,23 +31,21 @@ def predict(arguments, model, lines):
     """`pals predict`'s CPU milliseconds and rows a second; what loading the model takes is taken off."""
     def run(text):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        result = subprocess.run([arguments.pals, "predict", "--model", model, "--task", "task0", "--threads",
-                                 str(arguments.threads), "--precision", "fp32"], input=text, stdout=subprocess.PIPE,
-                                stderr=subprocess.DEVNULL, text=True, check=True)
+        answers = output_of([arguments.pals, "predict", "--model", model, "--task", "task0", "--threads",
+                             str(arguments.threads), "--precision", "fp32"], input=text)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        if len(result.stdout.splitlines()) < text.count("\n"):
+        if len(answers.splitlines()) < text.count("\n"):
             raise SystemExit("serve.py: pals predict left rows out")
         return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
     return 1e3 * (run("".join(line + "\n" for line in lines)) - run("\n")) / len(lines)
 
 
-def bare_forward_ms(arguments, model, length, tasks):
-    """One row of that many tokens through the network alone."""
-    command = [arguments.pals, "bench", "--model", model, "--tasks", tasks, "--row_length", str(length), "--batch_size", "1", "--batches", "30", "--rounds", "5",
+def bare_forward(arguments, model, length):
+    """What `pals bench` says of one row of that many tokens through the network alone."""
+    command = [arguments.pals, "bench", "--model", model, "--row_length", str(length), "--batch_size", "1", "--batches", "10", "--rounds", "3",
                "--precision", "fp32", "--threads", str(arguments.threads), "--json"]
-    text = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True).stdout
-    return json.loads(text)
+    return json.loads(output_of(command))
 
 
 def basics(arguments):
@@ -73,7 +70,7 @@ def basics(arguments):
         latency = [server.load(short, arguments.generator, connections=1, requests=300)["median_ms"] for _ in range(3)]
         server.stop()
         facts[name] = {"cpu_ratio": cpu, "requests_per_second": speed, "mixed": shares, "latency_ms": latency, "tokens": tokens,
-                       "bench": bare_forward_ms(arguments, model, tokens, "task0")}
+                       "bench": bare_forward(arguments, model, tokens)}
         rows += [ratio_row(f"{name}: CPU time of a row, of `pals predict`'s", cpu, "<= 1.11 x"),
                  Row(f"{name}: requests a second, {CONNECTIONS} clients", f"{statistics.median(speed):.0f}", ""),
                  ratio_row(f"{name}: 8 tasks mixed, of one's requests a second", shares, ">= 0.90 x"),

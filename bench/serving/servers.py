@@ -19,6 +19,14 @@ def say(*words):
     print(*words, file=sys.stderr, flush=True)
 
 
+def output_of(command, **options):
+    """What a program prints; if it fails, its words, and the end of this one."""
+    result = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False, **options)
+    if result.returncode:
+        sys.exit(f"serve.py: {command[0]} {command[1]} ended with {result.returncode}:\n{result.stderr}")
+    return result.stdout
+
+
 class Server:
     """A process that listens on `port`; bodies for `target`, which a text and a task become by body()."""
 
