@@ -14,13 +14,17 @@
 
 #include "base/log.h"
 #include "base/text_util.h"
+#include "base/utf8.h"
 
 namespace pals {
 namespace {
 
 constexpr double kRedrawInterval = 0.2;
 constexpr int kBarWidth = 20;
-constexpr std::string_view kClearLine = "\r\x1b[K";
+constexpr int kLeastWidth = 10;
+constexpr int kOtherRows = 4;  // of the window: bar, cursor, and two of what stood there before
+constexpr std::string_view kClearToEndOfLine = "\x1b[K";
+constexpr std::string_view kClearBelow = "\x1b[J";
 
 std::mutex display_mutex;       // guards all that is shown, and `active`
 std::vector<Progress*> active;  // innermost last
@@ -44,13 +48,16 @@ bool stderr_is_terminal() {
   return ::isatty(STDERR_FILENO) == 1 && kind != nullptr && std::string_view(kind) != "dumb";
 }
 
-int terminal_width() {
+WindowSize terminal_window() {
   winsize size{};
-  if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
-  return 80;
+  WindowSize window;
+  if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0) return window;
+  if (size.ws_col > 0) window.columns = size.ws_col;
+  if (size.ws_row > 0) window.rows = size.ws_row;
+  return window;
 }
 
-/// The first `width` code points.
+/// The first `width` code points, each of which takes a column.
 std::string_view cut(std::string_view text, int width) {
   for (size_t at = 0; at < text.size(); ++at) {
     const bool starts_character = (static_cast<unsigned char>(text[at]) & 0xC0) != 0x80;
@@ -74,7 +81,9 @@ std::string format_rate(double rate, const std::string& unit) {
 Progress::Progress(ProgressOptions options) : options_(std::move(options)) {
   if (!options_.clock) options_.clock = steady_seconds;
   if (!options_.output) options_.output = write_to_stderr;
+  if (!options_.window) options_.window = terminal_window;
   terminal_ = options_.terminal.value_or(stderr_is_terminal());
+  if (!terminal_) options_.details = nullptr;
   done_ = options_.initial;
   start_ = options_.clock();
   // A terminal shows the line at once, other places after the first interval.
@@ -99,9 +108,11 @@ void Progress::update(uint64_t done, std::string_view suffix) {
   const double now = options_.clock();
   const std::lock_guard lock(display_mutex);
   done_ = done;
-  suffix_ = suffix;
+  if (!options_.details) details_.suffix = suffix;
   const double interval = terminal_ ? kRedrawInterval : options_.line_interval;
-  if (active.back() == this && now - last_draw_ >= interval) draw(now, false);
+  if (active.back() != this || now - last_draw_ < interval) return;
+  renew_details(now);
+  draw(now, false);
 }
 
 void Progress::finish() {
@@ -109,6 +120,7 @@ void Progress::finish() {
   const double now = options_.clock();
   const std::lock_guard lock(display_mutex);
   if (active.back() != this) active.back()->clear();
+  renew_details(now);
   draw(now, true);
   std::erase(active, this);
 }
@@ -142,8 +154,13 @@ std::string Progress::line(double now, bool final, bool with_bar) const {
   } else if (options_.total > done_ && rate > 0.0) {
     append(format_duration(static_cast<double>(options_.total - done_) / rate), " left");
   }
-  if (!suffix_.empty()) append(suffix_);
+  if (!details_.suffix.empty()) append(details_.suffix);
   return text;
+}
+
+void Progress::renew_details(double now) {
+  if (!options_.details) return;
+  details_ = options_.details(std::max(options_.window().rows - kOtherRows, 0), now - start_);
 }
 
 void Progress::draw(double now, bool final) {
@@ -151,24 +168,44 @@ void Progress::draw(double now, bool final) {
   if (!terminal_) return emit(line(now, final, false) + "\n");
   // The last column stays free: some terminals wrap when it is filled. Where space is short the bar
   // goes first.
-  const int width = std::max(options_.width.value_or(terminal_width()) - 1, 10);
-  std::string text = line(now, final, true);
-  if (cut(text, width).size() < text.size()) text = line(now, final, false);
-  emit(concat(kClearLine, cut(text, width), final ? "\n" : ""));
-  line_open_ = !final;
+  const int columns = options_.window().columns, width = std::max(columns - 1, kLeastWidth);
+  std::string last = line(now, final, true);
+  if (cut(last, width).size() < last.size()) last = line(now, final, false);
+
+  std::string text = to_first_line(columns);
+  const auto append = [&](const std::string& whole) {
+    const std::string_view shown = cut(whole, width);
+    text += concat(shown, kClearToEndOfLine, "\n");
+    if (!final) on_screen_.push_back(count_code_points(shown));
+  };
+  for (const std::string& whole : details_.lines) append(whole);
+  append(last);
+  emit(text += kClearBelow);
 }
 
 void Progress::emit(std::string_view text) const { options_.output(text); }
 
+// What takes the cursor to the first of the lines that stand there, which are then forgotten. A
+// window that has become narrower since then has wrapped them (one that cuts them instead loses as
+// many lines above).
+std::string Progress::to_first_line(int columns) {
+  const auto width = static_cast<size_t>(std::max(columns, 1));
+  size_t rows = 0;
+  for (const size_t characters : std::exchange(on_screen_, {})) {
+    rows += std::max<size_t>((characters + width - 1) / width, 1);
+  }
+  return rows > 0 ? concat("\r\x1b[", rows, "A") : "";
+}
+
 void Progress::clear() {
-  if (std::exchange(line_open_, false)) emit(kClearLine);
+  if (!on_screen_.empty()) emit(concat(to_first_line(options_.window().columns), kClearBelow));
 }
 
 void Progress::write_above(std::string_view text) {
   const std::lock_guard lock(display_mutex);
   if (active.empty()) return write_to_stderr(text);
   Progress& innermost = *active.back();
-  const bool redraw = innermost.line_open_;
+  const bool redraw = !innermost.on_screen_.empty();
   innermost.clear();
   innermost.emit(text);
   if (redraw) innermost.draw(innermost.options_.clock(), false);

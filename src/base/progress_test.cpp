@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <stdexcept>
 #include <string>
 #include <utility>
 
@@ -10,7 +11,9 @@
 namespace pals {
 namespace {
 
-constexpr const char* kClear = "\r\x1b[K";
+const std::string kUp = "\r\x1b[1A";  // to a line that stands there
+const std::string kEnd = "\x1b[K\n";
+const std::string kBelow = "\x1b[J";
 
 /// A Progress under a clock that the test sets, writing to a string.
 class ProgressTest : public testing::Test {
@@ -20,7 +23,7 @@ class ProgressTest : public testing::Test {
     made.label = "train";
     made.total = 100;
     made.terminal = terminal;
-    made.width = 100;
+    made.window = [this] { return window_; };
     made.clock = [this] { return now_; };
     made.output = [this](std::string_view text) { shown_ += text; };
     return made;
@@ -28,6 +31,7 @@ class ProgressTest : public testing::Test {
   std::string take() { return std::exchange(shown_, ""); }
 
   double now_ = 1000.0;
+  WindowSize window_{.columns = 100, .rows = 30};
   std::string shown_;
 };
 
@@ -36,9 +40,8 @@ TEST_F(ProgressTest, RewritesOneLineOnATerminal) {
   now_ += 2.0;
   progress.update(25, "loss 0.53");
   EXPECT_EQ(take(),
-            std::string(kClear) +
-                "train  [#####...............]  25%  25/100 steps  12.5 steps/s  0:06 left  "
-                "loss 0.53");
+            "train  [#####...............]  25%  25/100 steps  12.5 steps/s  0:06 left  loss 0.53" +
+                kEnd + kBelow);
   now_ += 0.1;
   progress.update(26);
   EXPECT_EQ(take(), "") << "drawn more than 5 times a second";
@@ -51,23 +54,65 @@ TEST_F(ProgressTest, RewritesOneLineOnATerminal) {
   EXPECT_EQ(take(), "");
   progress.finish();
   EXPECT_EQ(take(),
-            std::string(kClear) +
+            kUp +
                 "train  [####################]  100%  100/100 steps  12.3 steps/s  in 0:08  "
-                "loss 0.49\n");
+                "loss 0.49" +
+                kEnd + kBelow);
   progress.update(5);
   progress.finish();
   EXPECT_EQ(take(), "");
 }
 
 TEST_F(ProgressTest, FitsTheLineToTheTerminal) {
-  ProgressOptions narrow = options(true);
-  narrow.width = 30;
-  Progress progress(narrow);
+  window_.columns = 30;
+  Progress progress(options(true));
   progress.update(25);
-  EXPECT_EQ(take(), std::string(kClear) + "train  25%  25/100 steps");
+  EXPECT_EQ(take(), "train  25%  25/100 steps" + kEnd + kBelow);
   now_ += 1.0;
   progress.update(25, "a longer suffix");
-  EXPECT_EQ(take(), std::string(kClear) + "train  25%  25/100 steps  25.");
+  EXPECT_EQ(take(), kUp + "train  25%  25/100 steps  25." + kEnd + kBelow);
+}
+
+TEST_F(ProgressTest, ShowsLinesAboveTheBar) {
+  ProgressOptions with_lines = options(true);
+  int asked = 0, most = 0;
+  with_lines.details = [&](int most_lines, double seconds) {
+    ++asked;
+    most = most_lines;
+    return ProgressDetails{.lines = {"rte", "sst " + std::string(200, 'x')},
+                           .suffix = "after " + std::to_string(static_cast<int>(seconds))};
+  };
+  window_ = {.columns = 20, .rows = 10};
+  Progress progress(with_lines);
+  now_ += 2.0;
+  progress.update(25, "loss 0.53");
+  EXPECT_EQ(most, 6);
+  const std::string cut = "sst " + std::string(15, 'x');
+  EXPECT_EQ(take(), "rte" + kEnd + cut + kEnd + "train  25%  25/100 " + kEnd + kBelow);
+  progress.update(26);
+  EXPECT_EQ(asked, 1) << "asked without a draw";
+  log_line("said");
+  EXPECT_EQ(asked, 1) << "asked by whoever logs";
+  EXPECT_EQ(take(), "\r\x1b[3A" + kBelow + "said\nrte" + kEnd + cut + kEnd + "train  26%  26/100 " +
+                        kEnd + kBelow);
+  // What stood there is wrapped by a window that became narrower: 1 + 3 + 3 rows of 8.
+  window_ = {.columns = 8, .rows = 3};
+  now_ += 1.0;
+  progress.update(27);
+  EXPECT_EQ(most, 0);
+  EXPECT_TRUE(take().starts_with("\r\x1b[7A")) << "the window's width is that of the draw";
+  window_ = {.columns = 200, .rows = 30};
+  progress.finish();
+  EXPECT_TRUE(take().ends_with("in 0:03  after 3" + kEnd + kBelow));
+}
+
+TEST_F(ProgressTest, ShowsNoLinesElsewhere) {
+  ProgressOptions with_lines = options(false);
+  with_lines.details = [](int, double) -> ProgressDetails { throw std::logic_error("asked"); };
+  Progress progress(with_lines);
+  now_ += 10.0;
+  progress.update(20, "loss 0.53");
+  EXPECT_EQ(take(), "train  20%  20/100 steps  2.0 steps/s  0:40 left  loss 0.53\n");
 }
 
 TEST_F(ProgressTest, WritesLinesAtIntervalsElsewhere) {
@@ -133,9 +178,9 @@ TEST_F(ProgressTest, MessagesGoAboveTheLine) {
   progress.update(25);
   const std::string line = take();
   log_info("loaded ", 3, " files");
-  EXPECT_EQ(take(), std::string(kClear) + "loaded 3 files\n" + line);
+  EXPECT_EQ(take(), kUp + kBelow + "loaded 3 files\n" + line);
   log_warning("no GPU");
-  EXPECT_EQ(take(), std::string(kClear) + "warning: no GPU\n" + line);
+  EXPECT_EQ(take(), kUp + kBelow + "warning: no GPU\n" + line);
 }
 
 TEST_F(ProgressTest, InnerOnesTakeTheLine) {
@@ -146,14 +191,14 @@ TEST_F(ProgressTest, InnerOnesTakeTheLine) {
     ProgressOptions inner_options = options(true);
     inner_options.label = "evaluate";
     Progress inner(inner_options);
-    EXPECT_EQ(take(), kClear);
+    EXPECT_EQ(take(), kUp + kBelow);
     inner.update(50);
     EXPECT_NE(take().find("evaluate"), std::string::npos);
     now_ += 1.0;
     outer.update(26);
     EXPECT_EQ(take(), "");
   }
-  EXPECT_EQ(take().back(), '\n');
+  EXPECT_TRUE(take().ends_with(kEnd + kBelow));
   now_ += 1.0;
   outer.update(27);
   EXPECT_NE(take().find("train"), std::string::npos);

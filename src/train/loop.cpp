@@ -24,10 +24,14 @@ void fail_not_finite(const char* when, int64_t step, const std::string& task) {
        ": the loss is not finite; try a lower --learning_rate, or --precision fp32");
 }
 
+void end_stopped(int64_t steps_done) {
+  throw Stopped(concat("stopped at step ", steps_done, "; the same command goes on from there"));
+}
+
 TrainingLoop::TrainingLoop(const World& world, const TrainOptions& options,
                            const std::vector<std::string>& task_names, MultiTaskModel& model,
                            const Optimizer& optimizer, DataParallel& parallel, const StepPlan& plan,
-                           RunClock& clock, LoopCalls calls)
+                           RunClock& clock, const TaskBoard& board, LoopCalls calls)
     : world_(world),
       options_(options),
       task_names_(task_names),
@@ -36,23 +40,28 @@ TrainingLoop::TrainingLoop(const World& world, const TrainOptions& options,
       parallel_(parallel),
       plan_(plan),
       clock_(clock),
+      board_(board),
       calls_(std::move(calls)) {}
 
 int64_t TrainingLoop::run(TrainingLoader& loader, int64_t first_step) {
   Progress progress({.label = "train",
                      .unit = "steps",
                      .total = static_cast<uint64_t>(plan_.total_steps),
-                     .initial = static_cast<uint64_t>(first_step)});
+                     .initial = static_cast<uint64_t>(first_step),
+                     .details = [this](int most_lines, double seconds) {
+                       return ProgressDetails{.lines = board_.lines(most_lines),
+                                              .suffix = board_.rate(seconds)};
+                     }});
   const ClockedPart steps(clock_, RunPart::kSteps);
   for (int64_t step = first_step; step < plan_.total_steps;) {
     if (world_.alone() && world_.stop().stop_requested()) stop_ = true;
-    if (stop_) stop(step);
+    if (stop_) stop(step, progress);
     if (step % plan_.steps_per_epoch == 0) calls_.begin(step);
     take(next_batch(loader));
     ++step;
     const bool epoch_end = step % plan_.steps_per_epoch == 0 || step == plan_.total_steps;
     const bool saves = epoch_end || step % options_.save_checkpoints_steps == 0;
-    if (saves || std::ssize(pending_) >= steps_ahead()) finish_steps(&progress);
+    if (saves || std::ssize(pending_) >= steps_ahead()) finish_steps(progress);
     const bool goes_on = !epoch_end || calls_.epoch(step, (step - 1) / plan_.steps_per_epoch + 1);
     if (saves) calls_.save(step);
     if (!goes_on) return step;
@@ -65,11 +74,11 @@ TrainingBatch TrainingLoop::next_batch(TrainingLoader& loader) {
   return loader.next();
 }
 
-void TrainingLoop::stop(int64_t steps_done) {
-  finish_steps();
+void TrainingLoop::stop(int64_t steps_done, Progress& progress) {
+  finish_steps(progress);
   calls_.save(steps_done);
   world_.broadcast("");  // the others wait for rank 0: whoever exits ends all
-  throw Stopped(concat("stopped at step ", steps_done, "; the same command goes on from there"));
+  end_stopped(steps_done);
 }
 
 // How many steps a device is given before the host waits for their losses. On the CPU they are
@@ -100,7 +109,7 @@ void TrainingLoop::take(const TrainingBatch& batch) {
 }
 
 // Waits for the losses of the steps that were taken, and hands them on.
-void TrainingLoop::finish_steps(Progress* progress) {
+void TrainingLoop::finish_steps(Progress& progress) {
   if (pending_.empty()) return;
   std::vector<at::Tensor> sums;
   for (const PendingStep& pending : pending_) sums.push_back(pending.sums);
@@ -116,9 +125,8 @@ void TrainingLoop::finish_steps(Progress* progress) {
     last_step = pending.record.step;
     smooth_loss_ = smooth_loss_ < 0.0 ? loss : 0.98 * smooth_loss_ + 0.02 * loss;
   }
-  if (progress == nullptr) return;
-  progress->update(static_cast<uint64_t>(last_step + 1),
-                   concat("loss ", format_double(smooth_loss_, 3)));
+  progress.update(static_cast<uint64_t>(last_step + 1),
+                  concat("loss ", format_double(smooth_loss_, 3)));
 }
 
 }  // namespace pals

@@ -13,6 +13,7 @@
 #include "train/data_parallel.h"
 #include "train/run_clock.h"
 #include "train/step_plan.h"
+#include "train/task_board.h"
 
 namespace pals {
 
@@ -28,13 +29,16 @@ struct LoopCalls {
 /// Error: a loss that is not finite, with what may help.
 [[noreturn]] void fail_not_finite(const char* when, int64_t step, const std::string& task);
 
+/// Stopped: the run has a checkpoint of so many steps, with how to go on.
+[[noreturn]] void end_stopped(int64_t steps_done);
+
 class TrainingLoop {
  public:
-  /// `task_names`: in the model's order. All must outlive the loop.
+  /// `task_names`: in the model's order; `board`: what a terminal shows. All must outlive the loop.
   TrainingLoop(const World& world, const TrainOptions& options,
                const std::vector<std::string>& task_names, MultiTaskModel& model,
                const Optimizer& optimizer, DataParallel& parallel, const StepPlan& plan,
-               RunClock& clock, LoopCalls calls);
+               RunClock& clock, const TaskBoard& board, LoopCalls calls);
 
   /// Takes the loader's steps, from `first_step` to the plan's end or to that of an epoch that is
   /// to be the last one, and returns how many steps are done then. A stop that any rank was told
@@ -51,8 +55,8 @@ class TrainingLoop {
   int64_t steps_ahead() const;
   TrainingBatch next_batch(TrainingLoader& loader);
   void take(const TrainingBatch& batch);
-  void finish_steps(Progress* progress = nullptr);
-  [[noreturn]] void stop(int64_t steps_done);
+  void finish_steps(Progress& progress);
+  [[noreturn]] void stop(int64_t steps_done, Progress& progress);
 
   const World& world_;
   const TrainOptions& options_;
@@ -62,6 +66,7 @@ class TrainingLoop {
   DataParallel& parallel_;
   StepPlan plan_;
   RunClock& clock_;
+  const TaskBoard& board_;
   LoopCalls calls_;
   std::vector<PendingStep> pending_;
   double smooth_loss_ = -1.0;

@@ -20,27 +20,6 @@ TaskSampler sampler_of(const TrainOptions& options, const std::vector<Task>& tas
           steps.total_steps,           steps.num_epochs, steps.steps_per_epoch};
 }
 
-std::vector<double> passes_of(const TaskSampler& sampler, const StepPlan& steps,
-                              int64_t batch_size) {
-  std::vector<double> draws(sampler.sizes().size());
-  if (steps.total_steps <= kCountedSteps) {
-    for (int64_t step = 0; step < steps.total_steps; ++step) {
-      draws[static_cast<size_t>(sampler.task_at(step))] += 1.0;
-    }
-  } else {
-    for (int64_t epoch = 0; epoch < steps.num_epochs; ++epoch) {
-      const std::vector<double> odds = sampler.probabilities(epoch);
-      for (size_t task = 0; task < draws.size(); ++task) {
-        draws[task] += odds[task] * static_cast<double>(steps.steps_per_epoch);
-      }
-    }
-  }
-  for (size_t task = 0; task < draws.size(); ++task) {
-    draws[task] /= static_cast<double>(steps_per_pass(sampler.sizes()[task], batch_size));
-  }
-  return draws;
-}
-
 }  // namespace
 
 RunFiles plan_files(const TrainOptions& options, const std::vector<Task>& tasks) {
@@ -93,7 +72,8 @@ RunPlan::RunPlan(const TrainOptions& options, const std::vector<Task>& tasks,
       steps(plan_steps(options, examples, are_own_tasks(tasks))),
       uncapped_steps(steps.total_steps),
       sampler(sampler_of(options, tasks, examples, steps)),
-      passes(passes_of(sampler, steps, options.train_batch_size)) {
+      batch_size(options.train_batch_size),
+      passes(passes_until(steps.total_steps)) {
   if (!are_own_tasks(tasks) || options.max_steps > 0 || options.steps_per_epoch > 0) return;
   // The draws of fewer steps are others, so that a proportion is only nearly right.
   while (steps.steps_per_epoch > 1) {
@@ -104,8 +84,29 @@ RunPlan::RunPlan(const TrainOptions& options, const std::vector<Task>& tasks,
     steps = with_epochs_of(steps, options.num_train_epochs,
                            std::clamp<int64_t>(fewer, 1, steps.steps_per_epoch - 1));
     sampler = sampler_of(options, tasks, examples, steps);
-    passes = passes_of(sampler, steps, options.train_batch_size);
+    passes = passes_until(steps.total_steps);
   }
+}
+
+std::vector<double> RunPlan::passes_until(int64_t until) const {
+  std::vector<double> draws(examples.size());
+  if (until <= kCountedSteps) {
+    for (int64_t step = 0; step < until; ++step) {
+      draws[static_cast<size_t>(sampler.task_at(step))] += 1.0;
+    }
+  } else {
+    for (int64_t step = 0; step < until; step += steps.steps_per_epoch) {
+      const std::vector<double> odds = sampler.probabilities(sampler.epoch_at(step));
+      const int64_t drawn = std::min(steps.steps_per_epoch, until - step);
+      for (size_t task = 0; task < draws.size(); ++task) {
+        draws[task] += odds[task] * static_cast<double>(drawn);
+      }
+    }
+  }
+  for (size_t task = 0; task < draws.size(); ++task) {
+    draws[task] /= static_cast<double>(steps_per_pass(examples[task], batch_size));
+  }
+  return draws;
 }
 
 }  // namespace pals

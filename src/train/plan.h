@@ -47,11 +47,15 @@ struct RunPlan {
   RunPlan(const TrainOptions& options, const std::vector<Task>& tasks,
           std::vector<int64_t> task_examples);
 
+  /// Over the examples of each task, in the first `until` steps.
+  std::vector<double> passes_until(int64_t until) const;
+
   std::vector<int64_t> examples;  ///< of each task
   StepPlan steps;
   int64_t uncapped_steps = 0;  ///< without kMostPasses; else as steps.total_steps
   TaskSampler sampler;
-  std::vector<double> passes;  ///< over the examples of each task
+  int64_t batch_size = 0;
+  std::vector<double> passes;  ///< over the examples of each task, in all steps
 };
 
 }  // namespace pals

@@ -22,6 +22,19 @@ TEST(RunPlan, OwnTasksAreSeenThreeTimesOverAll) {
   // Annealed: the smaller task is seen more often.
   EXPECT_GT(plan.passes[1], plan.passes[0]);
   EXPECT_NEAR(plan.passes[0] * 100 + plan.passes[1] * 50, 450, 1e-9);
+  EXPECT_EQ(plan.passes_until(plan.steps.total_steps), plan.passes);
+  EXPECT_EQ(plan.passes_until(0), (std::vector<double>{0.0, 0.0}));
+  const std::vector<double> part = plan.passes_until(200);
+  EXPECT_NEAR(part[0] * 100 + part[1] * 50, 200, 1e-9);
+}
+
+TEST(RunPlan, DrawsOfVeryLongRunsAreExpectedOnes) {
+  TrainOptions options;
+  options.max_steps = 30'000'000;
+  options.sample = Sampling::kProportional;
+  const RunPlan plan(options, tasks_named({"a", "b"}), {3200, 1600});
+  EXPECT_NEAR(plan.passes[0], 200'000, 1e-3);
+  EXPECT_NEAR(plan.passes_until(15'000'000)[1], 100'000, 1e-3);
 }
 
 TEST(RunPlan, NoOwnTaskIsSeenMoreThanTwentyTimes) {

@@ -22,6 +22,7 @@
 #include "train/run_clock.h"
 #include "train/run_length.h"
 #include "train/start_record.h"
+#include "train/task_board.h"
 
 namespace pals {
 namespace {
@@ -124,8 +125,9 @@ class Trainer {
                            .first_step = first_step,
                            .last_step = plan.steps.total_steps});
     const std::vector<std::string> names = task_names(setup_.description.tasks);
+    TaskBoard board(board_tasks(names, plan, first_step));
     TrainingLoop loop(world_, options_, names, model_, optimizer_, parallel_, plan.steps, clock_,
-                      calls(plan));
+                      board, calls(plan, board));
     const int64_t steps_done = loop.run(loader, first_step);
     if (steps_done > first_step) report_speed(first_step, steps_done);
   }
@@ -177,23 +179,25 @@ class Trainer {
     return false;
   }
 
-  LoopCalls calls(const RunPlan& plan) {
+  LoopCalls calls(const RunPlan& plan, TaskBoard& board) {
     return {.begin =
                 [this, &plan](int64_t step) {
                   if (world_.first()) keeper_.log(epoch_record(setup_, plan, step));
                 },
             .step =
-                [this, &plan](const StepRecord& record) {
+                [this, &plan, &board](const StepRecord& record) {
                   keeper_.log(record);
+                  board.add(record);
                   if (clock_.line_is_due()) log_time(record.step + 1);
                   if (callbacks_.step && world_.first()) {
                     callbacks_.step(record, plan.steps.total_steps);
                   }
                 },
             .epoch =
-                [this, &plan](int64_t steps_done, int64_t epoch) {
+                [this, &plan, &board](int64_t steps_done, int64_t epoch) {
                   if (files_.dev.empty()) return true;
                   const Evaluation evaluation = evaluate_model();
+                  board.add(evaluation.scores);
                   const EvaluationRecord record = keep(evaluation, steps_done, epoch, plan);
                   if (callbacks_.evaluation && world_.first()) callbacks_.evaluation(record);
                   return may_go_on(plan, steps_done);
