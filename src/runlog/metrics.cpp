@@ -133,6 +133,11 @@ int64_t steps_until(const MetricsRecord& record) {
   return 0;
 }
 
+bool is_evaluation_after(const MetricsRecord& record, int64_t step) {
+  const auto* evaluation = std::get_if<EvaluationRecord>(&record);
+  return evaluation != nullptr && evaluation->after_step == step;
+}
+
 }  // namespace
 
 bool MetricsReader::next(MetricsRecord& record) {
@@ -149,18 +154,20 @@ bool MetricsReader::next(MetricsRecord& record) {
   return true;
 }
 
-MetricsWriter::MetricsWriter(const std::string& path, int64_t first_step) : path_(path) {
+MetricsWriter::MetricsWriter(const std::string& path, int64_t first_step, bool evaluation_is_due)
+    : path_(path) {
   std::string kept;
   if (file_exists(path)) {
     const MappedFile old(path);
-    kept = kept_lines(old.bytes(), first_step);
+    kept = kept_lines(old.bytes(), first_step, evaluation_is_due);
   }
   write_file_atomically(path, to_json(VersionRecord()).dump() + "\n" + kept);
   file_.open(path, std::ios::app);
   if (!file_) fail(path, ": cannot be opened for writing: ", std::strerror(errno));
 }
 
-std::string MetricsWriter::kept_lines(std::string_view old, int64_t first_step) {
+std::string MetricsWriter::kept_lines(std::string_view old, int64_t first_step,
+                                      bool evaluation_is_due) {
   std::string kept, damaged;
   int num_damaged = 0;
   MetricsReader reader(old);
@@ -172,6 +179,8 @@ std::string MetricsWriter::kept_lines(std::string_view old, int64_t first_step) 
         damaged += concat(damaged.empty() ? "" : ", ", reader.line());
     } else if (const auto* version = std::get_if<VersionRecord>(&record)) {
       version_field({{"version", version->version}}, kMetricsVersion, path_);
+    } else if (evaluation_is_due && is_evaluation_after(record, first_step)) {
+      continue;
     } else if (steps_until(record) <= first_step) {
       kept.append(reader.text()).push_back('\n');
       const auto* step = std::get_if<StepRecord>(&record);

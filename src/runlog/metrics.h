@@ -36,10 +36,11 @@ class MetricsReader {
 /// Writes the file of a run that goes on at `first_step`.
 class MetricsWriter {
  public:
-  /// Drops the lines of later steps, and damaged ones with a warning that names their number (but
-  /// not one that an interrupted write has left). Throws Error if the file cannot be written or is
-  /// of a later version.
-  MetricsWriter(const std::string& path, int64_t first_step);
+  /// Drops the lines of later steps, and where the evaluation after `first_step` is still to be
+  /// made that one's; and damaged ones with a warning that names their number (but not one that an
+  /// interrupted write has left). Throws Error if the file cannot be written or is of a later
+  /// version.
+  MetricsWriter(const std::string& path, int64_t first_step, bool evaluation_is_due = false);
 
   /// Appends a line, which is with the system when this returns.
   template <typename Record>
@@ -52,7 +53,7 @@ class MetricsWriter {
   const std::vector<double>& first_losses() const { return first_losses_; }
 
  private:
-  std::string kept_lines(std::string_view old, int64_t first_step);
+  std::string kept_lines(std::string_view old, int64_t first_step, bool evaluation_is_due);
   void write_line(const std::string& line);
 
   std::string path_;

@@ -138,6 +138,8 @@ TEST_F(Metrics, GoOnWhereTheCheckpointStands) {
     log.write(evaluation_after(5));
   }
   EXPECT_EQ(content(), whole);
+  { const MetricsWriter log(path_, 5, true); }  // the one after step 5 is made again, no other
+  EXPECT_EQ(content(), until_4 + to_json(step_of(4)).dump() + "\n");
   { const MetricsWriter log(path_, 0); }
   EXPECT_EQ(content(), kVersionLine);
 }

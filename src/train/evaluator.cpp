@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <stop_token>
 #include <utility>
 
 #include "base/error.h"
@@ -69,7 +70,8 @@ SetOutputs run_sets(const MultiTaskModel& model, const std::vector<EvaluationSet
   };
   auto logits = run_rows(ModelRunner(model), sources,
                          {.batch_size = batch_size,
-                          .stop = world.stop(),
+                          // Many ranks agree on a stop at the next step.
+                          .stop = world.alone() ? world.stop() : std::stop_token(),
                           .share = {.first = world.rank(), .stride = world.size()},
                           .losses = true,
                           .after_batch = add_losses});

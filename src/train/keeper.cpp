@@ -26,6 +26,7 @@ int task_number(const std::vector<Task>& tasks, const std::string& name) {
 }
 
 constexpr const char* kTunedTasks = "tuned_tasks";
+constexpr const char* kEvaluationIsDue = "evaluation_is_due";
 
 // The tasks that an evaluation tuned; nothing if a state has none.
 std::optional<std::vector<Task>> tuned_tasks(const Json& state, const std::string& where) {
@@ -98,7 +99,7 @@ void Keeper::begin(int64_t step, int64_t total_steps, const std::optional<Json>&
   if (!world_.first()) return;
   // A run that goes on has no results yet.
   if (step < total_steps) std::filesystem::remove(options_.output_dir + kResultsName);
-  log_.emplace(options_.output_dir + kMetricsName, step);
+  log_.emplace(options_.output_dir + kMetricsName, step, state && evaluation_is_due(*state));
   loss_watch_ = LossWatch(log_->first_losses());
   if (options_.report_to != ReportTo::kTensorboard || step == total_steps) return;
   board_.emplace(options_.output_dir + kTensorboardName, step);
@@ -225,8 +226,10 @@ void Keeper::save_best_tasks(int64_t step, const std::vector<TaskScores>& scores
   }
 }
 
+bool Keeper::evaluation_is_due(const Json& state) { return state.contains(kEvaluationIsDue); }
+
 void Keeper::save_checkpoint(DataParallel& parallel, const RunLength& length,
-                             const std::vector<int64_t>& examples) {
+                             const std::vector<int64_t>& examples, bool evaluation_is_due) {
   parallel.gather_state();
   if (checkpoints_) {
     Json state = {{"rows", examples}, {"identity", identity_}};
@@ -235,6 +238,7 @@ void Keeper::save_checkpoint(DataParallel& parallel, const RunLength& length,
     if (tasks_ != setup_.description.tasks) {
       for (const Task& task : tasks_) state[kTunedTasks].push_back(task_to_json(task));
     }
+    if (evaluation_is_due) state[kEvaluationIsDue] = true;
     const Json scaler = parallel.scaler_state();
     if (!scaler.is_null()) state["loss_scaling"] = scaler;
     checkpoints_->save(setup_.model->arena(), length.step, state);

@@ -57,9 +57,13 @@ class Keeper {
   /// The same of a model that is not trained.
   void keep_evaluation(const Evaluation& evaluation);
 
-  /// Writes a checkpoint of a run over tasks of so many training examples.
+  /// Writes a checkpoint of a run over tasks of so many training examples. Whoever goes on from it
+  /// makes the evaluation after that step first, if it is due.
   void save_checkpoint(DataParallel& parallel, const RunLength& length,
-                       const std::vector<int64_t>& examples);
+                       const std::vector<int64_t>& examples, bool evaluation_is_due = false);
+
+  /// Whether it is, in the state of a checkpoint.
+  static bool evaluation_is_due(const Json& state);
 
   void save_final() const { save_folder(options_.output_dir + "/final"); }
 

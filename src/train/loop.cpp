@@ -62,7 +62,7 @@ int64_t TrainingLoop::run(TrainingLoader& loader, int64_t first_step) {
     const bool epoch_end = step % plan_.steps_per_epoch == 0 || step == plan_.total_steps;
     const bool saves = epoch_end || step % options_.save_checkpoints_steps == 0;
     if (saves || std::ssize(pending_) >= steps_ahead()) finish_steps(progress);
-    const bool goes_on = !epoch_end || calls_.epoch(step, (step - 1) / plan_.steps_per_epoch + 1);
+    const bool goes_on = !epoch_end || calls_.epoch(step, plan_.epochs_after(step));
     if (saves) calls_.save(step);
     if (!goes_on) return step;
   }

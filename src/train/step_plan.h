@@ -13,6 +13,9 @@ struct StepPlan {
   int64_t total_steps = 0;
   int64_t steps_per_epoch = 0;
   int64_t num_epochs = 0;  ///< the last one may be shorter
+
+  /// The number of the epoch that ends after so many steps, from 1.
+  int64_t epochs_after(int64_t steps) const { return (steps - 1) / steps_per_epoch + 1; }
 };
 
 /// Several tasks: an epoch has 300 x tasks steps, with `own` tasks of a user as many as a pass over

@@ -112,9 +112,10 @@ class Trainer {
       check_rows(state->at("rows").get<std::vector<int64_t>>(), examples);
     }
     keeper_.begin(first_step, plan.steps.total_steps, state);
-    if (state && !may_go_on(plan, first_step)) return;
+    const bool evaluation_is_due = state && Keeper::evaluation_is_due(*state);
+    if (state && !evaluation_is_due && !may_go_on(plan, first_step)) return;
     first_step_ = first_step;
-    if (first_step < plan.steps.total_steps && world_.first()) {
+    if ((evaluation_is_due || first_step < plan.steps.total_steps) && world_.first()) {
       keeper_.log(start_record(setup_, plan, world_.size(), first_step, callbacks_.command));
     }
     if (state) say_going_on(*state, plan);
@@ -126,8 +127,14 @@ class Trainer {
                            .last_step = plan.steps.total_steps});
     const std::vector<std::string> names = task_names(setup_.description.tasks);
     TaskBoard board(board_tasks(names, plan, first_step));
+    const LoopCalls calls = loop_calls(plan, board);
+    if (evaluation_is_due) {
+      const bool goes_on = calls.epoch(first_step, plan.steps.epochs_after(first_step));
+      calls.save(first_step);
+      if (!goes_on) return;
+    }
     TrainingLoop loop(world_, options_, names, model_, optimizer_, parallel_, plan.steps, clock_,
-                      board, calls(plan, board));
+                      board, calls);
     const int64_t steps_done = loop.run(loader, first_step);
     if (steps_done > first_step) report_speed(first_step, steps_done);
   }
@@ -179,37 +186,49 @@ class Trainer {
     return false;
   }
 
-  LoopCalls calls(const RunPlan& plan, TaskBoard& board) {
-    return {.begin =
-                [this, &plan](int64_t step) {
-                  if (world_.first()) keeper_.log(epoch_record(setup_, plan, step));
-                },
-            .step =
-                [this, &plan, &board](const StepRecord& record) {
-                  keeper_.log(record);
-                  board.add(record);
-                  if (clock_.line_is_due()) log_time(record.step + 1);
-                  if (callbacks_.step && world_.first()) {
-                    callbacks_.step(record, plan.steps.total_steps);
-                  }
-                },
-            .epoch =
-                [this, &plan, &board](int64_t steps_done, int64_t epoch) {
-                  if (files_.dev.empty()) return true;
-                  const Evaluation evaluation = evaluate_model();
-                  board.add(evaluation.scores);
-                  const EvaluationRecord record = keep(evaluation, steps_done, epoch, plan);
-                  if (callbacks_.evaluation && world_.first()) callbacks_.evaluation(record);
-                  return may_go_on(plan, steps_done);
-                },
-            .save =
-                [this, &plan](int64_t steps_done) {
-                  const ClockedPart saving(clock_, RunPart::kSaving);
-                  const StepPlan& steps = plan.steps;
-                  keeper_.save_checkpoint(parallel_,
-                                          {steps_done, steps.total_steps, steps.steps_per_epoch},
-                                          plan.examples);
-                }};
+  LoopCalls loop_calls(const RunPlan& plan, TaskBoard& board) {
+    return {
+        .begin =
+            [this, &plan](int64_t step) {
+              if (world_.first()) keeper_.log(epoch_record(setup_, plan, step));
+            },
+        .step =
+            [this, &plan, &board](const StepRecord& record) {
+              keeper_.log(record);
+              board.add(record);
+              if (clock_.line_is_due()) log_time(record.step + 1);
+              if (callbacks_.step && world_.first()) {
+                callbacks_.step(record, plan.steps.total_steps);
+              }
+            },
+        .epoch =
+            [this, &plan, &board](int64_t steps_done, int64_t epoch) {
+              if (files_.dev.empty()) return true;
+              const Evaluation evaluation = evaluate_after(steps_done, plan);
+              board.add(evaluation.scores);
+              const EvaluationRecord record = keep(evaluation, steps_done, epoch, plan);
+              if (callbacks_.evaluation && world_.first()) callbacks_.evaluation(record);
+              return may_go_on(plan, steps_done);
+            },
+        .save = [this, &plan](int64_t steps_done) { save_checkpoint(steps_done, plan, false); }};
+  }
+
+  void save_checkpoint(int64_t steps_done, const RunPlan& plan, bool evaluation_is_due) {
+    const ClockedPart saving(clock_, RunPart::kSaving);
+    const StepPlan& steps = plan.steps;
+    keeper_.save_checkpoint(parallel_, {steps_done, steps.total_steps, steps.steps_per_epoch},
+                            plan.examples, evaluation_is_due);
+  }
+
+  /// Whoever stops it keeps the steps, and it is made when the run goes on.
+  Evaluation evaluate_after(int64_t steps_done, const RunPlan& plan) {
+    try {
+      return evaluate_model();
+    } catch (const Error&) {
+      if (!world_.alone() || !world_.stop().stop_requested()) throw;
+    }
+    save_checkpoint(steps_done, plan, true);
+    end_stopped(steps_done);
   }
 
   EvaluationRecord keep(const Evaluation& evaluation, int64_t steps_done, int64_t epoch,

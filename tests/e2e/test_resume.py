@@ -6,6 +6,7 @@ import signal
 import time
 import unittest
 
+import made_data
 import support
 from support import PalsTest, metrics, read_json, read_safetensors
 
@@ -200,6 +201,51 @@ class Resume(ResumedRun):
         with open(self.path("run", "metrics.jsonl"), "a", encoding="utf-8") as stream:
             stream.write('{"step": 12, "ta')
         self.finish()
+
+
+class StopInAnEvaluation(PalsTest):
+    """It is made when the run goes on, and the steps before it are not lost."""
+
+    def setUp(self):
+        super().setUp()
+        rows = made_data.glue_rows("RTE", random.Random(3), 4000, "dev")
+        lines = [made_data.glue_header("RTE", "dev")] + ["\t".join(row) for row in rows]
+        made_data.write_text(self.path("RTE", "dev.tsv"), "\n".join(lines) + "\n")
+        os.symlink(os.path.join(self.glue, "RTE", "train.tsv"), self.path("RTE", "train.tsv"))
+        self.flags = ["--data_dir", self.folder, "--max_steps", "12", "--num_train_epochs", "2", "--eval_batch_size", "1"]
+
+    def starts(self, run):
+        try:
+            with open(self.path(run, "metrics.jsonl"), encoding="utf-8") as log:
+                return log.read().count('"from_step"')
+        except FileNotFoundError:
+            return 0
+
+    def stop_when_it_evaluates(self, run, steps):
+        before = self.starts(run)
+        process = support.start(self.train_arguments(run, *self.flags, tasks="rte"))
+        while process.poll() is None and not (self.starts(run) > before and len(metrics(self.path(run))[0]) == steps):
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate()
+        self.assertEqual(process.returncode, 130, errors)
+        self.check_words(errors.splitlines()[-1], f"pals: stopped at step {steps}; the same command goes on")
+        self.assertIn("step-%010d.safetensors" % steps, os.listdir(self.path(run, "checkpoints")))
+
+    def test_steps_are_kept(self):
+        self.train("whole", *self.flags, tasks="rte")
+        self.stop_when_it_evaluates("run", 6)
+        self.assertEqual(metrics(self.path("run"))[1], [])
+        self.stop_when_it_evaluates("run", 6)  # and the run that goes on may be stopped there again
+        self.stop_when_it_evaluates("run", 12)
+        self.assertEqual(len(metrics(self.path("run"))[1]), 1)
+        self.train("run", *self.flags, tasks="rte")
+        self.assertEqual(metrics(self.path("run")), metrics(self.path("whole")))
+        for file in "eval_results.json", "dev_predictions/rte.jsonl":
+            with open(self.path("run", file), "rb") as one, open(self.path("whole", file), "rb") as other:
+                self.assertEqual(one.read(), other.read())
+        self.assertEqual(read_safetensors(self.path("run", "best/model.safetensors")),
+                         read_safetensors(self.path("whole", "best/model.safetensors")))
 
 
 if __name__ == "__main__":
