@@ -1,6 +1,7 @@
-# `cmake --install`: the program, the library's headers <pals/...>, the rooms as static libraries, and a
-# CMake package, so that find_package(pals) gives pals::pals, which predicts, and pals::train (docs/library.md). The rooms are in the
-# package as pals::room_ROOM, for its own use: their headers stay here.
+# `cmake --install`: the program and its manual pages, the library's headers <pals/...>, the rooms as
+# static libraries, and a CMake package, so that find_package(pals) gives pals::pals, which predicts, and
+# pals::train (docs/library.md). The rooms are in the package as pals::room_ROOM, for its own use: their
+# headers stay here.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/pals")
@@ -30,6 +31,11 @@ set_target_properties(pals PROPERTIES INSTALL_RPATH "${PALS_LIBTORCH_RUNTIME}"
 # What a user of the program alone builds and installs.
 add_custom_target(program DEPENDS pals)
 install(TARGETS pals RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}" COMPONENT program)
+install(CODE "set(PALS_PROGRAM \"$<TARGET_FILE:pals>\")
+  set(PALS_MAN_FOLDER \"${CMAKE_BINARY_DIR}/man1\")
+  set(PALS_MAN_TO \"\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_DATAROOTDIR}/man/man1\")"
+  COMPONENT program)
+install(SCRIPT "${PROJECT_SOURCE_DIR}/cmake/ManPages.cmake" COMPONENT program)
 
 if(TARGET pals_cuda)
   set_target_properties(pals_cuda PROPERTIES INSTALL_RPATH "${PALS_LIBTORCH_RUNTIME}"

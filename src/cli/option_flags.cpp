@@ -3,9 +3,8 @@
 #include "options/help.h"
 
 namespace pals {
-namespace {
 
-const char* type_name(const Option& option) {
+const char* value_name(const Option& option) {
   switch (option.field.type()) {
     case FieldType::kFlag:
       return "BOOLEAN";
@@ -19,8 +18,6 @@ const char* type_name(const Option& option) {
   }
   return "TEXT";
 }
-
-}  // namespace
 
 void add_options(CLI::App& app, const OptionList& options) {
   for (const Option& option : options.rows()) {
@@ -37,7 +34,7 @@ void add_options(CLI::App& app, const OptionList& options) {
     if (option.is_switch()) {
       added->expected(0);
     } else {
-      added->type_name(type_name(option))->default_str(option.value_text());
+      added->type_name(value_name(option))->default_str(option.value_text());
     }
     if (option.hidden || !option.group.empty()) added->group(option.hidden ? "" : option.group);
   }

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <exception>
 #include <iostream>
+#include <optional>
 #include <thread>
 
 #include "base/error.h"
@@ -12,6 +13,7 @@
 #include "base/version.h"
 #include "cli/commands.h"
 #include "cli/completion.h"
+#include "cli/man_page.h"
 #include "cli/outcome.h"
 #include "dist/launch.h"
 #include "options/help.h"
@@ -75,15 +77,28 @@ std::string unknown_command(const std::vector<std::string>& arguments,
                 " (commands: ", join(names, ", "), ")");
 }
 
-// `pals option_tables COMMAND`, which no help names: the tables of the documentation.
-int print_option_tables(const std::vector<Command>& commands, const std::string& name) {
+std::string tables_of(const std::vector<Command>& commands, const std::string& name) {
   for (const Command& command : commands) {
-    if (command.app->get_name() == name) {
-      std::cout << option_tables(name, command.options);
-      return 0;
-    }
+    if (command.app->get_name() == name) return option_tables(name, command.options);
   }
   fail_usage("option_tables: there is no command ", quote(name));
+}
+
+// What the commands' descriptions are made into, on request: `pals option_tables COMMAND` (the
+// tables of the documentation), `pals completion bash`, `pals man [COMMAND]`. Nothing for other
+// arguments.
+std::optional<std::string> described(const CLI::App& program, const std::vector<Command>& commands,
+                                     const std::vector<std::string>& arguments) {
+  if (arguments == std::vector<std::string>{"completion", "bash"}) return bash_completion(commands);
+  if (arguments == std::vector<std::string>{"man"}) return man_page(program, commands);
+  if (arguments.size() < 2) return std::nullopt;
+  if (arguments.front() == "man" && arguments.size() > 2) {
+    fail_usage("pals man takes one command, or none; found ", arguments.size() - 1);
+  }
+  if (arguments.front() == "option_tables" && arguments.size() == 2)
+    return tables_of(commands, arguments.back());
+  if (arguments.front() == "man") return man_page(arguments.back(), commands);
+  return std::nullopt;
 }
 
 // A mistake in the arguments is found by every rank of a run before they know each other. The first
@@ -144,12 +159,9 @@ int run_program(int argc, char** argv) {
   try {
     std::vector<std::string> arguments =
         expand_arguments(std::vector<std::string>(argv + 1, argv + argc));
-    if (arguments.size() == 2 && arguments.front() == "option_tables") {
-      return print_option_tables(commands, arguments.back());
-    }
-    if (arguments == std::vector<std::string>{"completion", "bash"}) {
-      std::cout << bash_completion(commands);
-      return 0;
+    if (const auto text = described(program, commands, arguments)) {
+      std::cout << *text;
+      return after_output(0);
     }
     const std::string unknown = unknown_command(arguments, commands);
     if (!unknown.empty()) return report(unknown, kExitUsage);

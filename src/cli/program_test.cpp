@@ -3,6 +3,10 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <regex>
+#include <set>
+#include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -113,6 +117,86 @@ TEST(Program, CompletesCommandsFlagsAndValues) {
   EXPECT_EQ(run({"completion", "csh"}).code, 2);
 }
 
+// The words that begin with two dashes.
+std::set<std::string> flags_in(const std::string& text) {
+  const std::regex flag("--[a-z][a-z0-9_-]*");
+  std::set<std::string> flags;
+  for (std::sregex_iterator found(text.begin(), text.end(), flag), end; found != end; ++found) {
+    flags.insert(found->str());
+  }
+  return flags;
+}
+
+// The names of the commands, as --help lists them.
+Arguments command_names() {
+  const std::string help = run({"--help"}).out;
+  const std::string list = help.substr(help.find("Subcommands:"));
+  const std::regex name("\n  ([a-z][a-z-]*)");
+  Arguments names;
+  for (std::sregex_iterator found(list.begin(), list.end(), name), end; found != end; ++found) {
+    names.push_back((*found)[1]);
+  }
+  return names;
+}
+
+// A page as troff shows it, which must have nothing to warn of.
+std::string formatted(const std::string& page) {
+  const std::string path = testing::TempDir() + "pals_page_" + std::to_string(::getpid()) + ".1";
+  write_file_atomically(path, page);
+  const std::string command = "groff -man -Tutf8 -ww -P-cbou " + path;
+  EXPECT_EQ(std::system((command + " >" + path + ".txt 2>" + path + ".err").c_str()), 0);
+  EXPECT_EQ(read_file(path + ".err", 1 << 16), "");
+  std::string text = read_file(path + ".txt", 1 << 20);
+  for (const char* ending : {"", ".txt", ".err"}) ::unlink((path + ending).c_str());
+  return text;
+}
+
+TEST(Program, HasAManualPageForEachCommand) {
+  const bool has_groff = std::system("command -v groff >/dev/null") == 0;
+  const Arguments names = command_names();
+  ASSERT_GT(names.size(), 10U);
+  const Outcome whole = run({"man"});
+  EXPECT_EQ(whole.code, 0) << whole.err;
+  EXPECT_TRUE(whole.out.starts_with(".TH PALS 1 ")) << whole.out;
+  if (has_groff) {
+    const std::string text = formatted(whole.out);
+    for (const std::string& name : names) {
+      EXPECT_NE(text.find("\n       " + name), std::string::npos) << name;
+      EXPECT_NE(text.find("pals-" + name + "(1)"), std::string::npos) << name;
+    }
+  }
+  for (const std::string& name : names) {
+    const Outcome page = run({"man", name});
+    EXPECT_EQ(page.code, 0) << page.err;
+    std::string read = std::regex_replace(page.out, std::regex(R"(\\-)"), "-");
+    for (const std::string& flag : flags_in(run({name, "--help"}).out)) {
+      EXPECT_TRUE(flags_in(read).contains(flag)) << name << " " << flag;
+    }
+    if (!has_groff) continue;
+    const std::string text = formatted(page.out);
+    EXPECT_NE(text.find("pals " + name + " [FLAG]..."), std::string::npos) << text;
+    EXPECT_NE(text.find("--help"), std::string::npos) << text;
+  }
+  if (!has_groff) GTEST_SKIP() << "there is no groff to format the pages";
+}
+
+TEST(Program, ManualPagesEscapeWhatTroffWouldTake) {
+  const std::string page = run({"man", "train"}).out;
+  EXPECT_NE(
+      page.find("\\fB\\-\\-init_checkpoint\\fR, \\fB\\-\\-model_name_or_path\\fR \\fITEXT\\fR"),
+      std::string::npos);
+  EXPECT_NE(run({"man", "predict"}).out.find("echo \\(aqa moving"), std::string::npos);
+  EXPECT_NE(page.find("\\-\\-data_dir glue \\-\\-init_checkpoint minilm \\e\n"), std::string::npos)
+      << "a backslash";
+  EXPECT_TRUE(std::all_of(page.begin(), page.end(),
+                          [](char c) { return c == '\n' || (c >= ' ' && c < 0x7f); }));
+  const std::set<std::string> known = {"TH", "SH", "SS", "TP", "PP", "nf", "fi", "nh", "ad"};
+  const std::regex request("\n[.']([^ \n]*)");
+  for (std::sregex_iterator found(page.begin(), page.end(), request), end; found != end; ++found) {
+    EXPECT_TRUE(known.contains((*found)[1])) << found->str();
+  }
+}
+
 TEST(Program, NamesTheNearestFlagOrCommand) {
   const Outcome flag = run({"train", "--adaptor-size", "12"});
   EXPECT_EQ(flag.code, 2);
@@ -120,6 +204,9 @@ TEST(Program, NamesTheNearestFlagOrCommand) {
   const Outcome command = run({"evla"});
   EXPECT_EQ(command.code, 2);
   EXPECT_NE(command.err.find("did you mean \"eval\"?"), std::string::npos) << command.err;
+  const Outcome page = run({"man", "evla"});
+  EXPECT_EQ(page.code, 2);
+  EXPECT_NE(page.err.find("did you mean \"eval\"?"), std::string::npos) << page.err;
 }
 
 TEST(Program, MistakesAreOneLine) {
@@ -131,6 +218,9 @@ TEST(Program, MistakesAreOneLine) {
                                       {"train", "--seed", "x"},
                                       {"train", "--seed"},
                                       {"eval", "--threads", "-1"},
+                                      {"man", "nonsense"},
+                                      {"man", "train", "eval"},
+                                      {"man", "--help"},
                                       {"--wrong"}};
   for (const Arguments& arguments : all) {
     const Outcome outcome = run(arguments);

@@ -75,6 +75,13 @@ class Library(PalsTest):
             for tree in (REPOSITORY, BUILD.resolve(), "installed"):
                 self.assertNotIn(str(tree) + "/", text, file)
 
+    def test_manual_pages_are_those_of_the_commands(self):
+        pages = {page.name: page.read_text(encoding="ascii") for page in (self.prefix / "share/man/man1").iterdir()}
+        listed = self.pals("--help").stdout.split("Subcommands:")[1]
+        commands = re.findall(r"(?m)^  ([a-z-]+)", listed)
+        self.assertEqual(set(pages), {"pals.1"} | {f"pals-{command}.1" for command in commands})
+        self.assertEqual(pages["pals-train.1"], self.pals("man", "train").stdout)
+
     def test_headers_are_those_of_the_library_alone(self):
         include = self.prefix / "include"
         headers = {str(header.relative_to(include)) for header in include.rglob("*") if header.is_file()}
