@@ -1,20 +1,19 @@
 #!/usr/bin/env python3
-"""Trains on real GLUE and prints the tables of the README.
+"""Has `pals compare` train on real GLUE and prints the tables of the README.
 
-  bench/real_runs.py single   RTE, MRPC, STS-B and CoLA alone, three seeds each
-  bench/real_runs.py glue     all eight tasks together, once with each kind of adapter
+  bench/real_runs.py single   RTE, MRPC, STS-B and CoLA alone, three seeds each: scores after the last epoch
+  bench/real_runs.py glue     all eight tasks together, with each kind of adapter: the best model by average
 
-Runs lie in --output_dir; what is finished there is not run again, and what was stopped goes on.
+Runs lie in folders below --output_dir, each with its comparison.html; what is finished there is not run again,
+and what was stopped goes on.
 """
 
 import argparse
-import concurrent.futures
 import json
 import os
 import statistics
 import subprocess
 import sys
-import time
 
 MODEL = os.path.expanduser(os.environ.get("PALS_MINILM_DIR", "~/.cache/pals/models/all-MiniLM-L6-v2"))
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -26,63 +25,59 @@ GLUE = [("CoLA", "cola", ["matthews"]), ("MRPC", "mrpc", ["accuracy", "f1"]),
         ("QQP", "qqp", ["accuracy", "f1"]), ("QNLI", "qnli", ["accuracy"])]
 
 
-def flags_of(arguments, tasks, *flags):
-    return ["--tasks", tasks, "--data_dir", arguments.data_dir, "--init_checkpoint", arguments.model,
-            "--bias_correction", "--precision", arguments.precision, "--threads", str(arguments.threads), *flags]
+def compare(arguments, name, seeds, *flags):
+    """The settings that `pals compare` has trained in the folder `name`, as its JSON has them."""
+    command = [arguments.pals, "compare", "--json", "--output_dir", os.path.join(arguments.output_dir, name),
+               "--seeds", ",".join(map(str, seeds)), "--data_dir", arguments.data_dir, "--init_checkpoint", arguments.model,
+               "--bias_correction", "--precision", arguments.precision, "--threads", str(arguments.threads), *flags]
+    try:
+        result = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    except OSError as error:
+        sys.exit(f"{name}: {arguments.pals}: {error.strerror}")
+    if result.returncode:
+        sys.exit(f"{name}: pals compare ended with {result.returncode}")
+    return json.loads(result.stdout)["settings"]
 
 
-def run(arguments, name, flags):
-    """The results of one run, and the seconds it took (None if it was there already)."""
-    folder = os.path.join(arguments.output_dir, name)
-    results, seconds = os.path.join(folder, "eval_results.json"), None
-    if not os.path.exists(results):
-        os.makedirs(folder, exist_ok=True)
-        began = time.monotonic()
-        with open(folder + ".log", "a", encoding="utf-8") as log:
-            code = subprocess.call([arguments.pals, "train", *flags, "--output_dir", folder], stdout=log, stderr=log)
-        if code:
-            sys.exit(f"{name}: pals ended with {code}; its last words are in {folder}.log")
-        seconds = time.monotonic() - began
-        print(f"{name}: {seconds:.0f} s", file=sys.stderr)
-    with open(results, encoding="utf-8") as stream:
-        return json.load(stream), seconds
+def last_scores(folder, task, metrics):
+    with open(os.path.join(folder, "eval_results.json"), encoding="utf-8") as stream:
+        scores = json.load(stream)["last"]["tasks"][task]
+    return [scores[metric] or 0.0 for metric in metrics]  # an undefined correlation counts as 0
 
 
-def run_all(arguments, jobs):
-    with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
-        return list(pool.map(lambda job: run(arguments, *job), jobs))
+def percent(values):
+    return " / ".join(f"{100 * value:.1f}" for value in values)
 
 
-def percent(values, metrics):
-    return " / ".join(f"{100 * values[metric]:.1f}" for metric in metrics)
+def row(cells):
+    print("| " + " | ".join(cells) + " |")
 
 
-def mean_of(results, metrics):
-    return {metric: statistics.mean(values[metric] for values in results) for metric in metrics}
+def header(cells):
+    row(cells)
+    print("|---" * len(cells) + "|")
 
 
 def single(arguments):
+    seeds = arguments.seeds or [1, 2, 3]
     recipe = ["--num_train_epochs", "3", "--train_batch_size", "32", "--learning_rate", "5e-5"]
-    jobs = [(f"single/{task}-{seed}", flags_of(arguments, task, *recipe, "--seed", str(seed)))
-            for task in SINGLE for seed in arguments.seeds]
-    results = iter(run_all(arguments, jobs))
-    print("| task | metric | " + " | ".join(f"seed {seed}" for seed in arguments.seeds) + " | mean |")
-    print("|---" * (len(arguments.seeds) + 3) + "|")
+    header(["task", "metric"] + [f"seed {seed}" for seed in seeds] + ["mean"])
     for task, metrics in SINGLE.items():
-        scores = [next(results)[0]["last"]["tasks"][task] for _ in arguments.seeds]
-        cells = [percent(values, metrics) for values in scores + [mean_of(scores, metrics)]]
-        print(f"| {task} | {' / '.join(metrics)} | " + " | ".join(cells) + " |")
+        (setting,) = compare(arguments, f"single/{task}", seeds, "--tasks", task, *recipe)
+        scores = [last_scores(folder, task, metrics) for folder in setting["runs"]]
+        means = [statistics.mean(values) for values in zip(*scores)]
+        row([task, " / ".join(metrics)] + [percent(values) for values in scores + [means]])
 
 
 def glue(arguments):
     recipe = ["--sample", "anneal", "--learning_rate", "1e-4", "--max_steps", str(arguments.steps),
-              "--steps_per_epoch", str(arguments.steps // 2), "--seed", str(arguments.seeds[0])]
-    jobs = [(f"glue/{adapter}", flags_of(arguments, "all", "--adapter", adapter, *recipe)) for adapter in ADAPTERS]
-    print("| adapter | " + " | ".join(title for title, _, _ in GLUE) + " | average |")
-    print("|---" * (len(GLUE) + 2) + "|")
-    for adapter, (result, _) in zip(ADAPTERS, run_all(arguments, jobs)):
-        scores = [percent(result["tasks"][task], metrics) for _, task, metrics in GLUE]
-        print(f"| {ADAPTERS[adapter]} | " + " | ".join(scores) + f" | {100 * result['average']:.1f} |")
+              "--steps_per_epoch", str(arguments.steps // 2)]
+    settings = compare(arguments, "glue", arguments.seeds or [1], "--tasks", "all", "--adapters", ",".join(ADAPTERS), *recipe)
+    header(["adapter"] + [title for title, _, _ in GLUE] + ["average"])
+    for title, setting in zip(ADAPTERS.values(), settings):
+        means = {name: spread["mean"] for name, spread in setting["scores"].items()}
+        scores = [percent(means.get(f"{task} {metric}", 0.0) for metric in metrics) for _, task, metrics in GLUE]
+        row([title, *scores, percent([means["average"]])])
 
 
 def main():
@@ -92,11 +87,10 @@ def main():
     parser.add_argument("--model", default=MODEL, help="the pretrained model")
     parser.add_argument("--data_dir", required=True, help="GLUE")
     parser.add_argument("--output_dir", default="runs/real")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--seeds", type=int, nargs="+", help="default: 1 2 3, of glue 1; glue shows their mean")
     parser.add_argument("--steps", type=int, default=1600, help="of each run with all tasks")
     parser.add_argument("--precision", default="auto")
-    parser.add_argument("--threads", type=int, default=1, help="of each run")
-    parser.add_argument("--jobs", type=int, default=2, help="runs side by side")
+    parser.add_argument("--threads", type=int, default=0, help="of a run; 0: one on each core")
     arguments = parser.parse_args()
     {"single": single, "glue": glue}[arguments.table](arguments)
 
