@@ -170,7 +170,8 @@ def make_sandbox(root):
     for name in ("build", "tmp", "home", "path"):
         (root / name).mkdir()
     wrapper = root / "build/pals"
-    wrapper.write_text(f"#!/bin/sh\ncase $1 in train | compare) set -- \"$@\" --max_steps {MAX_STEPS} --threads 1 ;; esac\n"
+    wrapper.write_text(f"#!/bin/sh\ncase $1 in train | compare | transfer) set -- \"$@\" --max_steps {MAX_STEPS} --threads 1 ;; "
+                       f"esac\ncase $1 in transfer) set -- \"$@\" --max_seeds 2 ;; esac\n"
                        f"exec '{os.path.abspath(support.PALS)}' \"$@\"\n")
     wrapper.chmod(0o755)
     support.make_glue(root / "glue")

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/text_util.h"
+#include "cli/asked_runs.h"
 #include "cli/commands.h"
 #include "cli/option_flags.h"
 #include "dist/launch.h"
@@ -52,28 +53,6 @@ std::vector<PlannedRun> plan_runs(const CompareOptions& options) {
   return runs;
 }
 
-bool holds_runs(const std::string& folder) {
-  return directory_exists(folder) &&
-         std::ranges::any_of(list_directory(folder), [&](const std::string& name) {
-           return file_exists(concat(folder, "/", name, kMetricsName));
-         });
-}
-
-/// Runs that lie there were asked for with the same options, or that is an error.
-void check_asked(const CompareOptions& options) {
-  const std::string path = options.output_dir + kAskedName;
-  const Json asked = common_options(options);
-  if (file_exists(path) && holds_runs(options.output_dir)) {
-    const std::vector<std::string> names = differing_options(read_json(path), asked);
-    if (!names.empty()) {
-      fail_usage(options.output_dir, " holds runs with other values of ", join(names, ", "),
-                 "; give the same to go on with them, or another --output_dir");
-    }
-  }
-  make_directories(options.output_dir);
-  write_file_atomically(path, json_text(asked));
-}
-
 /// Of the runs so far, written where they lie.
 Comparison compare_so_far(const CompareOptions& options, const std::vector<RunData>& runs) {
   Comparison comparison = compare_runs(runs);
@@ -87,7 +66,8 @@ int run_compare(const CompareOptions& options, const std::stop_token& stop) {
     fail_usage("pals compare trains in one process; start it without mpirun, srun or torchrun");
   }
   const std::vector<PlannedRun> planned = plan_runs(options);
-  check_asked(options);
+  check_asked(options.output_dir, kAskedName, common_options(options));
+  note_asked(options.output_dir, kAskedName, common_options(options));
   std::vector<RunData> runs;
   Comparison comparison;
   for (const PlannedRun& run : planned) {

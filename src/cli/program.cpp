@@ -153,7 +153,7 @@ int run_program(int argc, char** argv) {
       add_remove_task_command(program), add_merge_tasks_command(program),
       add_check_command(program),       add_init_command(program),
       add_plan_command(program),        add_report_command(program),
-      add_compare_command(program)};
+      add_compare_command(program),     add_transfer_command(program)};
   for (const Command& command : commands) command.app->allow_extras();
   bool running = false;
   try {

@@ -118,9 +118,8 @@ std::string unlike(const RunData& one, const RunData& other, const TaskPredictio
 }
 
 /// The runs of two settings by seed; if no seed is shared, the first of each.
-std::vector<std::pair<const RunData*, const RunData*>> run_pairs(const Setting& first,
-                                                                 const Setting& other) {
-  std::vector<std::pair<const RunData*, const RunData*>> pairs;
+std::vector<RunPair> run_pairs(const Setting& first, const Setting& other) {
+  std::vector<RunPair> pairs;
   for (const RunData* one : first.runs) {
     for (const RunData* two : other.runs) {
       if (one->option_text("seed") != two->option_text("seed")) continue;
@@ -161,27 +160,11 @@ PairedDifference difference_of(const std::vector<Pair>& pairs, size_t metric) {
 
 void compare_task(const std::string& task, const Setting& first, const Setting& other,
                   Comparison& comparison) {
-  std::vector<Pair> pairs;
-  for (const auto& [one, two] : run_pairs(first, other)) {
-    const TaskPredictions *a = predictions_of(*one, task), *b = predictions_of(*two, task);
-    if (a == nullptr || b == nullptr) continue;
-    const std::string why = unlike(*one, *two, *a, *b);
-    if (!why.empty()) {
-      comparison.notes.push_back(concat("Task ", task, ": ", one->name, " and ", two->name,
-                                        " are not compared row by row: ", why, "."));
-      continue;
-    }
-    try {
-      pairs.push_back(
-          {analyse(*a, one->find_task(task), false), analyse(*b, two->find_task(task), false)});
-    } catch (const Error& error) {
-      comparison.notes.push_back(concat(error.what(), "."));
-    }
-  }
-  if (pairs.empty()) return;
-  PairedDifference paired = difference_of(pairs, pairs.front().first.main_metric);
-  paired.setting = other.name;
-  comparison.paired.push_back(std::move(paired));
+  std::optional<PairedDifference> paired =
+      paired_difference(task, run_pairs(first, other), comparison.notes);
+  if (!paired) return;
+  paired->setting = other.name;
+  comparison.paired.push_back(std::move(*paired));
 }
 
 const ScoresRecord* best_scores(const RunData& run) {
@@ -193,6 +176,30 @@ const ScoresRecord* best_scores(const RunData& run) {
 }
 
 }  // namespace
+
+std::optional<PairedDifference> paired_difference(const std::string& task,
+                                                  const std::vector<RunPair>& runs,
+                                                  std::vector<std::string>& notes) {
+  std::vector<Pair> pairs;
+  for (const auto& [one, two] : runs) {
+    const TaskPredictions *a = predictions_of(*one, task), *b = predictions_of(*two, task);
+    if (a == nullptr || b == nullptr) continue;
+    const std::string why = unlike(*one, *two, *a, *b);
+    if (!why.empty()) {
+      notes.push_back(concat("Task ", task, ": ", one->name, " and ", two->name,
+                             " are not compared row by row: ", why, "."));
+      continue;
+    }
+    try {
+      pairs.push_back(
+          {analyse(*a, one->find_task(task), false), analyse(*b, two->find_task(task), false)});
+    } catch (const Error& error) {
+      notes.push_back(concat(error.what(), "."));
+    }
+  }
+  if (pairs.empty()) return std::nullopt;
+  return difference_of(pairs, pairs.front().first.main_metric);
+}
 
 Spread spread_of(const std::vector<double>& values) {
   Spread spread{.count = std::ssize(values)};

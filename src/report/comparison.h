@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "eval/bootstrap.h"
@@ -38,6 +39,15 @@ struct PairedDifference {
   std::optional<Interval> interval = {};
   double share_better = 0.0;  ///< of the resamples in which this setting is the better one
 };
+
+/// A run, and another one that is measured by it.
+using RunPair = std::pair<const RunData*, const RunData*>;
+
+/// The difference of the second runs from the first ones at a task, by its first metric; nothing if
+/// no pair has predictions of the same rows, of which `notes` then say why. Without a setting.
+std::optional<PairedDifference> paired_difference(const std::string& task,
+                                                  const std::vector<RunPair>& runs,
+                                                  std::vector<std::string>& notes);
 
 struct Comparison {
   std::vector<Setting> settings;         ///< in the order in which their runs came

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "runlog/gradients.h"
 #include "runlog/metrics.h"
 #include "runlog/predictions.h"
 
@@ -38,6 +39,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const auto again = pals::parse_results(
         pals::parse_json(pals::json_text(to_json(results)), "output"), "output");
     if (again != results) std::abort();
+  } catch (const pals::Error&) {
+  }
+  try {
+    const auto gradients = pals::parse_gradients(pals::parse_json(bytes, "input"), "input");
+    const auto again = pals::parse_gradients(
+        pals::parse_json(pals::json_text(to_json(gradients)), "output"), "output");
+    if (again != gradients) std::abort();
   } catch (const pals::Error&) {
   }
   try {

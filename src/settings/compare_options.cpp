@@ -44,18 +44,7 @@ OptionList options_of(CompareOptions& o) {
   return list;
 }
 
-OptionList train_options_of(CompareOptions& o) {
-  const OptionList own = options_of(o), all = options_of(o.train);
-  OptionList list;
-  for (Option row : all.rows()) {
-    const bool here = std::ranges::find(own.rows(), row.name, &Option::name) != own.rows().end();
-    if (here || row.group == "Many processes" || row.name == "overwrite_output_dir") continue;
-    row.hidden = true;  // the help of `pals train` has them
-    const std::string group = row.group;
-    list.add(group, {std::move(row)});
-  }
-  return list;
-}
+OptionList train_options_of(CompareOptions& o) { return options_of_runs(o.train, options_of(o)); }
 
 Json common_options(const CompareOptions& options) {
   Json json = options_to_json(options.train);

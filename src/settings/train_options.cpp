@@ -1,6 +1,7 @@
 #include "settings/train_options.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/error.h"
 #include "settings/shared.h"
@@ -332,6 +333,19 @@ OptionList added_task_options(TrainOptions& options) {
     list.add(group, std::move(rows));
   }
   list.set_resumes();
+  return list;
+}
+
+OptionList options_of_runs(TrainOptions& options, const OptionList& own) {
+  const OptionList all = options_of(options);
+  OptionList list;
+  for (Option row : all.rows()) {
+    const bool here = std::ranges::find(own.rows(), row.name, &Option::name) != own.rows().end();
+    if (here || row.group == "Many processes" || row.name == "overwrite_output_dir") continue;
+    row.hidden = true;
+    const std::string group = row.group;
+    list.add(group, {std::move(row)});
+  }
   return list;
 }
 

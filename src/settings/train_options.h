@@ -105,6 +105,10 @@ OptionList plan_options_of(TrainOptions& options);
 /// `--model` names in place of `--init_checkpoint`.
 OptionList added_task_options(TrainOptions& options);
 
+/// The same for a command that trains several runs: all but the rows that it has itself, those of
+/// many processes, and what would remove a run; hidden in its help, since `pals train` has them.
+OptionList options_of_runs(TrainOptions& options, const OptionList& own);
+
 /// UsageError for values that are missing, out of range, or contradict each other.
 void check_options(const TrainOptions& options);
 
