@@ -120,15 +120,15 @@ class Pals(Server):
 class Infinity(Server):
     """infinity-emb, of one transformers folder: its heads if it has any, else vectors."""
 
-    def __init__(self, python, model, port, threads, classify):
+    def __init__(self, python, model, port, threads, classify, precision):
         self.port, self.classify = port, classify
         self.target = "/classify" if classify else "/embeddings"
         environment = dict(os.environ, OMP_NUM_THREADS=str(threads), HF_HUB_OFFLINE="1", DO_NOT_TRACK="1",
                            INFINITY_ANONYMOUS_USAGE_STATS="0")
         command = [pathlib.Path(python).parent / "infinity_emb", "v2", "--model-id", model, "--served-model-name", "peer",
                    "--port", port, "--host", "127.0.0.1", "--engine", "torch", "--device", "cpu", "--no-bettertransformer",
-                   "--dtype", "float32", "--url-prefix", ""]
-        super().__init__("infinity " + self.target[1:], command, env=environment, stderr=subprocess.DEVNULL)
+                   "--dtype", "bfloat16" if precision == "bf16" else "float32", "--url-prefix", ""]
+        super().__init__(f"infinity {self.target[1:]}, {precision}", command, env=environment, stderr=subprocess.DEVNULL)
 
     def body(self, text, task):
         return {"model": "peer", "input": [text]}
