@@ -63,7 +63,8 @@ def transformers_classifier(arguments):
     """MiniLM with a head of random weights as transformers writes it."""
     folder = pathlib.Path(arguments.work) / "classifier"
     if not (folder / "config.json").exists():
-        program = ("import sys, transformers as t; m = t.AutoModelForSequenceClassification.from_pretrained(sys.argv[1], num_labels=2);"
+        program = ("import sys, transformers as t; names = {0: 'negative', 1: 'positive'};"  # else infinity takes it for a reranker
+                   "m = t.AutoModelForSequenceClassification.from_pretrained(sys.argv[1], id2label=names);"
                    "m.save_pretrained(sys.argv[2]); t.AutoTokenizer.from_pretrained(sys.argv[1]).save_pretrained(sys.argv[2])")
         output_of([arguments.infinity_python, "-c", program, arguments.minilm, folder])
     return str(folder)

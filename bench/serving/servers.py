@@ -1,5 +1,6 @@
 """Servers as processes, ours and the peers', and the load that they all get."""
 
+import atexit
 import http.client
 import json
 import os
@@ -37,6 +38,7 @@ class Server:
         say("starting", name)
         self.started = time.monotonic()
         self.process = subprocess.Popen([str(part) for part in command], stdout=subprocess.DEVNULL, text=True, **options)
+        atexit.register(self.kill)
         self.wait(health)
         self.ready_seconds = time.monotonic() - self.started
 
@@ -84,8 +86,12 @@ class Server:
         try:
             return self.process.wait(60)
         except subprocess.TimeoutExpired:
-            self.process.kill()
-            return self.process.wait()
+            return self.kill()
+
+    def kill(self):
+        """Nothing may be left on the port when a part fails."""
+        self.process.kill()
+        return self.process.wait()
 
 
 class Pals(Server):
