@@ -130,13 +130,14 @@ def peers(arguments):
             theirs.stop()
     if arguments.fastapi_python:
         tasks = [f"task{number}" for number in range(8)]
-        ours = start(arguments, models.minilm(arguments, "houlsby"))
         theirs = FastApi(arguments.fastapi_python, arguments.minilm, 8502, arguments.threads, tasks, "double_seq_bn")
-        bodies = [ours.body(text, tasks[number % 8]) for number, text in enumerate(lines)]
-        found, facts["fastapi"] = compared("FastAPI, 8 tasks with Houlsby adapters", arguments, ours, theirs,
-                                           {"ours": bodies, "theirs": bodies}, ">= 5 x")
-        rows += found
-        ours.stop()
+        for precision, said in ("fp32", "fp32"), ("auto", "both as they come"):
+            ours = start(arguments, models.minilm(arguments, "houlsby"), precision=precision)
+            bodies = [ours.body(text, tasks[number % 8]) for number, text in enumerate(lines)]
+            name = f"FastAPI, 8 tasks with Houlsby adapters, {said}"
+            found, facts[name] = compared(name, arguments, ours, theirs, {"ours": bodies, "theirs": bodies}, ">= 5 x")
+            rows += found
+            ours.stop()
         theirs.stop()
     if not rows:
         say("peers: --infinity_python and --fastapi_python are not given")
@@ -177,7 +178,7 @@ def many_tasks(arguments):
     count = arguments.lora_tasks
     server = start(arguments, models.many_lora_tasks(arguments))
     one = [server.body(text, "task0") for text in lines]
-    hundred = [server.body(text, f"task{number * 7 % 100}") for number, text in enumerate(lines)]
+    hundred = [server.body(text, f"task{number * 7 % min(100, count)}") for number, text in enumerate(lines)]
     server.load(hundred, arguments.generator, connections=100, requests=len(lines))
     shares, speed = [], []
     for _ in range(arguments.rounds):

@@ -109,7 +109,7 @@ std::string offers(const std::string& script, const std::string& words) {
 
 TEST(Program, CompletesCommandsFlagsAndValues) {
   const std::string script = run({"completion", "bash"}).out;
-  EXPECT_EQ(offers(script, "pals tr"), "train\n");
+  EXPECT_EQ(offers(script, "pals tra"), "train transfer\n");
   EXPECT_EQ(offers(script, "pals train --learn"), "--learning_rate\n");
   EXPECT_EQ(offers(script, "pals train --sample a"), "anneal\n");
   EXPECT_EQ(offers(script, "pals train --sample ''"), "rr prop sqrt anneal\n");

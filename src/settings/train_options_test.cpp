@@ -135,7 +135,7 @@ TEST(DifferingOptions, WhatMayDifferIsWhatItWas) {
   std::set<std::string> free = of_each_rank;
   free.merge(std::set<std::string>{"save_checkpoints_steps", "keep_checkpoints", "eval_batch_size",
                                    "no_graphs", "shard_optimizer", "save_best_tasks",
-                                   "early_stopping", "report_to"});
+                                   "early_stopping", "early_stopping_by", "report_to"});
   TrainOptions options;
   std::set<std::string> ranks, resumed;
   const OptionList list = options_of(options);
