@@ -21,7 +21,6 @@ namespace {
 
 constexpr double kRedrawInterval = 0.2;
 constexpr int kBarWidth = 20;
-constexpr int kLeastWidth = 10;
 constexpr int kOtherRows = 4;  // of the window: bar, cursor, and two of what stood there before
 constexpr std::string_view kClearToEndOfLine = "\x1b[K";
 constexpr std::string_view kClearBelow = "\x1b[J";
@@ -168,7 +167,7 @@ void Progress::draw(double now, bool final) {
   if (!terminal_) return emit(line(now, final, false) + "\n");
   // The last column stays free: some terminals wrap when it is filled. Where space is short the bar
   // goes first.
-  const int columns = options_.window().columns, width = std::max(columns - 1, kLeastWidth);
+  const int columns = options_.window().columns, width = std::max(columns - 1, 1);
   std::string last = line(now, final, true);
   if (cut(last, width).size() < last.size()) last = line(now, final, false);
 

@@ -56,11 +56,11 @@ class Screen:
         self.top = max(0, len(self.buffer) - rows)
 
     def lines(self):
-        """All lines, those that have left the window too, without blanks at their ends."""
+        """All lines, those that have left the window too, without blanks at their ends; rows where they are cut."""
         lines, text = [], ""
         for row in self.buffer:
             text += "".join(row.characters)
-            if not row.goes_on:
+            if not (row.goes_on and self.reflow):
                 lines.append(text.rstrip())
                 text = ""
         return lines
