@@ -186,7 +186,7 @@ class Data(PalsTest):
 class Folders(PalsTest):
     def test_other_options_in_the_same_folder(self):
         run = self.train("run", "--max_steps", "2")
-        for flags in (["--max_steps", "3"], ["--max_steps", "2", "--seed", "1"],
+        for flags in (["--max_steps", "1"], ["--max_steps", "2", "--seed", "1"],
                       ["--max_steps", "2", "--adapter", "pals"]):
             message = self.error(*self.train_arguments("run", *flags), code=USAGE)
             self.check_words(message, run, "--overwrite_output_dir", flags[-2][2:])

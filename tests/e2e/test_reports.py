@@ -80,7 +80,7 @@ class Reports(PalsTest):
             log = [json.loads(line) for line in stream]
         start = next(line for line in log if "from_step" in line)
         self.assertEqual(start["command"][1:3], ["train", "--data_dir"])
-        self.assertEqual(start["rows"]["rte"], 40)
+        self.assertEqual(start["examples"]["rte"], 40)
         self.assertEqual([line["epoch_begins"] for line in log if "epoch_begins" in line], [1, 2, 3])
         times = [line for line in log if "wall_seconds" in line]
         for line in times:
