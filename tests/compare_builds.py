@@ -149,6 +149,8 @@ class Plan:
         self.comparison, self.shared, self.quick = comparison, shared, quick
 
     def train(self, run, *flags, tasks=TASKS):
+        # The sampling of own tasks where none is given became another one with `pals plan`.
+        flags = flags if "--sample" in flags else ("--sample", "rr", *flags)
         return ["train", "--task_file", self.shared + "/tasks.json", "--tasks", tasks, "--init_checkpoint",
                 self.shared + "/model", "--output_dir", run, "--train_batch_size", "8", "--learning_rate", "1e-3",
                 "--num_train_epochs", "2", "--seed", "3", "--keep_checkpoints", "2", *LENGTH, *flags]
