@@ -82,7 +82,7 @@ class TransferSession {
       const double needed = seconds_left(seed, runs);
       const double left = std::max(0.0, budget() - seconds_since(began_));
       if (needed > 0.0 && needed > left) {
-        if (i == 0) refuse(seed, needed, runs);
+        if (i == 0) refuse(seed, needed, left, runs);
         return concat("Another seed takes about ", minutes_text(needed), " minutes, and ",
                       minutes_text(left), " of --budget_minutes ", *options_.budget_minutes,
                       " are left.");
@@ -102,12 +102,12 @@ class TransferSession {
  private:
   double budget() const { return kMinute * *options_.budget_minutes; }
 
-  [[noreturn]] void refuse(uint64_t seed, double needed,
+  [[noreturn]] void refuse(uint64_t seed, double needed, double left,
                            const std::vector<TransferRun>& runs) const {
-    fail_usage("--budget_minutes ", *options_.budget_minutes, ": what is left to do of seed ", seed,
-               " takes about ", minutes_text(needed), " minutes here (", runs.front().steps,
-               " steps of the tasks together, as many alone); give more minutes, or fewer ",
-               "--max_steps or --num_train_epochs");
+    fail_usage("--budget_minutes ", *options_.budget_minutes, ", of which ", minutes_text(left),
+               " are left: seed ", seed, " still takes about ", minutes_text(needed),
+               " minutes here (", runs.front().steps, " steps of the tasks together, as many ",
+               "alone); give more minutes, or fewer --max_steps or --num_train_epochs");
   }
 
   /// The tasks' training rows and the joint run's time: as the first joint run tells, if it is

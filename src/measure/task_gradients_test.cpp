@@ -16,6 +16,7 @@ namespace {
 
 /// Two tasks of two classes each, whose heads and adapters have the same weights.
 std::unique_ptr<MultiTaskModel> twins(Frozen frozen = Frozen::kNothing) {
+  const c10::InferenceMode inference_mode;
   const BertConfig bert = testing::tiny_bert();
   const std::vector<HeadSpec> heads(2, HeadSpec{TaskKind::kClassification, 2});
   const std::vector<AdapterConfig> adapters(2, testing::tiny_adapter("low_rank"));

@@ -55,6 +55,10 @@ std::vector<TransferRun> transfer_runs(const TrainOptions& options, const std::v
     }
     TrainOptions alone = options;
     alone.tasks = tasks[i].name;
+    if (!tasks[i].adapter.empty()) {  // flags for adapters are then for the other tasks
+      static_cast<AdapterFlags&>(alone) = {};
+      alone.h_aug = 0;
+    }
     alone.task_id.reset();
     alone.sample = Sampling::kRoundRobin;
     alone.max_steps = steps;

@@ -53,6 +53,20 @@ TEST(TransferRuns, StepsThatAreDrawnDependOnTheSeed) {
   EXPECT_GT(other, 0);
 }
 
+TEST(TransferRuns, FlagsForAdaptersAreForTasksWithoutOne) {
+  TrainOptions options;
+  options.max_steps = 10;
+  options.adapter = "pals";
+  options.adapter_size = 24;
+  std::vector<Task> tasks = tasks_named({"a", "b"});
+  tasks[0].adapter = R"({"kind": "lora"})";
+  const auto runs = transfer_runs(options, tasks, {10, 10}, 1, "all");
+  EXPECT_EQ(runs[0].options.adapter, "pals");
+  EXPECT_EQ(runs[1].options.adapter, "");
+  EXPECT_EQ(runs[1].options.adapter_size, 0);
+  EXPECT_EQ(runs[2].options.adapter, "pals");
+}
+
 TEST(TransferRuns, ATaskThatIsNeverDrawnIsRefused) {
   TrainOptions options;
   options.max_steps = 1;
