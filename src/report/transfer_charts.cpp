@@ -122,7 +122,7 @@ std::string pair_chart(const std::string& about, const std::string& x_name,
   }
   if (shown.empty()) return remark("Nothing to show yet.");
   Rows chart(about, x_name, rows.size(), shown);
-  constexpr double kLarge = 4.5, kSmall = 2.2;
+  constexpr double kRadii[] = {5.5, 3.8}, kSmall = 2.2;  // of equal means both can be seen
   for (const PairRow& row : rows) {
     chart.name_row(row.name);
     const std::vector<double>* const sides[] = {&row.first, &row.second};
@@ -139,7 +139,7 @@ std::string pair_chart(const std::string& about, const std::string& x_name,
         }
       }
       const double mean = mean_of(values);
-      chart.dot(mean, kLarge, concat("f", side),
+      chart.dot(mean, kRadii[side], concat("f", side),
                 concat(row.name, ", ", names[side], values.size() > 1 ? ", mean: " : ": ",
                        format_double(mean, 4)));
     }
