@@ -1,4 +1,4 @@
-"""Tasks of the kinds `tagging`, `multi_label` and `span` made of SQuAD, for one real run of them and GLUE's kinds.
+r"""Tasks of the kinds `tagging`, `multi_label` and `span` made of SQuAD, for one real run of them and GLUE's kinds.
 
 bench/label_data.py TRAIN DEV OUT [--paragraphs N]: reads two files of SQuAD v1.1, writes OUT/tasks.json with
 
@@ -8,7 +8,11 @@ bench/label_data.py TRAIN DEV OUT [--paragraphs N]: reads two files of SQuAD v1.
 - `asked`, multi-label: with which of seven words the questions about a paragraph ask: what, who, when, where, which, how, why.
 - `squad`, questions: those of the same paragraphs.
 
-SQuAD's train and dev articles are different ones.
+SQuAD's train and dev articles are different ones. The run of docs/tasks.md is
+
+    pals train --task_file OUT/tasks.json --tasks squad,names,asked,rte,sts,mrpc --data_dir GLUE \
+        --init_checkpoint MINILM --adapter pals --sample anneal --max_seq_length 128 --train_batch_size 16 \
+        --learning_rate 1e-4 --bias_correction --max_steps 700 --num_train_epochs 2 --seed 1 --output_dir RUN
 """
 
 import argparse
