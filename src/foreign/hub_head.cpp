@@ -141,6 +141,9 @@ void write_hub_head(const std::string& path, const ForeignAdapter& adapter) {
   const TaskKind kind =
       adapter.task_kind == TaskKind::kRegression ? TaskKind::kClassification : adapter.task_kind;
   const auto type = std::ranges::find(kTypes, kind, &HeadType::kind);
+  if (type == std::end(kTypes)) {
+    fail("AdapterHub's package has no head for a task of the kind ", kind_name(kind));
+  }
   const bool two = adapter.task_pooler && !reads_tokens(kind);
   Json labels;
   for (size_t i = 0; i < adapter.labels.size(); ++i) labels[adapter.labels[i]] = i;
