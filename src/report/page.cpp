@@ -32,7 +32,9 @@ std::string html_page(std::string_view title, const std::string& header, const s
       "style-src 'unsafe-inline'; img-src data:\">\n<link rel=\"icon\" href=\"data:,\">\n<title>",
       html_text(title), "</title>\n<style>\n", style_css(), "</style>\n</head>\n<body>\n<header>\n",
       header, "</header>\n<main>\n", main, "</main>\n<footer>Made by pals ", version(),
-      ". Intervals are 95 % bootstrap intervals over the rows of the development set.</footer>\n"
+      ". Intervals are 95 % bootstrap intervals over the rows of the development set, where "
+      "nothing "
+      "else is said.</footer>\n"
       "</body>\n</html>\n");
 }
 

@@ -56,6 +56,24 @@ void remove_run(const std::string& folder) {
   log_info(folder, ": not of a run and left as they are: ", join(kept, ", "), more);
 }
 
+// Options with the run's value and the present one, as many as a message holds.
+std::string named_values(const std::vector<std::string>& names, const Json& recorded,
+                         const Json& current) {
+  constexpr size_t kWithValues = 2, kValueBytes = 20;
+  const auto value = [](const Json& options, const std::string& name) {
+    const std::string text = options.contains(name) ? json_text(options[name], -1) : "not given";
+    return text.size() > kValueBytes ? text.substr(0, kValueBytes) + "..." : text;
+  };
+  std::vector<std::string> texts;
+  for (const std::string& name : names) {
+    const bool with_values = texts.size() < kWithValues;
+    texts.push_back(
+        with_values ? concat(name, " (", value(recorded, name), ", now ", value(current, name), ")")
+                    : name);
+  }
+  return join(texts, ", ");
+}
+
 // What the run that will go on was told; nothing where one begins anew.
 std::optional<Json> recorded_options(const TrainOptions& options) {
   const std::string path = options.output_dir + kRunConfigName;
@@ -88,18 +106,21 @@ void check_run_folder(const TrainOptions& options, const std::optional<RunLength
   refuse_foreign_folder(folder);
   const std::optional<Json> recorded = recorded_options(options);
   if (!recorded) return;
-  std::vector<std::string> names = differing_options(*recorded, options_to_json(options));
+  const Json current = options_to_json(options);
+  std::vector<std::string> names = differing_options(*recorded, current);
   if (lengthens(options, length)) std::erase(names, "max_steps");
   if (names.empty()) return;
   constexpr std::array kOfLength = {"max_steps", "num_train_epochs", "steps_per_epoch"};
   const bool of_length = std::ranges::all_of(names, [&](const std::string& name) {
     return std::ranges::find(kOfLength, name) != kOfLength.end();
   });
-  const std::string longer = of_length && length
-                                 ? concat("; a finished run (this one: step ", length->step, " of ",
-                                          length->total_steps, ") takes a larger --max_steps alone")
-                                 : "";
-  fail_usage(folder, " holds a run with other values of ", join(names, ", "),
+  std::string longer;
+  if (of_length && length) {
+    longer = concat("; a finished run takes a larger --max_steps alone (this one: step ",
+                    length->step, " of ", length->total_steps,
+                    length->finished() ? ")" : "; one that ended early: --early_stopping 0)");
+  }
+  fail_usage(folder, " holds a run with other values of ", named_values(names, *recorded, current),
              "; give the same to go on with it, another --output_dir, or --overwrite_output_dir",
              longer);
 }

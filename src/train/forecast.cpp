@@ -107,9 +107,11 @@ void add_warnings(const TrainOptions& options, RunForecast& run) {
   const auto warn = [&](const auto&... parts) { run.warnings.push_back(concat(parts...)); };
   for (const TaskForecast& task : run.tasks) {
     if (task.passes > static_cast<double>(kMostPasses)) {
+      const Sampling sampling = options.sample.value_or(Sampling::kRoundRobin);
+      const bool by_size = sampling == Sampling::kAnneal || sampling == Sampling::kProportional;
       warn("task ", task.name, " of ", task.examples, " rows is seen ",
-           format_double(task.passes, 0), " times; fewer --max_steps or --sample anneal or prop, ",
-           "so that it is not learned by heart");
+           format_double(task.passes, 0), " times; fewer --max_steps",
+           by_size ? "" : " or --sample anneal or prop", ", so that it is not learned by heart");
     } else if (task.passes == 0.0) {
       warn("task ", task.name, " is in no step; more --max_steps, or --sample rr");
     }
