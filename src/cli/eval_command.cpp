@@ -12,6 +12,7 @@
 #include "cli/option_flags.h"
 #include "data/feature_cache.h"
 #include "dist/world.h"
+#include "kinds/kind.h"
 #include "model/open.h"
 #include "model/weights.h"
 #include "nn/device.h"
@@ -35,7 +36,7 @@ void take_task_file(LoadedModel& loaded, const std::string& task_file) {
     Task& task = tasks[static_cast<size_t>(place)];
     order_outputs(*loaded.model, place, own,
                   match_task(task, own, task_file, "; name another task, or mend it"));
-    task = own;
+    task = kind_of(own).settled(own, task);
   }
   loaded.model->arena().refresh_shadow();
 }
@@ -96,6 +97,7 @@ void run_eval(const EvalOptions& options, const World& world) {
   LoadedModel loaded =
       load_model_folder(options.model, choose_precision(options.precision, device), device);
   take_task_file(loaded, options.task_file);
+  for (Task& task : loaded.description.tasks) task = kind_of(task).settled(task, task);
   const std::vector<Task>& tasks = loaded.description.tasks;
   const std::vector<bool> asked = asked_tasks(tasks, options);
   const std::string cache = feature_cache_dir(options.cache_dir);

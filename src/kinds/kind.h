@@ -208,6 +208,9 @@ class Kind {
   /// The task with what its kind chooses by its development files, as they were predicted (the
   /// thresholds of labels); by default as it is.
   virtual Task tuned(const Task& task, const std::vector<DecodedFile>& files) const;
+  /// The task with what tuned() would choose as a saved model's task has it: whoever scores a model
+  /// must not choose by the file that it scores. The saved task has the same labels, in any order.
+  virtual Task settled(const Task& task, const Task& /*saved*/) const { return task; }
   /// How well a file with labels was predicted.
   virtual Measures measure(const Task& task, const DecodedFile& file) const = 0;
   /// Example `number` of those that were compared.

@@ -229,6 +229,22 @@ class MultiLabel : public Kind {
     chosen.settings = settings;
     return chosen;
   }
+  Task settled(const Task& task, const Task& saved) const override {
+    if (!settings_of(task).tuned) return task;
+    MultiLabelSettings settings = settings_of(task);
+    settings.tuned = false;
+    settings.thresholds = settings_of(saved).thresholds;
+    if (settings.thresholds.size() > 1) {
+      settings.thresholds.clear();
+      for (const std::string& label : task.labels) {
+        const auto place = std::ranges::find(saved.labels, label) - saved.labels.begin();
+        settings.thresholds.push_back(threshold_of(saved, static_cast<size_t>(place)));
+      }
+    }
+    Task settled = task;
+    settled.settings = settings;
+    return settled;
+  }
   Measures measure(const Task& task, const DecodedFile& file) const override {
     const int64_t width = num_outputs(task);
     std::vector<uint8_t> labels, predicted;

@@ -185,6 +185,20 @@ class LabelKinds(PalsTest):
             self.assertEqual(len(row["prediction"]), len(row["gold"]))
             self.assertGreater(len(row["gold"]), 40)
 
+    def test_eval_does_not_choose_by_what_it_scores(self):
+        self.train_tasks("run", [self.labels_task(threshold="tuned")], "--num_train_epochs", "2")
+        saved = read_json(self.path("run"), "best", "tasks.json")["tasks"][0]["threshold"]
+        other = write_text(self.path("other.jsonl"), "".join(
+            json.dumps({"text": text, "is": sorted(LABELS)}) + "\n" for text, _ in labelled_texts(30, 3)))
+
+        def scores(threshold):
+            task = self.labels_task(threshold=threshold, labels=sorted(LABELS, reverse=True), dev=other)
+            path = write_json(self.path("other.json"), {"tasks": [task]})
+            return json.loads(self.pals("eval", "--model", self.path("run/best"), "--task_file", path, "--precision", "fp32",
+                                        "--threads", 1, "--json").stdout)
+        self.assertEqual(scores("tuned"), scores(saved))
+        self.assertLess(scores("tuned")["tasks"]["labels"]["micro_f1"], 1.0)  # which the lowest thresholds would give
+
     def mixed(self):
         return [self.labels_task(threshold="tuned"), self.tags_task()]
 
