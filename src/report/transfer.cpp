@@ -66,7 +66,9 @@ std::vector<std::string> metrics_of(const std::vector<TransferSeed>& seeds,
   }
   names.erase("loss");
   std::vector<std::string> ordered(names.begin(), names.end());
-  std::ranges::stable_partition(ordered, [&](const std::string& name) { return name == main; });
+  // Not that of std::ranges, which clang 14 cannot compile.
+  std::stable_partition(ordered.begin(), ordered.end(),
+                        [&](const std::string& name) { return name == main; });
   return ordered;
 }
 
