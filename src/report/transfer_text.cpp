@@ -74,7 +74,7 @@ std::string signed_text(double value, int digits) {
 
 std::string spread_text(const Spread& spread, bool is_signed) {
   if (spread.count == 0) return "-";
-  const std::string mean =
+  std::string mean =
       is_signed ? signed_text(spread.mean, kDigits) : format_double(spread.mean, kDigits);
   if (spread.count == 1) return mean;
   return concat(mean, " ± ", format_double(spread.deviation, kDigits));
