@@ -5,18 +5,14 @@
 #include "adapters/registry.h"
 #include "base/error.h"
 #include "base/file.h"
-#include "base/host.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/text_util.h"
 #include "cli/asked_runs.h"
 #include "cli/commands.h"
 #include "cli/option_flags.h"
-#include "dist/launch.h"
 #include "report/comparison.h"
-#include "runlog/file_names.h"
 #include "settings/compare_options.h"
-#include "train/trainer.h"
 
 namespace pals {
 namespace {
@@ -62,20 +58,16 @@ Comparison compare_so_far(const CompareOptions& options, const std::vector<RunDa
 }
 
 int run_compare(const CompareOptions& options, const std::stop_token& stop) {
-  if (read_launch().size > 1) {
-    fail_usage("pals compare trains in one process; start it without mpirun, srun or torchrun");
-  }
+  refuse_launchers("compare");
   const std::vector<PlannedRun> planned = plan_runs(options);
   check_asked(options.output_dir, kAskedName, common_options(options));
   note_asked(options.output_dir, kAskedName, common_options(options));
   std::vector<RunData> runs;
   Comparison comparison;
   for (const PlannedRun& run : planned) {
-    const bool finished = file_exists(run.options.output_dir + kResultsName);
-    log_info("run ", runs.size() + 1, " of ", planned.size(), ", ", run.name,
-             finished ? ": finished before" : "");
-    if (!finished) train(run.options, stop, {.command = command_line()});
-    runs.push_back(read_run(run.options.output_dir));
+    runs.push_back(
+        finish_run(run.options,
+                   concat("run ", runs.size() + 1, " of ", planned.size(), ", ", run.name), stop));
     comparison = compare_so_far(options, runs);
   }
   log_info("the page is ", options.output_dir, kPageName);
@@ -92,9 +84,7 @@ Command add_compare_command(CLI::App& program) {
       "compare", "train with several adapters and seeds, and compare the runs on a page");
   OptionList list = options_of(*options);
   add_options(*app, list);
-  OptionList of_runs = train_options_of(*options);
-  of_runs.suggest("adapter", adapter_names());
-  add_options(*app, of_runs);
+  add_options_of_runs(*app, train_options_of(*options));
   app->footer(
       "All other options are those of `pals train`, for every run.\n\n"
       "Example:\n"

@@ -9,24 +9,20 @@
 #include <utility>
 #include <vector>
 
-#include "adapters/registry.h"
 #include "base/error.h"
 #include "base/file.h"
-#include "base/host.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/text_util.h"
 #include "cli/asked_runs.h"
 #include "cli/commands.h"
 #include "cli/option_flags.h"
-#include "dist/launch.h"
 #include "measure/run_plan.h"
 #include "measure/task_gradients.h"
 #include "report/transfer.h"
 #include "runlog/file_names.h"
 #include "settings/transfer_options.h"
 #include "train/setup.h"
-#include "train/trainer.h"
 #include "train/transfer_runs.h"
 
 namespace pals {
@@ -51,9 +47,7 @@ std::string minutes_text(double seconds) {
   return format_double(std::ceil(kHundred * minutes) / kHundred, 2);
 }
 
-bool is_finished(const TransferRun& run) {
-  return file_exists(run.options.output_dir + kResultsName);
-}
+bool is_finished(const TransferRun& run) { return is_finished_run(run.options.output_dir); }
 
 /// The share of its steps that a run which goes on has behind it.
 double progress_of(const TransferRun& run) {
@@ -117,7 +111,7 @@ class TransferSession {
     joint.nproc = 1;
     joint.output_dir = concat(options_.output_dir, "/joint-", joint.seed);
     check_options(joint);
-    if (file_exists(joint.output_dir + kResultsName)) {
+    if (is_finished_run(joint.output_dir)) {
       const RunData run = read_run(joint.output_dir);
       for (const std::string& name : names_) {
         if (run.history.starts.empty()) break;
@@ -176,11 +170,10 @@ class TransferSession {
     size_t number = 0;
     for (const TransferRun& run : runs) {
       const bool finished = is_finished(run);
-      log_info("seed ", seed, ", run ", ++number, " of ", runs.size(), ", ", run.name,
-               finished ? ": finished before" : "");
       const Clock::time_point began = Clock::now();
-      if (!finished) train(run.options, stop_, {.command = command_line()});
-      RunData data = read_run(run.options.output_dir);
+      RunData data = finish_run(
+          run.options,
+          concat("seed ", seed, ", run ", ++number, " of ", runs.size(), ", ", run.name), stop_);
       if (!finished) note_time(run, data, seconds_since(began));
       if (run.task.empty()) {
         own.joint = std::move(data);
@@ -254,9 +247,7 @@ class TransferSession {
 };
 
 int run_transfer(const TransferOptions& options, const std::stop_token& stop) {
-  if (read_launch().size > 1) {
-    fail_usage("pals transfer trains in one process; start it without mpirun, srun or torchrun");
-  }
+  refuse_launchers("transfer");
   if (!options.budget_minutes) {
     fail_usage("--budget_minutes is missing: how many minutes this call may take");
   }
@@ -281,9 +272,7 @@ Command add_transfer_command(CLI::App& program) {
       "transfer", "which tasks gain or lose by training together, within so many minutes");
   OptionList list = options_of(*options);
   add_options(*app, list);
-  OptionList of_runs = train_options_of(*options);
-  of_runs.suggest("adapter", adapter_names());
-  add_options(*app, of_runs);
+  add_options_of_runs(*app, train_options_of(*options));
   app->footer(
       "All other options are those of `pals train`, for the run of all tasks together. A task\n"
       "alone takes as many steps on its rows as it takes there, so as many passes over its data,\n"
