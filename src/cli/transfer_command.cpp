@@ -56,6 +56,19 @@ double progress_of(const TransferRun& run) {
   return std::min(1.0, static_cast<double>(steps) / static_cast<double>(run.steps));
 }
 
+/// Error if two runs, of other tasks perhaps, began with other content of what both have.
+void check_same_content(const RunData& one, const RunData& other) {
+  for (const char* part : {"tasks", "data"}) {
+    const Json then = one.identity.value(part, Json::object());
+    const Json now = other.identity.value(part, Json::object());
+    for (const auto& [name, content] : now.items()) {
+      if (!then.contains(name) || then[name] == content) continue;
+      fail(other.folder, " began with another ", name, " than ", one.folder,
+           "; remove the run that is out of date, or give another --output_dir");
+    }
+  }
+}
+
 /// One call of the command.
 class TransferSession {
  public:
@@ -175,6 +188,7 @@ class TransferSession {
           run.options,
           concat("seed ", seed, ", run ", ++number, " of ", runs.size(), ", ", run.name), stop_);
       if (!finished) note_time(run, data, seconds_since(began));
+      if (seeds_.front().joint) check_same_content(*seeds_.front().joint, data);
       if (run.task.empty()) {
         own.joint = std::move(data);
       } else {

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import time
 import unittest
@@ -136,6 +137,18 @@ class Transfer(TransferTest):
         self.assertIn("measured by an error", Page(self.path("all", "transfer.html")).text)
         config = read_json(self.path("all", "alone-values-42", "run_config.json"))
         self.assertEqual(config["tasks"], "values")
+
+    def test_other_data_is_not_compared(self):
+        arguments = self.arguments(*BUDGET, "--max_seeds", "1", "--gradient_batches", "0")
+        self.pals(*arguments)
+        shutil.rmtree(self.path("all", "alone-sst-42"))
+        glue = shutil.copytree(self.glue, self.path("data"))
+        path = os.path.join(glue, "SST-2", "dev.tsv")
+        with open(path, encoding="utf-8") as stream:
+            rows = stream.read().split("\n")
+        support.write_text(path, "\n".join(rows[:-3]) + "\n")
+        changed = [glue if argument == self.glue else argument for argument in arguments]
+        self.check_words(self.error(*changed, code=1), "alone-sst-42", "sst's dev file")
 
     def test_what_was_stopped_goes_on(self):
         arguments = self.arguments(*BUDGET, "--max_seeds", "1", "--max_steps", "600", "--num_train_epochs", "40")
