@@ -12,6 +12,7 @@ import argparse
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -214,11 +215,29 @@ def check_peft(root, base, torch, peft, transformers, load_file):
     return worst
 
 
+def check_tagger(here, base, torch, peft, transformers):
+    """transformers' own tagger, which has no pooler: as it is, and as the base of an adapter."""
+    labels = ["O", "X", "Y"]
+    model = transformers.BertForTokenClassification.from_pretrained(base, num_labels=len(labels),
+                                                                    attn_implementation="eager")
+    randomise(model, torch, 13, ("classifier",))
+    model.save_pretrained(here / "saved")
+    shutil.copy(base / "vocab.txt", here / "saved")
+    (here / "tasks.json").write_text(json.dumps({"tasks": [
+        {"name": "mood", "kind": "tagging", "scheme": "plain", "labels": labels}]}), encoding="utf-8")
+    run("convert", here / "saved", here / "folder", "--task_file", here / "tasks.json", "--max_seq_length", "32")
+    worst = compare(our_probabilities(here / "folder", "tagging", labels),
+                    their_probabilities(model, torch, "tagging"), "tagger")
+    model = peft_model(here / "saved", "tagging", len(labels), torch, peft, transformers)
+    model.save_pretrained(here / "adapter")
+    run("convert", here / "adapter", here / "both", "--base", here / "saved", "--task", "mood", "--labels", "O,X,Y")
+    return max(worst, compare(our_probabilities(here / "both", "tagging", labels),
+                              their_probabilities(model, torch, "tagging"), "adapter of a tagger"))
+
+
 def check_folded(here, torch, transformers):
     """A folded model is one of transformers' own, too."""
     run("convert", here / "folded", here / "plain/model.safetensors", "--names", "transformers")
-    config = here / "plain/bert_config.json"
-    config.rename(here / "plain/config.json")
     model, info = transformers.BertForSequenceClassification.from_pretrained(
         here / "plain", attn_implementation="eager", output_loading_info=True)
     check(not info["missing_keys"] and not info["unexpected_keys"], f"folded: {info}")
@@ -347,7 +366,8 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         root = pathlib.Path(folder)
         base = make_base(root, torch, transformers)
-        worst = max(check_peft(root, base, torch, peft, transformers, load_file), check_hub(root, base, torch, adapters))
+        worst = max(check_peft(root, base, torch, peft, transformers, load_file), check_hub(root, base, torch, adapters),
+                    check_tagger(root / "tagger", base, torch, peft, transformers))
         check_other_base(root, base, torch, transformers)
     print(f"peft {peft.__version__}, adapters {adapters.__version__}: {len(PEFT_CASES)} and {len(HUB_CASES)} adapters in, "
           f"trained and out, largest difference {worst:.1e} (at most {TOLERANCE:.0e}); "

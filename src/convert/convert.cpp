@@ -51,7 +51,7 @@ ConvertReport convert(const ConvertOptions& options) {
     ++report.tensors;
     report.parameters += row.numel();
   }
-  report.written = write_target(plain, source);
+  report.written = write_target(plain, source, report);
   return report;
 }
 
@@ -64,11 +64,11 @@ OrderedJson report_to_json(const ConvertReport& report) {
 }
 
 std::string report_text(const ConvertReport& report) {
-  std::string text =
-      concat(report.from_format, " to ", report.to_format, ": ", format_count(report.tensors),
-             " tensors, ", format_count(static_cast<uint64_t>(report.parameters)), " parameters");
+  std::string text = concat(report.from_format, " to ", report.to_format, ": ",
+                            counted(static_cast<int64_t>(report.tensors), "tensor"), ", ",
+                            counted(report.parameters, "parameter"));
   if (report.tasks > 0) {
-    text += concat(", ", report.tasks, report.tasks == 1 ? " task" : " tasks", ", adapter ",
+    text += concat(", ", counted(static_cast<int64_t>(report.tasks), "task"), ", adapter ",
                    report.adapter);
   }
   text += "\n";

@@ -12,6 +12,7 @@
 #include "checkpoint/pytorch_file.h"
 #include "checkpoint/safetensors.h"
 #include "convert/test_convert.h"
+#include "kinds/kind.h"
 #include "model/open.h"
 
 namespace pals {
@@ -189,6 +190,79 @@ TEST_F(Convert, SpanHeadsNeedNoPooler) {
     EXPECT_EQ(std::memcmp(head->bytes.data(), expected.find(head->name)->bytes.data(),
                           head->bytes.size()),
               0);
+  }
+}
+
+// A task file's task of each kind (empty: flags describe it), and the outputs of its head.
+struct KindOfHead {
+  TaskKind kind;
+  int64_t outputs;
+  const char* rest;
+};
+constexpr KindOfHead kHeads[] = {
+    {TaskKind::kClassification, 2, R"("labels": ["a", "b"], "text_a": 0, "label": 1)"},
+    {TaskKind::kRegression, 1, R"("text_a": 0, "label": 1)"},
+    {TaskKind::kMultiLabel, 3,
+     R"("labels": ["a", "b", "c"], "text_a": 0, "label": 1, "label_separator": ";")"},
+    {TaskKind::kTagging, 3, R"("labels": ["O", "B-X", "I-X"], "format": "conll")"},
+    {TaskKind::kSpan, 2, ""},
+    {TaskKind::kMultipleChoice, 1, ""}};
+
+class EveryHead : public testing::ConvertTest {
+ protected:
+  // transformers writes BertForTokenClassification and BertForQuestionAnswering without a pooler.
+  void write(const KindOfHead& head, bool has_pooler) {
+    const TensorFile set = load_tensor_file(head_set("multiple_choice") + "/weights.safetensors");
+    std::vector<TensorEntry> tensors;
+    int64_t hidden = 0;
+    for (const TensorEntry& tensor : set.tensors()) {
+      if (tensor.name == "classifier.weight") hidden = tensor.shape[1];
+      if (tensor.name.starts_with("classifier.")) continue;
+      if (has_pooler || !tensor.name.starts_with("bert.pooler.")) tensors.push_back(tensor);
+    }
+    const std::vector<float> values(static_cast<size_t>(head.outputs * hidden), 0.5F);
+    const std::string name = kind_of(head.kind).head().name;
+    tensors.push_back(
+        make_tensor_entry(name + ".weight", DType::kF32, {head.outputs, hidden}, values.data()));
+    tensors.push_back(
+        make_tensor_entry(name + ".bias", DType::kF32, {head.outputs}, values.data()));
+    write_pytorch_file(path("head.bin"), tensors);
+    write_file_atomically(path("head.json"),
+                          concat(R"({"tasks": [{"name": "mine", "kind": ")", kind_name(head.kind),
+                                 R"(", "train": "x.tsv", )", head.rest, "}]}"));
+  }
+
+  ConvertOptions to_folder(const KindOfHead& head, const std::string& to) const {
+    ConvertOptions chosen = options(path("head.bin"), to);
+    if (std::string(head.rest).empty()) {
+      chosen.kind = head.kind;
+    } else {
+      chosen.task_file = path("head.json");
+    }
+    return chosen;
+  }
+};
+
+TEST_F(EveryHead, NeedsAPoolerUnlessItReadsTokens) {
+  fs::copy_file(head_set("multiple_choice") + "/config.json", path("config.json"));
+  for (const KindOfHead& head : kHeads) {
+    for (const bool has_pooler : {true, false}) {
+      const std::string to = concat(kind_name(head.kind), has_pooler ? "" : "-without");
+      SCOPED_TRACE(to);
+      write(head, has_pooler);
+      const ConvertOptions chosen = to_folder(head, to);
+      if (!has_pooler && !kind_of(head.kind).head().reads_tokens) {
+        expect_parts(error(chosen), {"pooler"});
+        continue;
+      }
+      EXPECT_EQ(convert(chosen).missing.size(), has_pooler ? 0U : 2U);
+      EXPECT_EQ(load_model_folder(path(to), at::kFloat).has_pooler, has_pooler);
+      convert(options(path(to), to + "-back/m.bin"));
+      convert(options(path("head.bin"), to + "-file/m.bin"));  // without a task
+      const TensorFile from = load_tensor_file(path("head.bin"));
+      expect_same(load_tensor_file(path(to + "-back/m.bin")), from);
+      expect_same(load_tensor_file(path(to + "-file/m.bin")), from);
+    }
   }
 }
 

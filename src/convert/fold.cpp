@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "base/error.h"
-#include "base/text_util.h"
 #include "tasks/task_selection.h"
 
 namespace pals {
@@ -51,24 +50,24 @@ TensorEntry folded(const TensorEntry& weight, const std::string& own, double sca
 
 }  // namespace
 
+bool has_terms(const AdapterConfig& adapter) {
+  return find_adapter_kind(adapter.kind, "adapter").kind->name == std::string_view("lora");
+}
+
 void fold_task(const std::string& task, ConvertSource& source) {
   ModelDescription& description = source.description;
-  const std::vector<std::string> names = task_names(description.tasks);
-  const auto found = std::ranges::find(names, task);
-  if (found == names.end()) {
-    fail_usage("--fold: there is no task ", quote(task), did_you_mean(task, names),
-               names.empty() ? "" : " The tasks are: " + join(names, ", "));
-  }
-  const auto number = static_cast<size_t>(found - names.begin());
+  const auto number = static_cast<size_t>(find_task(description.tasks, task, "--fold"));
   const AdapterConfig adapter = description.adapters[number];
-  if (adapter.kind != "lora") {
+  if (!has_terms(adapter)) {
     fail_usage("--fold: the adapter of task ", task, " is of the kind ", adapter.kind,
                "; terms within products, which can be folded, has lora alone");
   }
+  const bool lhuc = find_adapter_kind(adapter.kind, "--fold").lhuc;
+  const AdapterConfig left{.kind = lhuc ? "lhuc" : "none", .layers = adapter.layers};
   description.tasks = {description.tasks[number]};
-  description.adapters = {resolve_adapter({}, description.bert, "--fold")};
+  description.adapters = {resolve_adapter(left, description.bert, "--fold")};
   source.num_tasks = 1;
-  source.single_head = true;
+  source.single_head = !lhuc;
   auto model = std::make_unique<MultiTaskModel>(description.bert, description.adapters,
                                                 head_specs(description.tasks), at::kFloat);
   const std::string own = task_prefix(static_cast<int>(number));

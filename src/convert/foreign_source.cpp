@@ -16,6 +16,7 @@
 #include "model/label_order.h"
 #include "model/open.h"
 #include "model/weights.h"
+#include "tasks/glue.h"
 #include "tasks/task_selection.h"
 
 namespace pals {
@@ -38,14 +39,15 @@ std::string model_name(const std::string& name) {
   return ascii_lower(last);
 }
 
-void check_base(const ConvertOptions& options, const OpenedModel& base,
-                const ForeignAdapter& adapter) {
+// Error for an adapter of another model; what is to be said of one whose name alone differs.
+std::string check_base(const ConvertOptions& options, const OpenedModel& base,
+                       const ForeignAdapter& adapter) {
   const int64_t hidden_size = base.description.bert.hidden_size;
   if (adapter.hidden_size && *adapter.hidden_size != hidden_size) {
     fail(options.from, ": an adapter for a model with a hidden_size of ", *adapter.hidden_size,
          ", but that of --base ", options.base, " is ", hidden_size);
   }
-  if (adapter.base.empty() || same_file(adapter.base, options.base)) return;
+  if (adapter.base.empty() || same_file(adapter.base, options.base)) return "";
   const Json config = read_json(base.files.config);
   std::vector<std::string> names = {model_name(options.base),
                                     model_name(fs::weakly_canonical(options.base).string())};
@@ -55,24 +57,43 @@ void check_base(const ConvertOptions& options, const OpenedModel& base,
   }
   // A folder that is there is not another one of the same name.
   const bool elsewhere = directory_exists(adapter.base);
-  if (!elsewhere && std::ranges::find(names, model_name(adapter.base)) != names.end()) return;
+  if (!elsewhere && std::ranges::find(names, model_name(adapter.base)) != names.end()) {
+    return "";
+  }
   const std::string what = concat(options.from, ": an adapter for ", quote(adapter.base),
                                   ", but --base is ", options.base);
   if (!options.accept_changes) {
     fail(what, "; give that model, or --accept_changes if it is the same one by another name");
   }
-  log_warning(what, ": accepted");
+  return what + ": accepted";
+}
+
+// Own tasks have no names of GLUE's, unless they are what these are.
+void check_name(const Task& task) {
+  const std::string lower = ascii_lower(task.name);
+  const auto glue = std::ranges::find(glue_tasks(), lower, &Task::name);
+  if (glue == glue_tasks().end()) {
+    if (lower != "all" && lower != "inf" && lower != "single") return;
+    fail_usage("--task: ", quote(task.name), " has a meaning of its own in --tasks");
+  }
+  if (task.kind == glue->kind && task.labels == glue->labels) return;
+  fail_usage("--task: ", quote(task.name), " is a task of GLUE, of the kind ",
+             kind_name(glue->kind),
+             glue->labels.empty() ? "" : " with the labels " + join(glue->labels, ","),
+             "; give another name", task.kind == glue->kind ? ", or these labels" : "");
 }
 
 // The task that flags, or the folder itself, describe.
 Task described_task(const ConvertOptions& options, const ForeignAdapter& adapter) {
   if (!options.task_file.empty() || !options.tasks.empty()) {
-    const std::vector<Task> own =
-        options.task_file.empty() ? std::vector<Task>() : read_task_file(options.task_file);
+    const std::vector<Task> own = options.task_file.empty()
+                                      ? std::vector<Task>()
+                                      : read_task_file(options.task_file, DataFiles::kIdle);
     const std::vector<Task> chosen =
         select_tasks(options.tasks.empty() ? options.task : options.tasks, {}, own);
     if (chosen.size() != 1) {
-      fail_usage("--tasks: ", chosen.size(), " tasks, but ", options.from, " holds one");
+      fail_usage("--tasks: ", counted(std::ssize(chosen), "task"), ", but ", options.from,
+                 " holds one");
     }
     return chosen.front();
   }
@@ -97,7 +118,9 @@ Task described_task(const ConvertOptions& options, const ForeignAdapter& adapter
                kind_name(adapter.task_kind), ", which has none");
   }
   object.update(kind_of(adapter.task_kind).keys_for(labels));
-  return task_from_json(object, "--task");
+  Task task = task_from_json(object, "--task");
+  check_name(task);
+  return task;
 }
 
 Task task_of(const ConvertOptions& options, const ForeignAdapter& adapter) {
@@ -108,7 +131,7 @@ Task task_of(const ConvertOptions& options, const ForeignAdapter& adapter) {
                options.from, " is ", found.described);
   }
   if (num_outputs(task) != adapter.num_outputs) {
-    fail_usage("task ", task.name, " has ", num_outputs(task), " outputs, the head in ",
+    fail_usage("task ", task.name, " has ", counted(num_outputs(task), "output"), ", the head in ",
                options.from, " ", adapter.num_outputs);
   }
   task.adapter.clear();
@@ -120,8 +143,7 @@ std::vector<int64_t> named_order(const ForeignAdapter& adapter, const Task& task
                                  const std::string& where) {
   Json label2id;
   for (size_t i = 0; i < adapter.labels.size(); ++i) label2id[adapter.labels[i]] = i;
-  const Task named{.name = task.name, .labels = task.labels};
-  return output_order(Json{{"label2id", label2id}}, named, where);
+  return output_order(Json{{"label2id", label2id}}, task, where);
 }
 
 AdapterConfig adapter_of(const ForeignAdapter& adapter) {
@@ -172,8 +194,7 @@ ConvertSource read_foreign_source(const ConvertOptions& options, Package package
                                          .do_lower_case = options.do_lower_case,
                                          .special_tokens_in_text = options.special_tokens_in_text,
                                          .flag = "--base"});
-  check_base(options, opened, adapter);
-  for (const std::string& note : adapter.notes) log_info(options.from, ": ", note);
+  const std::string accepted = check_base(options, opened, adapter);
   ConvertSource source;
   source.format = concat("adapter of ", name_of(package));
   source.description.bert = opened.description.bert;
@@ -193,9 +214,10 @@ ConvertSource read_foreign_source(const ConvertOptions& options, Package package
   source.model =
       std::make_unique<MultiTaskModel>(source.description.bert, source.description.adapters,
                                        head_specs(source.description.tasks), at::kFloat);
+  const std::vector<std::string> notes = adapter.notes;
   add_tensors(opened, std::move(folder), source);
   const ParameterTable& table = source.model->arena().table();
-  const WeightPlan plan = plan_weights(table, source.file, LoadScope::kAll, options.from);
+  const WeightPlan plan = plan_weights(*source.model, source.file, LoadScope::kAll, options.from);
   for (const std::string& name : plan.report.unused) {
     if (name.starts_with("tasks.")) fail(options.from, ": no place for the tensor ", quote(name));
     source.left_out.push_back(name);
@@ -203,6 +225,9 @@ ConvertSource read_foreign_source(const ConvertOptions& options, Package package
   source.missing = plan.report.missing;
   source.rows = filled_rows(table, plan, source.file);
   order_outputs(order, source);
+  // Of what is refused nothing was taken over.
+  if (!accepted.empty()) log_warning(accepted);
+  for (const std::string& note : notes) log_info(options.from, ": ", note);
   return source;
 }
 

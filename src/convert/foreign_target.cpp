@@ -7,6 +7,8 @@
 #include "base/file.h"
 #include "base/text_util.h"
 #include "checkpoint/load_tensor_file.h"
+#include "hub/cache.h"
+#include "hub/model_name.h"
 #include "kinds/kind.h"
 #include "model/open.h"
 #include "model/weights.h"
@@ -20,17 +22,11 @@ namespace fs = std::filesystem;
 constexpr const char* kAdapterConfig = "/adapter_config.json";
 
 size_t chosen_task(const ConvertOptions& options, const ConvertSource& source) {
-  const std::vector<std::string> names = task_names(source.description.tasks);
-  if (names.empty()) {
+  if (source.description.tasks.empty()) {
     fail_usage("--to ", name_of(*options.to_format), ": ", options.from,
                " is no model folder with tasks");
   }
-  if (options.task.empty() && names.size() == 1) return 0;
-  const auto found = std::ranges::find(names, options.task);
-  if (found != names.end()) return static_cast<size_t>(found - names.begin());
-  fail_usage("--task ", options.task.empty() ? "is missing" : quote(options.task) + " is not there",
-             did_you_mean(options.task, names), ": the tasks of ", options.from, " are ",
-             join(names, ", "));
+  return static_cast<size_t>(find_task(source.description.tasks, options.task, "--task"));
 }
 
 // The shared weights of --base must be those that the task was trained with.
@@ -38,7 +34,7 @@ void check_base_weights(const ConvertOptions& options, const ConvertSource& sour
   const OpenedModel base = open_model({.path = options.base, .flag = "--base"});
   TensorFile file = load_tensor_file(base.files.weights);
   const ParameterTable& table = source.model->arena().table();
-  const WeightPlan plan = plan_weights(table, file, LoadScope::kShared, base.files.weights);
+  const WeightPlan plan = plan_weights(*source.model, file, LoadScope::kShared, base.files.weights);
   const std::vector<TensorEntry> rows = filled_rows(table, plan, file);
   for (size_t i = 0; i < rows.size(); ++i) {
     const TensorEntry& own = source.rows[i];
@@ -48,6 +44,14 @@ void check_base_weights(const ConvertOptions& options, const ConvertSource& sour
          table.rows()[i].name, " differs); an adapter needs the base as it was: train with ",
          "--freeze_all, or leave --base out");
   }
+}
+
+// What a package finds the base by: a folder, or a model's name on the hub.
+std::string base_name(const ConvertOptions& options) {
+  const std::string place =
+      options.base.empty() ? fs::absolute(options.from).lexically_normal().string() : options.base;
+  const std::string name = name_of_snapshot(place);
+  return is_model_name(name) ? parse_model_name(name).repository() : place;
 }
 
 ForeignAdapter foreign_adapter(const ConvertOptions& options, const ConvertSource& source,
@@ -62,8 +66,7 @@ ForeignAdapter foreign_adapter(const ConvertOptions& options, const ConvertSourc
   }
   ForeignAdapter adapter;
   adapter.name = task.name;
-  adapter.base =
-      options.base.empty() ? fs::absolute(options.from).lexically_normal().string() : options.base;
+  adapter.base = base_name(options);
   adapter.hidden_size = source.description.bert.hidden_size;
   adapter.kind = config.kind;
   adapter.size = config.size;
@@ -75,7 +78,7 @@ ForeignAdapter foreign_adapter(const ConvertOptions& options, const ConvertSourc
   adapter.layers = config.layers;
   adapter.task_kind = task.kind;
   adapter.num_outputs = num_outputs(task);
-  adapter.labels = task.labels;
+  adapter.labels = output_names(task);
   // A head that reads tokens has no use for a pooler.
   adapter.task_pooler = config.task_pooler && !kind_of(task).head().reads_tokens;
   const std::string prefix = task_prefix(static_cast<int>(number));
@@ -101,15 +104,19 @@ void check_foreign_target(const ConvertOptions& options) {
 }
 
 std::vector<std::string> write_foreign_target(const ConvertOptions& options,
-                                              const ConvertSource& source, Package package) {
+                                              const ConvertSource& source, Package package,
+                                              ConvertReport& report) {
   const size_t number = chosen_task(options, source);
   const ForeignAdapter adapter = foreign_adapter(options, source, number, package);
   if (!options.base.empty() && !package_of(options.from)) check_base_weights(options, source);
-  const fs::path above = fs::path(options.to).parent_path();
-  if (!above.empty()) make_directories(above.string());
   write_folder_aside(options.to, [&](const std::string& fresh) {
     write_foreign_files(fresh, adapter, package, source.description.bert.num_hidden_layers);
   });
+  report.tasks = 1;
+  report.adapter = source.description.adapters[number].kind;
+  report.tensors = adapter.tensors.size();
+  report.parameters = 0;
+  for (const TensorEntry& tensor : adapter.tensors) report.parameters += tensor.numel();
   return {options.to};
 }
 

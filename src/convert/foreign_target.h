@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "convert/convert.h"
 #include "convert/source.h"
 #include "foreign/foreign_folder.h"
 
@@ -16,8 +17,9 @@ void check_foreign_target(const ConvertOptions& options);
 /// weights must be the source's shared ones, or if that is not given to the model folder
 /// `options.from`, which transformers opens, too. Throws UsageError if it is not clear which task
 /// is meant, Error for an adapter or a head that the package does not have; nothing is written
-/// then.
+/// then. The report's counts become those of the adapter.
 std::vector<std::string> write_foreign_target(const ConvertOptions& options,
-                                              const ConvertSource& source, Package package);
+                                              const ConvertSource& source, Package package,
+                                              ConvertReport& report);
 
 }  // namespace pals

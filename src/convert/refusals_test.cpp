@@ -111,13 +111,13 @@ TEST_F(Refusals, FlagsAreChecked) {
   expect_parts(error(options(from, "model")), {"--tasks or --task_file is missing", "3 tasks"});
   ConvertOptions chosen = options(from, "model");
   chosen.task_file = path("one.json");
-  expect_parts(error(chosen), {"1 tasks", "heads of 3"});
+  expect_parts(error(chosen), {"1 task,", "heads of 3"});
   chosen.task_file.clear();
   chosen.tasks = "rte,mrpc,mnli";
   expect_parts(error(chosen), {"task 1 (mrpc) has 2 outputs, the head 1"});
   chosen.tasks.clear();
   chosen.kind = TaskKind::kSpan;
-  expect_parts(error(chosen), {"--kind: 1 tasks", "heads of 3"});
+  expect_parts(error(chosen), {"--kind: 1 task,", "heads of 3"});
   chosen.tasks = "rte";
   expect_parts(error(chosen), {"--kind makes no sense beside --tasks"});
   chosen.kind.reset();
@@ -147,7 +147,7 @@ TEST_F(Refusals, ForeignFoldersAndFilesAreSafe) {
   ConvertOptions chosen = options(from, "mine");
   chosen.tasks = "rte,sts,mnli";
   chosen.overwrite = true;
-  expect_parts(error(chosen), {"no model folder"});
+  expect_parts(error(chosen), {"no model folder", "give another name"});
   chosen.to = path("model");
   convert(chosen);
   chosen.overwrite = false;

@@ -75,11 +75,14 @@ void read_weights(const CheckpointSources& sources, ConvertSource& source) {
       source.file.tensors(), [](const TensorEntry& entry) { return is_single_head(entry.name); });
 }
 
-// The first kind whose head has a weight of that name.
-std::optional<TaskKind> kind_of_head(std::string_view tensor) {
+// The first kind whose head has a weight of that name; without a pooler, only those that read
+// tokens.
+std::optional<TaskKind> kind_of_head(std::string_view tensor, bool has_pooler) {
   for (const std::string& name : kind_names()) {
     const TaskKind kind = *kind_from_name(name);
-    if (tensor.ends_with(concat(".", kind_of(kind).head().name, ".weight"))) return kind;
+    const HeadTraits head = kind_of(kind).head();
+    if (!has_pooler && !head.reads_tokens) continue;
+    if (tensor.ends_with(concat(".", head.name, ".weight"))) return kind;
   }
   return std::nullopt;
 }
@@ -88,6 +91,9 @@ std::optional<TaskKind> kind_of_head(std::string_view tensor) {
 std::vector<HeadSpec> heads_in(const TensorFile& file, const std::string& where) {
   std::vector<HeadSpec> heads;
   std::vector<bool> found;
+  const bool has_pooler = std::ranges::any_of(file.tensors(), [](const TensorEntry& entry) {
+    return canonical_name(entry.name).find("pooler.") != std::string::npos;
+  });
   for (const TensorEntry& entry : file.tensors()) {
     const std::string name = canonical_name(entry.name);
     if (!name.starts_with("tasks.")) continue;
@@ -102,7 +108,7 @@ std::vector<HeadSpec> heads_in(const TensorFile& file, const std::string& where)
       heads.resize(index + 1);
       found.resize(index + 1, false);
     }
-    const std::optional<TaskKind> kind = kind_of_head(rest);
+    const std::optional<TaskKind> kind = kind_of_head(rest, has_pooler);
     if (kind && entry.shape.size() == 2) {
       heads[index] = {*kind, entry.shape[0]};
       found[index] = true;
@@ -123,7 +129,7 @@ std::vector<Task> tasks_of_flags(const ConvertOptions& options) {
     if (options.version_2_with_negative) fail_usage("--version_2_with_negative is for --kind span");
     if (!by_name) return {};
     std::vector<Task> own;
-    if (!options.task_file.empty()) own = read_task_file(options.task_file);
+    if (!options.task_file.empty()) own = read_task_file(options.task_file, DataFiles::kIdle);
     return select_tasks(options.tasks, {}, own);
   }
   if (by_name) fail_usage("--kind makes no sense beside --tasks and --task_file");
@@ -138,8 +144,12 @@ std::string head_problem(const Task& task, const HeadSpec& head) {
   if (kind_of(task).head().name != std::string_view(found.name)) {
     return concat("is of the kind ", kind_name(task.kind), ", the head is ", found.described);
   }
+  if (found.reads_tokens && !kind_of(task).head().reads_tokens) {
+    return concat("is of the kind ", kind_name(task.kind),
+                  ", whose head reads a pooler's outputs; ", "there is no pooler");
+  }
   if (num_outputs(task) == head.num_outputs) return {};
-  return concat("has ", num_outputs(task), " outputs, the head ", head.num_outputs);
+  return concat("has ", counted(num_outputs(task), "output"), ", the head ", head.num_outputs);
 }
 
 // The tasks that flags name for a file's heads, which they must fit.
@@ -147,8 +157,8 @@ std::vector<Task> named_tasks(const ConvertOptions& options, const std::vector<H
   std::vector<Task> tasks = tasks_of_flags(options);
   if (tasks.empty()) return {};
   if (tasks.size() != heads.size()) {
-    fail_usage(options.kind ? "--kind: " : "--tasks: ", tasks.size(), " tasks, but ", options.from,
-               " holds the heads of ", heads.size());
+    fail_usage(options.kind ? "--kind: " : "--tasks: ", counted(std::ssize(tasks), "task"),
+               ", but ", options.from, " holds the heads of ", heads.size());
   }
   std::vector<std::string> problems;
   for (size_t i = 0; i < tasks.size(); ++i) {
@@ -243,7 +253,7 @@ ConvertSource read_convert_source(const ConvertOptions& options) {
                                                   source.description.adapters, heads, at::kFloat);
   const LoadScope scope = heads.empty() ? LoadScope::kShared : LoadScope::kAll;
   const std::string& where = opened.trained ? options.from : sources.weights;
-  const WeightPlan plan = plan_weights(source.model->arena().table(), source.file, scope, where);
+  const WeightPlan plan = plan_weights(*source.model, source.file, scope, where);
   sort_unused(options, plan.report.unused, where, source);
   source.missing = plan.report.missing;
   source.rows = filled_rows(source.model->arena().table(), plan, source.file);

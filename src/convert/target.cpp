@@ -15,6 +15,7 @@
 #include "checkpoint/pytorch_file.h"
 #include "checkpoint/safetensors.h"
 #include "convert/foreign_target.h"
+#include "export/companions.h"
 #include "model/folder_parts.h"
 #include "model/open.h"
 #include "text/tokenizer_files.h"
@@ -84,16 +85,20 @@ std::vector<TensorEntry> named_tensors(const ConvertSource& source, TensorNames 
   return tensors;
 }
 
-// Which output is which label, as transformers says it.
-void add_labels(const Task& task, Json& config) {
-  for (size_t i = 0; i < task.labels.size(); ++i) {
-    config["id2label"][std::to_string(i)] = task.labels[i];
-    config["label2id"][task.labels[i]] = i;
-  }
+// Whether transformers has a class of such a model: an encoder, or one head without adapter.
+bool is_of_transformers(const ConvertSource& source) {
+  return source.num_tasks == 0 || source.single_head;
 }
 
 Json config_of(const ConvertSource& source, TensorNames names) {
   const ModelDescription& description = source.description;
+  const bool of_one_task = source.num_tasks == 1 && description.tasks.size() == 1;
+  if (names == TensorNames::kTransformers && is_of_transformers(source) &&
+      (of_one_task || source.num_tasks == 0)) {
+    const int32_t pad_id = source.tokenizer ? source.tokenizer->vocabulary().pad_id() : 0;
+    return bert_head_config(description.bert, of_one_task ? &description.tasks[0] : nullptr,
+                            pad_id);
+  }
   Json config = bert_config_to_json(description.bert);
   if (source.num_tasks == 0) return config;
   if (description.tasks.size() == 1) add_labels(description.tasks[0], config);
@@ -118,11 +123,36 @@ void warn_of_differences(const BertConfig& bert) {
   }
 }
 
+// Tokens at which texts are cut: of an encoder all that it has positions for.
+int max_length_of(const ConvertOptions& options, const ConvertSource& source) {
+  check_length(options.max_seq_length.value_or(0), source.description.bert, "--max_seq_length",
+               options.from);
+  const auto positions = static_cast<int>(source.description.bert.max_position_embeddings);
+  const bool has_tasks = !source.description.tasks.empty();
+  return options.max_seq_length.value_or(
+      has_tasks ? std::min(source.description.max_seq_length, positions) : positions);
+}
+
+// What transformers or the reference needs of the tokenizer; nothing if there is none.
+TokenizerTexts tokenizer_texts(const ConvertOptions& options, const ConvertSource& source,
+                               bool for_transformers) {
+  const int max_length = max_length_of(options, source);
+  if (!source.tokenizer) return {};
+  const Tokenizer& tokenizer = *source.tokenizer;
+  if (for_transformers) return transformers_tokenizer(tokenizer, max_length);
+  TokenizerTexts texts = {{kVocabularyFile, tokenizer.vocabulary().to_text()}};
+  const Json added = added_tokens_json(tokenizer.settings(), tokenizer.vocabulary());
+  if (!added.empty()) texts.emplace_back(kAddedTokensFile, json_text(added));
+  return texts;
+}
+
 std::vector<std::string> write_file(const ConvertOptions& options, const ConvertSource& source,
                                     TargetFormat format) {
   const TensorNames names = options.names;
   const Json config = config_of(source, names);
   const std::vector<TensorEntry> tensors = named_tensors(source, names);
+  const bool theirs = names == TensorNames::kTransformers && is_of_transformers(source);
+  const TokenizerTexts tokenizer = tokenizer_texts(options, source, theirs);
   if (names == TensorNames::kReference) warn_of_differences(source.description.bert);
 
   const fs::path folder = fs::path(options.to).parent_path();
@@ -144,14 +174,9 @@ std::vector<std::string> write_file(const ConvertOptions& options, const Convert
     write_file_atomically(path, text);
     written.push_back(path);
   };
-  const bool has_config = file_exists((folder / "config.json").string());
+  const bool has_config = theirs || file_exists((folder / "config.json").string());
   accompany(has_config ? "config.json" : kReferenceConfig, json_text(config));
-  if (source.tokenizer) {
-    const Tokenizer& tokenizer = *source.tokenizer;
-    accompany("vocab.txt", tokenizer.vocabulary().to_text());
-    const Json added = added_tokens_json(tokenizer.settings(), tokenizer.vocabulary());
-    if (!added.empty()) accompany("added_tokens.json", json_text(added));
-  }
+  for (const auto& [name, text] : tokenizer) accompany(name.c_str() + 1, text);
   return written;
 }
 
@@ -159,23 +184,32 @@ std::vector<std::string> write_folder(const ConvertOptions& options, const Conve
   ModelDescription description = source.description;
   if (source.num_tasks > 0 && description.tasks.empty()) {
     fail_usage("--tasks or --task_file is missing: ", options.from, " holds the heads of ",
-               source.num_tasks,
-               " tasks, which a model folder must know (of one alone that answers ",
+               counted(source.num_tasks, "task"),
+               ", which a model folder must know (of one alone that answers ",
                "questions or chooses, --kind says enough); or leave them out with --encoder_only");
   }
   if (!source.tokenizer) {
     fail_usage("--vocab_file is missing: a model folder needs a vocabulary, and there is no ",
                "vocab.txt beside ", options.from);
   }
-  check_length(options.max_seq_length.value_or(0), description.bert, "--max_seq_length",
-               options.from);
-  const auto positions = static_cast<int>(description.bert.max_position_embeddings);
-  if (description.tasks.empty()) description.max_seq_length = positions;
-  description.max_seq_length = std::min(description.max_seq_length, positions);
-  description.max_seq_length = options.max_seq_length.value_or(description.max_seq_length);
-  const fs::path above = fs::path(options.to).parent_path();
-  if (!above.empty()) make_directories(above.string());
+  description.max_seq_length = max_length_of(options, source);
   write_model_folder(options.to, source.tensors(), description, *source.tokenizer);
+  return {options.to};
+}
+
+// The same as a file of transformers' names, in a folder of its own.
+std::vector<std::string> write_transformers_folder(const ConvertOptions& options,
+                                                   const ConvertSource& source) {
+  if (!is_of_transformers(source)) {
+    fail_usage("--names transformers: it has no class of a model with several tasks or an adapter ",
+               "(", adapter_kinds_text(source.description.adapters),
+               "); pals export --format transformers writes one task with its adapter");
+  }
+  write_folder_aside(options.to, [&](const std::string& fresh) {
+    ConvertOptions inside = options;
+    inside.to = fresh + kWeightsFile;
+    write_file(inside, source, TargetFormat::kSafetensors);
+  });
   return {options.to};
 }
 
@@ -228,13 +262,15 @@ void check_target(const ConvertOptions& options) {
   check_folder_output(to, options.overwrite, "TO");
 }
 
-std::vector<std::string> write_target(const ConvertOptions& options, const ConvertSource& source) {
+std::vector<std::string> write_target(const ConvertOptions& options, const ConvertSource& source,
+                                      ConvertReport& report) {
   const TargetFormat format = target_format(options);
   if (const std::optional<Package> package = package_of_format(format)) {
-    return write_foreign_target(options, source, *package);
+    return write_foreign_target(options, source, *package, report);
   }
-  return format == TargetFormat::kFolder ? write_folder(options, source)
-                                         : write_file(options, source, format);
+  if (format != TargetFormat::kFolder) return write_file(options, source, format);
+  return options.names == TensorNames::kTransformers ? write_transformers_folder(options, source)
+                                                     : write_folder(options, source);
 }
 
 }  // namespace pals

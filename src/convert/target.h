@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "convert/convert.h"
 #include "convert/source.h"
 #include "foreign/foreign_folder.h"
 #include "settings/tool_options.h"
@@ -28,6 +29,7 @@ void check_target(const ConvertOptions& options);
 /// bert_config.json and vocab.txt where its folder has none. Throws UsageError for a folder without
 /// tasks or vocabulary, and Error for what the chosen names cannot express; nothing is written
 /// then.
-std::vector<std::string> write_target(const ConvertOptions& options, const ConvertSource& source);
+std::vector<std::string> write_target(const ConvertOptions& options, const ConvertSource& source,
+                                      ConvertReport& report);
 
 }  // namespace pals

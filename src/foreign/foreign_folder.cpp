@@ -13,7 +13,7 @@
 namespace pals {
 namespace {
 
-constexpr const char* kConfigName = "/adapter_config.json";
+constexpr const char* kAdapterConfig = "/adapter_config.json";
 constexpr const char* kHeadConfigName = "/head_config.json";
 constexpr uint64_t kLargestConfig = uint64_t{4} << 20;
 
@@ -31,7 +31,7 @@ std::string file_of(const std::string& path, std::initializer_list<const char*> 
 }  // namespace
 
 std::optional<Package> package_of(const std::string& path) {
-  const std::string config = path + kConfigName;
+  const std::string config = path + kAdapterConfig;
   if (!directory_exists(path) || !file_exists(config)) return std::nullopt;
   const Json json = read_json(config, kLargestConfig);
   if (!json.is_object()) return std::nullopt;
@@ -41,7 +41,7 @@ std::optional<Package> package_of(const std::string& path) {
 }
 
 ForeignFolder read_foreign_folder(const std::string& path, Package package) {
-  const std::string config = path + kConfigName;
+  const std::string config = path + kAdapterConfig;
   const Json json = read_json(config, kLargestConfig);
   ForeignFolder folder;
   if (package == Package::kPeft) {

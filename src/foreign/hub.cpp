@@ -16,8 +16,8 @@
 namespace pals {
 namespace {
 
-constexpr const char* kConfigName = "/adapter_config.json";
-constexpr const char* kWeightsName = "/pytorch_adapter.bin";
+constexpr const char* kHubConfig = "/adapter_config.json";
+constexpr const char* kHubWeights = "/pytorch_adapter.bin";
 
 // A setting that pals has in one value alone.
 struct Fixed {
@@ -360,8 +360,8 @@ void write_hub_adapter(const std::string& path, const ForeignAdapter& adapter, i
     tensors.push_back(renamed(tensor, their_name(adapter, tensor.name)));
   }
   make_directories(path);
-  write_pytorch_file(path + kWeightsName, tensors);
-  write_file_atomically(path + kConfigName, json_text(json));
+  write_pytorch_file(path + kHubWeights, tensors);
+  write_file_atomically(path + kHubConfig, json_text(json));
 }
 
 }  // namespace pals

@@ -7,25 +7,16 @@
 #include "base/file.h"
 #include "base/text_util.h"
 #include "checkpoint/pytorch_file.h"
+#include "foreign/head_names.h"
 #include "kinds/kind.h"
 
 namespace pals {
 namespace {
 
-constexpr const char* kConfigName = "/head_config.json";
-constexpr const char* kWeightsName = "/pytorch_model_head.bin";
+constexpr const char* kHeadConfig = "/head_config.json";
+constexpr const char* kHeadWeights = "/pytorch_model_head.bin";
 constexpr const char* kVersion = "adapters.1.3.0";  // whose layout is written
 constexpr const char* kModelClass = "BertAdapterModel";
-
-struct HeadType {
-  const char* name;
-  TaskKind kind;
-};
-constexpr HeadType kTypes[] = {{"classification", TaskKind::kClassification},
-                               {"multilabel_classification", TaskKind::kMultiLabel},
-                               {"multiple_choice", TaskKind::kMultipleChoice},
-                               {"tagging", TaskKind::kTagging},
-                               {"question_answering", TaskKind::kSpan}};
 
 bool reads_tokens(TaskKind kind) { return kind_of(kind).head().reads_tokens; }
 
@@ -37,13 +28,13 @@ using Names = std::map<std::string, std::string>;
 // A head of the model's own class, such as BertForSequenceClassification with adapters added.
 Names static_head(const Json& json, const std::string& model_class, const std::string& where,
                   ForeignAdapter& adapter) {
-  const bool tags = model_class == "BertForTokenClassification";
-  if (!tags && model_class != "BertForSequenceClassification") {
+  const HeadNames* found = find_head(&HeadNames::model_class, model_class);
+  if (found == nullptr) {
     fail(where, ": a head of the class ", quote(model_class),
-         ", which pals does not have; it reads those of BertAdapterModel, ",
-         "BertForSequenceClassification and BertForTokenClassification");
+         ", which pals does not have; it reads those of ",
+         list_heads(&HeadNames::model_class, "and", kModelClass));
   }
-  adapter.task_kind = tags ? TaskKind::kTagging : TaskKind::kClassification;
+  adapter.task_kind = kind_with_head(found->head, 0);
   if (json.contains("label2id")) {
     const Json& labels = json["label2id"];
     adapter.labels = labels_from(labels, std::ssize(labels));
@@ -51,17 +42,15 @@ Names static_head(const Json& json, const std::string& model_class, const std::s
   return {{"classifier.weight", "classifier.weight"}, {"classifier.bias", "classifier.bias"}};
 }
 
-TaskKind kind_of_type(const std::string& type, const std::string& where) {
-  for (const auto& [name, kind] : kTypes) {
-    if (type == name) return kind;
-  }
-  fail(where, ": \"head_type\" is ", quote(type), ", which pals does not have");
-}
-
 // Of a model with heads by name.
 Names flexible_head(const Json& json, const std::string& where, ForeignAdapter& adapter) {
   const Json& config = object_at(json, "config", where);
-  adapter.task_kind = kind_of_type(text_at(config, "head_type", "", where), where);
+  const std::string type = text_at(config, "head_type", "", where);
+  const HeadNames* found = find_head(&HeadNames::hub, type);
+  if (found == nullptr) {
+    fail(where, ": \"head_type\" is ", quote(type), ", which pals does not have");
+  }
+  adapter.task_kind = kind_with_head(found->head, 0);
   const int64_t layers = count_at(config, "layers", 1, where);
   const bool pooler = flag_at(config, "use_pooler", false, where);
   if (!flag_at(config, "bias", true, where)) {
@@ -87,7 +76,7 @@ Names flexible_head(const Json& json, const std::string& where, ForeignAdapter& 
             {prefix + "4.bias", last + ".bias"}};
   }
   fail(
-      where, ": a head of ", layers, layers == 1 ? " layer" : " layers",
+      where, ": a head of ", counted(static_cast<int64_t>(layers), "layer"),
       pooler ? " on the pooler" : "", activation.empty() ? "" : " with " + quote(activation),
       ": pals does not have it; it has one layer on the pooler (of tokens: on their outputs), and ",
       "two with tanh that do without");
@@ -123,9 +112,8 @@ void add_hub_head(const Json& json, const TensorFile& weights, const std::string
   adapter.num_outputs = matrix_shape(*found, where).first;
   if (!adapter.hidden_size) adapter.hidden_size = matrix_shape(*found, where).second;
   if (std::ssize(adapter.labels) != adapter.num_outputs) adapter.labels.clear();
-  if (adapter.task_kind == TaskKind::kClassification && adapter.num_outputs == 1) {
-    adapter.task_kind = TaskKind::kRegression;
-  }
+  adapter.task_kind =
+      kind_with_head(kind_of(adapter.task_kind).foreign_head(), adapter.num_outputs);
 }
 
 Json hub_description(const ForeignAdapter& adapter) {
@@ -138,27 +126,26 @@ Json hub_description(const ForeignAdapter& adapter) {
 }
 
 void write_hub_head(const std::string& path, const ForeignAdapter& adapter) {
-  const TaskKind kind =
-      adapter.task_kind == TaskKind::kRegression ? TaskKind::kClassification : adapter.task_kind;
-  const auto type = std::ranges::find(kTypes, kind, &HeadType::kind);
-  if (type == std::end(kTypes)) {
+  const TaskKind kind = adapter.task_kind;
+  const HeadNames& names = head_names(kind);
+  if (names.hub == nullptr) {
     fail("AdapterHub's package has no head for a task of the kind ", kind_name(kind));
   }
   const bool two = adapter.task_pooler && !reads_tokens(kind);
   Json labels;
   for (size_t i = 0; i < adapter.labels.size(); ++i) labels[adapter.labels[i]] = i;
-  Json config = {{"head_type", type->name},
+  Json config = {{"head_type", names.hub},
                  {"layers", two ? 2 : 1},
                  {"activation_function", "tanh"},
                  {"label2id", labels},
                  {"dropout_prob", nullptr}};
-  if (kind == TaskKind::kMultipleChoice) {
+  if (names.hub_counts_choices) {
     config["num_choices"] = 2;  // of any number; the package wants one
   } else {
     config["num_labels"] = adapter.num_outputs;
   }
   if (!reads_tokens(kind)) config["use_pooler"] = !two;
-  if (!reads_tokens(kind) && kind != TaskKind::kMultipleChoice) config["bias"] = true;
+  if (!reads_tokens(kind) && !names.hub_counts_choices) config["bias"] = true;
   Json json = hub_description(adapter);
   json["config"] = config;
 
@@ -173,8 +160,8 @@ void write_hub_head(const std::string& path, const ForeignAdapter& adapter) {
     }
   }
   make_directories(path);
-  write_pytorch_file(path + kWeightsName, tensors);
-  write_file_atomically(path + kConfigName, json_text(json));
+  write_pytorch_file(path + kHeadWeights, tensors);
+  write_file_atomically(path + kHeadConfig, json_text(json));
 }
 
 }  // namespace pals

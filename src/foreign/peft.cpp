@@ -7,14 +7,15 @@
 #include "base/file.h"
 #include "base/text_util.h"
 #include "checkpoint/safetensors.h"
+#include "foreign/head_names.h"
 #include "foreign/lora_terms.h"
 
 namespace pals {
 namespace {
 
 constexpr std::string_view kModel = "base_model.model.";
-constexpr const char* kConfigName = "/adapter_config.json";
-constexpr const char* kWeightsName = "/adapter_model.safetensors";
+constexpr const char* kPeftConfig = "/adapter_config.json";
+constexpr const char* kPeftWeights = "/adapter_model.safetensors";
 
 // Keys that change nothing in what a trained adapter computes, or are read below. A key that is not
 // here must say nothing (null, false, empty): else it is of a method that pals does not know.
@@ -140,13 +141,12 @@ std::string head_name(std::string_view name) {
 }
 
 TaskKind kind_of_type(const std::string& type, int64_t num_outputs, const std::string& where) {
-  if (type == "TOKEN_CLS") return TaskKind::kTagging;
-  if (type == "QUESTION_ANS") return TaskKind::kSpan;
-  if (type == "SEQ_CLS") {
-    return num_outputs == 1 ? TaskKind::kRegression : TaskKind::kClassification;
+  const HeadNames* found = find_head(&HeadNames::peft, type);
+  if (found == nullptr) {
+    fail(where, ": task_type is ", quote(type), ", expected ", list_heads(&HeadNames::peft, "or"),
+         ": what a model with this head is for");
   }
-  fail(where, ": task_type is ", quote(type),
-       ", expected SEQ_CLS, TOKEN_CLS or QUESTION_ANS: what a model with this head is for");
+  return kind_with_head(found->head, num_outputs);
 }
 
 void read_head(const Json& config, const std::string& where, ForeignAdapter& adapter) {
@@ -163,18 +163,7 @@ void read_head(const Json& config, const std::string& where, ForeignAdapter& ada
 }
 
 const char* task_type(TaskKind kind) {
-  switch (kind) {
-    case TaskKind::kClassification:
-    case TaskKind::kRegression:
-    case TaskKind::kMultiLabel:
-      return "SEQ_CLS";
-    case TaskKind::kTagging:
-      return "TOKEN_CLS";
-    case TaskKind::kSpan:
-      return "QUESTION_ANS";
-    case TaskKind::kMultipleChoice:
-      break;
-  }
+  if (const char* type = head_names(kind).peft) return type;
   fail("peft's classes have no head for a task of the kind ", kind_name(kind));
 }
 
@@ -200,8 +189,7 @@ Json target_modules(const ForeignAdapter& adapter) {
 }
 
 Json peft_config(const ForeignAdapter& adapter) {
-  const bool spans = adapter.task_kind == TaskKind::kSpan;
-  Json modules = {spans ? "qa_outputs" : "classifier"};
+  Json modules = {kind_of(adapter.task_kind).head().name};
   if (adapter.task_pooler) modules.push_back("pooler");
   const bool whole = adapter.alpha == std::floor(adapter.alpha);
   Json config = {{"peft_type", "LORA"},
@@ -271,8 +259,8 @@ void write_peft_folder(const std::string& path, const ForeignAdapter& adapter) {
         tensor, concat(kModel, of_bert ? "bert." : "", of_layer ? "encoder." : "", tensor.name)));
   }
   make_directories(path);
-  write_safetensors(path + kWeightsName, tensors, {{"format", "pt"}});
-  write_file_atomically(path + kConfigName, json_text(config));
+  write_safetensors(path + kPeftWeights, tensors, {{"format", "pt"}});
+  write_file_atomically(path + kPeftConfig, json_text(config));
 }
 
 }  // namespace pals
