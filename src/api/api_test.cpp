@@ -1,9 +1,11 @@
 #include <gtest/gtest.h>
 #include <pals/encoder.h>
+#include <pals/log.h>
 #include <pals/multi_task.h>
 #include <pals/multiple_choice.h>
 #include <pals/question_answering.h>
 #include <pals/sequence_classification.h>
+#include <pals/threads.h>
 #include <pals/tokenizer.h>
 #include <unistd.h>
 
@@ -153,6 +155,7 @@ TEST_F(Library, OneTaskAsAmongSeveral) {
   const MultiTaskPredictor several(folder_);
   ASSERT_EQ(several.tasks().size(), 4U);
   EXPECT_EQ(several.tasks()[1].kind, TaskKind::kRegression);
+  EXPECT_STREQ(kind_name(several.tasks()[1].kind), "regression");
   EXPECT_EQ(several.max_seq_length(), 16);
   const auto both = several.predict(kTexts, "value,two");
   ASSERT_EQ(both.size(), kTexts.size());
@@ -167,6 +170,66 @@ TEST_F(Library, OneTaskAsAmongSeveral) {
     EXPECT_NEAR(both[i][1].probabilities[1], labels[i].probabilities[1], 1e-5);
   }
   EXPECT_EQ(several.predict({}, "two").size(), 0U);
+}
+
+TEST_F(Library, ExamplesOfAnyKindInOnePass) {
+  const MultiTaskPredictor several(folder_);
+  EXPECT_FALSE(several.on_gpu());
+  const std::vector<Example> examples = {{"a b", "d e f g h", {"c", "d e"}},
+                                         {"a", "f g", {"b", "c"}}};
+  const auto given = several.predict_examples(examples, "squad,two,swag");
+  ASSERT_EQ(given.size(), 2U);
+  const QuestionAnswerer answerer(folder_, "squad");
+  const MultipleChoice chooser(folder_, "swag");
+  for (size_t i = 0; i < examples.size(); ++i) {
+    ASSERT_EQ(given[i].size(), 3U);
+    EXPECT_EQ(given[i][0].answer.text,
+              answerer.answer(examples[i].text_a, examples[i].text_b).text);
+    EXPECT_EQ(given[i][1].probabilities.size(), 2U);
+    EXPECT_NEAR(given[i][2].probabilities[0], chooser.choose(examples[i]).probabilities[0], 1e-5);
+  }
+  EXPECT_THROW(several.predict_examples({{"a", "b", {}}}, "swag"), UsageError);
+  EXPECT_THROW(several.predict_examples(examples, "three"), UsageError);
+}
+
+TEST_F(Library, VectorsOfALoadedTask) {
+  const MultiTaskPredictor several(folder_);
+  EncoderOptions options;
+  options.model = folder_;
+  options.task = "two";
+  const Encoder encoder(options);
+  EXPECT_EQ(several.hidden_size(), encoder.hidden_size());
+  for (const int length : {0, 4}) {
+    expect_near(several.vectors(kTexts, "two", {.normalize = true, .max_seq_length = length}),
+                encoder.vectors(kTexts, {.normalize = true, .max_seq_length = length}));
+  }
+  EXPECT_THROW(several.vectors(kTexts, ""), UsageError);  // there are several
+  EXPECT_THROW(several.vectors(kTexts, "two", {.max_seq_length = 17}), UsageError);
+  EXPECT_THROW(encoder.vectors(kTexts, {.max_seq_length = 17}), UsageError);
+}
+
+TEST_F(Library, WhatIsStoppedThrows) {
+  std::stop_source stop;
+  stop.request_stop();
+  const MultiTaskPredictor several(folder_);
+  EXPECT_THROW(several.predict(kTexts, "two", stop.get_token()), Error);
+  EXPECT_THROW(several.vectors(kTexts, "two", {.stop = stop.get_token()}), Error);
+  EXPECT_THROW(Encoder(folder_).vectors(kTexts, {.stop = stop.get_token()}), Error);
+}
+
+TEST_F(Library, NumbersOfThreadsAreChecked) {
+  EXPECT_THROW(use_threads(-1), UsageError);
+  EXPECT_THROW(use_threads(1025), UsageError);
+}
+
+TEST_F(Library, TheLogGoesWhereItIsSent) {
+  std::vector<std::string> lines;
+  redirect_log([&](const std::string& line) { lines.push_back(line); });
+  use_threads(300);
+  redirect_log({});
+  use_threads(0);
+  ASSERT_EQ(lines.size(), 1U);
+  EXPECT_TRUE(lines[0].starts_with("warning: threads 300 is more"));
 }
 
 TEST_F(Library, QuestionsAreAnsweredInWordsOfTheContext) {

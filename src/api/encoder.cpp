@@ -2,9 +2,11 @@
 
 #include <numeric>
 
+#include "api/examples.h"
 #include "api/rethrow.h"
 #include "api/wrapped_tokenizer.h"
 #include "features/features.h"
+#include "hub/fetch.h"
 #include "model/feature_model.h"
 #include "model/model_runner.h"
 #include "model/open.h"
@@ -18,8 +20,8 @@ namespace {
 
 FeatureModel load(const EncoderOptions& options) {
   FeatureModelOptions source;
-  source.model = options.model;
-  source.init_checkpoint = options.init_checkpoint;
+  source.model = local_model(options.model);
+  source.init_checkpoint = local_model(options.init_checkpoint);
   source.bert_config_file = options.bert_config_file;
   source.vocab_file = options.vocab_file;
   source.task = options.task;
@@ -114,6 +116,7 @@ int Encoder::num_layers() const {
 }
 int64_t Encoder::hidden_size() const { return loaded_->runner.hidden_size(); }
 bool Encoder::has_pooler() const { return loaded_->model.has_pooler; }
+bool Encoder::on_gpu() const { return !loaded_->model.model->device().is_cpu(); }
 
 EncodedTexts Encoder::encode(const std::vector<TextPair>& texts) const {
   return rethrown([&] {
@@ -124,7 +127,7 @@ EncodedTexts Encoder::encode(const std::vector<TextPair>& texts) const {
                   loaded_->model.task, static_cast<int64_t>(i), content.batch);
     }
     Wanted wanted;
-    if (has_pooler()) wanted.vectors = VectorOptions{.pooling = pals::Pooling::kPooled};
+    if (has_pooler()) wanted.vectors = pals::VectorOptions{.pooling = pals::Pooling::kPooled};
     wanted.layers.resize(static_cast<size_t>(num_layers()));
     std::iota(wanted.layers.begin(), wanted.layers.end(), 0);
     content.outputs = loaded_->runner.run(content.batch, wanted);
@@ -134,21 +137,25 @@ EncodedTexts Encoder::encode(const std::vector<TextPair>& texts) const {
 
 std::vector<float> Encoder::vectors(const std::vector<TextPair>& texts, Pooling pooling,
                                     bool normalize) const {
+  return vectors(texts, {.pooling = pooling, .normalize = normalize});
+}
+
+std::vector<float> Encoder::vectors(const std::vector<TextPair>& texts,
+                                    const VectorOptions& options) const {
   return rethrown([&] {
-    if (pooling == Pooling::kPooled && !has_pooler()) {
+    if (options.pooling == Pooling::kPooled && !has_pooler()) {
       fail("the weights have no pooler (pooler.dense); take another pooling");
     }
-    std::vector<pals::Example> examples(texts.size());
-    for (size_t i = 0; i < texts.size(); ++i) {
-      examples[i].text_a = texts[i].a;
-      examples[i].text_b = texts[i].b;
-    }
+    const FeatureModel& model = loaded_->model;
+    check_length(options.max_seq_length, model.model->bert_config(), "max_seq_length", model.where);
+    const int length =
+        options.max_seq_length > 0 ? options.max_seq_length : loaded_->max_seq_length;
     const auto rows = std::make_shared<const FeatureSet>(
-        make_features(examples, *loaded_->model.tokenizer, loaded_->max_seq_length));
+        make_features(examples_of(texts), *model.tokenizer, length));
     // Both enumerations have one order (api_test.cpp).
-    return run_vectors(loaded_->runner, loaded_->model.task, rows,
-                       {static_cast<pals::Pooling>(pooling), normalize},
-                       {.batch_size = loaded_->batch_size});
+    return run_vectors(loaded_->runner, model.task, rows,
+                       {static_cast<pals::Pooling>(options.pooling), options.normalize},
+                       {.batch_size = loaded_->batch_size, .stop = options.stop});
   });
 }
 

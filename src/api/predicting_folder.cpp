@@ -2,16 +2,21 @@
 
 #include <ATen/Parallel.h>
 
+#include <memory>
 #include <utility>
 
 #include "api/wrapped_tokenizer.h"
 #include "base/error.h"
 #include "base/text_util.h"
+#include "features/features.h"
+#include "hub/fetch.h"
 #include "nn/device.h"
 #include "nn/precision_choice.h"
 #include "options/option.h"
-#include "predict/find_task.h"
+#include "predict/find_tasks.h"
 #include "predict/predictor.h"
+#include "predict/run.h"
+#include "tasks/task_selection.h"
 
 namespace pals::api {
 namespace {
@@ -58,7 +63,8 @@ Prediction public_prediction(pals::Prediction&& given) {
 }  // namespace
 
 PredictingFolder::PredictingFolder(const std::string& folder, const ModelOptions& options)
-    : loaded_(load(folder, options)),
+    : folder_(local_model(folder)),
+      loaded_(load(folder_, options)),
       runner_(*loaded_.model),
       batch_size_(options.batch_size),
       tasks_(public_tasks(loaded_.description.tasks)),
@@ -67,6 +73,11 @@ PredictingFolder::PredictingFolder(const std::string& folder, const ModelOptions
 std::vector<int> PredictingFolder::find_text_tasks(const std::string& names,
                                                    const std::string& flag) const {
   return pals::find_text_tasks(loaded_.description.tasks, names, flag);
+}
+
+std::vector<int> PredictingFolder::find_tasks(const std::string& names,
+                                              const std::string& flag) const {
+  return pals::find_tasks(loaded_.description.tasks, names, flag);
 }
 
 size_t PredictingFolder::find_text_task(const std::string& name) const {
@@ -87,14 +98,31 @@ size_t PredictingFolder::find_task(const std::string& name, TaskKind kind) const
 }
 
 std::vector<Prediction> PredictingFolder::ask(const std::vector<pals::Example>& texts,
-                                              const std::vector<int>& tasks) const {
-  const Predictor predictor(predicting_model(loaded_, runner_), tasks,
-                            {.batch_size = batch_size_, .threads = at::get_num_threads()});
+                                              const std::vector<int>& tasks,
+                                              const std::stop_token& stop) const {
+  const Predictor predictor(
+      predicting_model(loaded_, runner_), tasks,
+      {.batch_size = batch_size_, .threads = at::get_num_threads(), .stop = stop});
   std::vector<Prediction> predictions;
   for (pals::Prediction& given : predictor.predict(predictor.encode(texts))) {
     predictions.push_back(public_prediction(std::move(given)));
   }
   return predictions;
+}
+
+std::vector<float> PredictingFolder::vectors(const std::vector<pals::Example>& texts,
+                                             const std::string& task,
+                                             const VectorOptions& options) const {
+  const int number = pals::find_task(loaded_.description.tasks, task, "task");
+  const MultiTaskModel& model = *loaded_.model;
+  check_length(options.max_seq_length, model.bert_config(), "max_seq_length", folder_);
+  const int length = options.max_seq_length > 0 ? options.max_seq_length : max_seq_length();
+  const auto rows =
+      std::make_shared<const FeatureSet>(make_features(texts, *loaded_.tokenizer, length));
+  // Both enumerations have one order (api_test.cpp).
+  return run_vectors(runner_, number, rows,
+                     {static_cast<pals::Pooling>(options.pooling), options.normalize},
+                     {.batch_size = batch_size_, .stop = options.stop});
 }
 
 }  // namespace pals::api

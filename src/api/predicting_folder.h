@@ -4,6 +4,7 @@
 #include <pals/tokenizer.h>
 #include <pals/types.h>
 
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -23,7 +24,10 @@ class PredictingFolder {
 
   /// The numbers of tasks that read texts and pairs: "a,b" or "all". UsageError as find_text_tasks.
   std::vector<int> find_text_tasks(const std::string& names, const std::string& flag) const;
-  /// The number of one such task; an empty name means the only task. UsageError as find_task, too.
+  /// The same of tasks of any kind. UsageError as find_tasks.
+  std::vector<int> find_tasks(const std::string& names, const std::string& flag) const;
+  /// The number of one task that reads texts and pairs; an empty name means the only task.
+  /// UsageError as find_task, too.
   size_t find_text_task(const std::string& name) const;
   /// The number of a task of that kind; an empty name means the only task. UsageError as find_task,
   /// and for other kinds.
@@ -31,9 +35,17 @@ class PredictingFolder {
 
   /// What the tasks of these numbers say: texts x tasks predictions, text by text.
   std::vector<Prediction> ask(const std::vector<pals::Example>& texts,
-                              const std::vector<int>& tasks) const;
+                              const std::vector<int>& tasks,
+                              const std::stop_token& stop = {}) const;
+
+  /// A vector for each text, with a task's adapter. UsageError as find_task and check_length.
+  std::vector<float> vectors(const std::vector<pals::Example>& texts, const std::string& task,
+                             const VectorOptions& options) const;
+  int64_t hidden_size() const { return runner_.hidden_size(); }
+  bool on_gpu() const { return !loaded_.model->device().is_cpu(); }
 
  private:
+  std::string folder_;
   LoadedModel loaded_;
   ModelRunner runner_;
   int64_t batch_size_;

@@ -5,6 +5,7 @@
 
 #include <utility>
 
+#include "api/examples.h"
 #include "api/predicting_folder.h"
 #include "api/rethrow.h"
 
@@ -17,13 +18,13 @@ FolderPtr load(const std::string& folder, const ModelOptions& options) {
   return rethrown([&] { return std::make_shared<const PredictingFolder>(folder, options); });
 }
 
-std::vector<pals::Example> examples_of(const std::vector<TextPair>& texts) {
-  std::vector<pals::Example> examples(texts.size());
-  for (size_t i = 0; i < texts.size(); ++i) {
-    examples[i].text_a = texts[i].a;
-    examples[i].text_b = texts[i].b;
+// Of texts x tasks predictions those of each text.
+std::vector<std::vector<Prediction>> by_text(std::vector<Prediction> all, size_t num_texts) {
+  std::vector<std::vector<Prediction>> given(num_texts);
+  for (size_t i = 0; i < all.size(); ++i) {
+    given[i * num_texts / all.size()].push_back(std::move(all[i]));
   }
-  return examples;
+  return given;
 }
 
 Prediction ask_one(const PredictingFolder& folder, const pals::Example& text, size_t task) {
@@ -39,18 +40,32 @@ const std::vector<Task>& MultiTaskPredictor::tasks() const { return folder_->tas
 const Tokenizer& MultiTaskPredictor::tokenizer() const { return folder_->tokenizer(); }
 int MultiTaskPredictor::max_seq_length() const { return folder_->max_seq_length(); }
 
-std::vector<std::vector<Prediction>> MultiTaskPredictor::predict(const std::vector<TextPair>& texts,
-                                                                 const std::string& tasks) const {
+std::vector<std::vector<Prediction>> MultiTaskPredictor::predict(
+    const std::vector<TextPair>& texts, const std::string& tasks,
+    const std::stop_token& stop) const {
   return rethrown([&] {
     const std::vector<int> asked = folder_->find_text_tasks(tasks, "tasks");
-    std::vector<Prediction> all = folder_->ask(examples_of(texts), asked);
-    std::vector<std::vector<Prediction>> by_text(texts.size());
-    for (size_t i = 0; i < all.size(); ++i) {
-      by_text[i / asked.size()].push_back(std::move(all[i]));
-    }
-    return by_text;
+    return by_text(folder_->ask(examples_of(texts), asked, stop), texts.size());
   });
 }
+
+std::vector<std::vector<Prediction>> MultiTaskPredictor::predict_examples(
+    const std::vector<Example>& examples, const std::string& tasks,
+    const std::stop_token& stop) const {
+  return rethrown([&] {
+    const std::vector<int> asked = folder_->find_tasks(tasks, "tasks");
+    return by_text(folder_->ask(examples_of(examples), asked, stop), examples.size());
+  });
+}
+
+std::vector<float> MultiTaskPredictor::vectors(const std::vector<TextPair>& texts,
+                                               const std::string& task,
+                                               const VectorOptions& options) const {
+  return rethrown([&] { return folder_->vectors(examples_of(texts), task, options); });
+}
+
+int64_t MultiTaskPredictor::hidden_size() const { return folder_->hidden_size(); }
+bool MultiTaskPredictor::on_gpu() const { return folder_->on_gpu(); }
 
 SequenceClassifier::SequenceClassifier(const std::string& folder, const std::string& task,
                                        const ModelOptions& options)

@@ -3,6 +3,7 @@
 #include "api/rethrow.h"
 #include "api/wrapped_tokenizer.h"
 #include "features/features.h"
+#include "hub/fetch.h"
 #include "model/open.h"
 
 namespace pals::api {
@@ -33,7 +34,7 @@ std::vector<int32_t> Tokenizer::encode(std::string_view utf8) const {
 bool Tokenizer::do_lower_case() const { return content_->tokenizer.do_lower_case(); }
 
 Tokenizer load_tokenizer(const std::string& folder) {
-  return rethrown([&] { return wrap(open_folder_tokenizer(folder)); });
+  return rethrown([&] { return wrap(open_folder_tokenizer(local_model(folder))); });
 }
 
 int32_t encode_pair(const Tokenizer& tokenizer, std::string_view text_a, std::string_view text_b,

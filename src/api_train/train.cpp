@@ -1,41 +1,45 @@
 #include <pals/train.h>
 
-#include <algorithm>
-#include <vector>
-
 #include "api/rethrow.h"
+#include "api_train/read_options.h"
 #include "base/error.h"
-#include "base/text_util.h"
-#include "options/option.h"
+#include "base/stopped.h"
+#include "nn/threads.h"
 #include "runlog/records.h"
+#include "settings/recipes.h"
+#include "settings/shared.h"
 #include "settings/train_options.h"
 #include "train/trainer.h"
 
 namespace pals::api {
 namespace {
 
-pals::TrainOptions read_options(const TrainOptions& given) {
+pals::TrainOptions train_options(const TrainOptions& given) {
   pals::TrainOptions options;
-  const OptionList known = options_of(options);
-  std::vector<std::string> names;
-  for (const Option& option : known.rows()) names.push_back(option.name);
-  for (const auto& [name, value] : given) {
-    const auto row = std::ranges::find(known.rows(), name, &Option::name);
-    if (row == known.rows().end()) {
-      fail_usage("unknown option ", quote(name), did_you_mean(name, names));
-    }
-    row->read(value);
+  if (const auto recipe = given.find("recipe"); recipe != given.end()) {
+    apply_recipe(read_option<Recipe>("recipe", recipe->second), options_of(options));
   }
+  read_options(given, options_of(options));
   if (options.nproc.value_or(1) != 1) {
     fail_usage("nproc is ", *options.nproc, ": train() starts no processes, start the program by ",
                "mpirun or torchrun");
   }
   check_options(options);
+  fetch_models(options_of(options));
   return options;
 }
 
 Scores public_scores(const ScoresRecord& record, int64_t step) {
   return {step, record.average, record.tasks};
+}
+
+TrainResult run(const pals::TrainOptions& options, const std::stop_token& stop,
+                const pals::TrainCallbacks& callbacks) {
+  try {
+    return pals::train(options, stop, callbacks);
+  } catch (const pals::Stopped& error) {
+    throw Stopped(error.what());
+  }
 }
 
 }  // namespace
@@ -54,7 +58,8 @@ std::optional<Scores> train(const TrainOptions& options, const TrainCallbacks& c
         callbacks.evaluated(public_scores(evaluation.scores, evaluation.after_step));
       };
     }
-    const TrainResult result = pals::train(read_options(options), callbacks.stop, told);
+    use_threads_here(0);  // not what an earlier run in this process chose
+    const TrainResult result = run(train_options(options), callbacks.stop, told);
     if (!result.scores || !result.scores->evaluated) return std::nullopt;
     return public_scores(result.scores->evaluated->best, result.scores->evaluated->step);
   });

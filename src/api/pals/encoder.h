@@ -14,10 +14,6 @@
 
 namespace pals::api {
 
-/// One vector for each text. kCls: the first token's last hidden state. kMean, kMax: over all
-/// tokens, [CLS] and [SEP] included. kPooled: the pooler's output, tanh(dense(first token)).
-enum class Pooling { kCls, kMean, kMax, kPooled };
-
 /// Which encoder, and how it is run.
 struct EncoderOptions {
   std::string model;  ///< a folder, or the three files below
@@ -74,6 +70,8 @@ class Encoder {
   int64_t hidden_size() const;
   /// Whether the weights had a pooler.
   bool has_pooler() const;
+  /// Whether it computes on a GPU.
+  bool on_gpu() const;
 
   /// Runs texts and pairs in one batch and keeps all layers: time and memory follow the tokens.
   EncodedTexts encode(const std::vector<TextPair>& texts) const;
@@ -82,6 +80,9 @@ class Encoder {
   /// nothing else. Error for kPooled if the weights had no pooler.
   std::vector<float> vectors(const std::vector<TextPair>& texts, Pooling pooling,
                              bool normalize = false) const;
+  /// The same. UsageError, too, for more tokens than the model has positions.
+  std::vector<float> vectors(const std::vector<TextPair>& texts,
+                             const VectorOptions& options) const;
 
  private:
   struct Loaded;

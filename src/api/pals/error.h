@@ -20,4 +20,10 @@ class UsageError : public Error {
   using Error::Error;
 };
 
+/// A training run that was asked to stop and has a checkpoint to go on from.
+class Stopped : public Error {
+ public:
+  using Error::Error;
+};
+
 }  // namespace pals::api

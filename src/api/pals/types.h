@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +26,9 @@ TextPair split_line(std::string_view line, LineRule rule);
 
 /// What a task asks of a text.
 enum class TaskKind { kClassification, kRegression, kSpan, kMultipleChoice, kMultiLabel, kTagging };
+
+/// "classification", "regression", ...: as task files have it.
+const char* kind_name(TaskKind kind);
 
 struct Task {
   std::string name;
@@ -83,6 +87,18 @@ struct ModelOptions {
   std::string precision = "fp32";
   int64_t batch_size = 32;      ///< rows of a batch at most
   std::string device = "auto";  ///< cpu, cuda, cuda:N, or auto: a GPU if there is one
+};
+
+/// One vector for each text. kCls: the first token's last hidden state. kMean, kMax: over all
+/// tokens, [CLS] and [SEP] included. kPooled: the pooler's output, tanh(dense(first token)).
+enum class Pooling { kCls, kMean, kMax, kPooled };
+
+/// How texts become vectors.
+struct VectorOptions {
+  Pooling pooling = Pooling::kMean;
+  bool normalize = false;     ///< to length 1
+  int max_seq_length = 0;     ///< tokens of a text at most; 0: as the model was opened
+  std::stop_token stop = {};  ///< once it is requested, the batches end with an Error
 };
 
 }  // namespace pals::api

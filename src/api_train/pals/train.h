@@ -44,8 +44,8 @@ struct TrainCallbacks {
   std::function<void(const Progress& progress)> step;
   /// After each epoch of a run that trains.
   std::function<void(const Scores& scores)> evaluated;
-  /// Once a stop is requested, the run writes a checkpoint and ends with an Error that says so; the
-  /// same options go on from there.
+  /// Once a stop is requested, the run writes a checkpoint and ends with Stopped; the same options
+  /// go on from there.
   std::stop_token stop;
 };
 
@@ -53,7 +53,7 @@ struct TrainCallbacks {
 /// scores of the best model by average; nothing if nothing was evaluated, and on ranks other than
 /// the first. Under mpirun or torchrun the program is a rank of the run, and only there may it have
 /// several. One run of a process at a time. UsageError for options that are unknown, out of range
-/// or contradict each other, Error for faults in files and data, and once the run is stopped.
+/// or contradict each other, Error for faults in files and data, Stopped once the run is stopped.
 std::optional<Scores> train(const TrainOptions& options, const TrainCallbacks& callbacks = {});
 
 }  // namespace pals::api
