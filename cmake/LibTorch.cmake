@@ -1,30 +1,26 @@
-# LibTorch for the rooms that use it (PalsLibTorch.cmake finds it), with a precompiled header.
+# LibTorch for the rooms that use it (PalsLibTorch.cmake finds it).
 set(PALS_LIBTORCH "$ENV{PALS_LIBTORCH}" CACHE PATH "Folder that holds torch/lib and torch/include")
 include(PalsLibTorch)
 if(PALS_LIBTORCH_PROBLEM)
   message(FATAL_ERROR "${PALS_LIBTORCH_PROBLEM}")
 endif()
 
-# <ATen/ATen.h> is compiled once, here, and reused by every torch room.
-file(WRITE "${CMAKE_BINARY_DIR}/torch_pch.cpp.in" "// Owner of the precompiled header.\n")
-configure_file("${CMAKE_BINARY_DIR}/torch_pch.cpp.in" "${CMAKE_BINARY_DIR}/torch_pch.cpp" COPYONLY)
-add_library(pals_torch_pch STATIC "${CMAKE_BINARY_DIR}/torch_pch.cpp")
-target_link_libraries(pals_torch_pch PUBLIC pals::libtorch)
-set_target_properties(pals_torch_pch PROPERTIES POSITION_INDEPENDENT_CODE OFF)
-target_compile_options(pals_torch_pch PRIVATE -fPIC)
-target_precompile_headers(pals_torch_pch PRIVATE <ATen/ATen.h> <ATen/Parallel.h>)
+# What is run where it was built finds LibTorch by these; what is installed has its own (Install.cmake).
+list(APPEND CMAKE_BUILD_RPATH ${PALS_LIBTORCH_RUNTIME})
+if(PALS_REPRODUCIBLE)
+  add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:-fmacro-prefix-map=${PALS_LIBTORCH_ROOT}/include/=>")
+endif()
 
-pals_test_headers(pals_torch_test_headers LIBS pals::libtorch HEADERS <ATen/ATen.h> <ATen/Parallel.h>)
+pals_precompiled_headers(torch LIBS pals::libtorch HEADERS <ATen/ATen.h> <ATen/Parallel.h>)
 
-# TARGET hands LibTorch on to its users, unless PRIVATE follows.
+# pals_use_torch(TARGET [cold|test]): TARGET uses LibTorch, and hands it on to its users.
+# pals_use_torch(TARGET PRIVATE [cold|test]): and does not.
 function(pals_use_torch target)
   set(scope PUBLIC)
-  if(ARGN)
-    set(scope ${ARGN})
+  if("PRIVATE" IN_LIST ARGN)
+    set(scope PRIVATE)
+    list(REMOVE_ITEM ARGN PRIVATE)
   endif()
-  # The header's flags must be the same in libraries and programs: -fPIC, not -fPIE.
-  set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
-  target_compile_options(${target} PRIVATE -fPIC)
   target_link_libraries(${target} ${scope} pals::libtorch)
-  target_precompile_headers(${target} REUSE_FROM pals_torch_pch)
+  pals_use_headers(${target} torch ${ARGN})
 endfunction()

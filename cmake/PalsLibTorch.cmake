@@ -90,7 +90,7 @@ if(NOT TARGET pals::libtorch AND NOT PALS_LIBTORCH_PROBLEM)
   target_link_libraries(pals::libtorch INTERFACE
     "${PALS_LIBTORCH_ROOT}/lib/libtorch_cpu.so" "${PALS_LIBTORCH_ROOT}/lib/libc10.so" ${pals_gomp})
   foreach(folder IN LISTS PALS_LIBTORCH_RUNTIME)
-    target_link_options(pals::libtorch INTERFACE "LINKER:-rpath,${folder}" "LINKER:-rpath-link,${folder}")
+    target_link_options(pals::libtorch INTERFACE "LINKER:-rpath-link,${folder}")
   endforeach()
   # As RPATH, not RUNPATH: it must hold for what the libraries load, too.
   target_link_options(pals::libtorch INTERFACE "LINKER:--disable-new-dtags")

@@ -1,13 +1,14 @@
-# pals_room(NAME [TORCH] [HIDES] [ROOMS room...] [LIBS target...])
+# pals_room(NAME [TORCH] [COLD] [HIDES] [ROOMS room...] [LIBS target...])
 #
 # One library `pals_NAME` out of all .cpp files of the calling folder, and one CTest entry `NAME_test`
 # out of its *_test.cpp files. ROOMS are the rooms it may include from (scripts/check_includes.py reads
-# them here). TORCH gives it LibTorch and the shared precompiled header. HIDES keeps from its users what
+# them here). TORCH gives it LibTorch. COLD says that it spends no time in
+# loops of its own (PrecompiledHeaders.cmake). HIDES keeps from its users what
 # it stands on: they get the headers below its own folder, <pals/...>, alone. *_fuzz.cpp files become fuzz
 # targets when PALS_FUZZ is on. Files below isa/ are left to the room itself. The property PALS_ROOMS
 # lists the rooms (Install.cmake).
 function(pals_room NAME)
-  cmake_parse_arguments(ROOM "TORCH;HIDES" "" "ROOMS;LIBS" ${ARGN})
+  cmake_parse_arguments(ROOM "TORCH;COLD;HIDES" "" "ROOMS;LIBS" ${ARGN})
   set(target pals_${NAME})
   file(GLOB sources CONFIGURE_DEPENDS *.cpp)
   set(tests ${sources})
@@ -36,14 +37,29 @@ function(pals_room NAME)
   target_compile_features(${target} ${scope} cxx_std_20)
   target_link_libraries(${target} ${handed_on} ${libraries})
   set_property(GLOBAL APPEND PROPERTY PALS_ROOMS ${NAME})
-  if(ROOM_TORCH AND sources)
-    pals_use_torch(${target} ${handed_on})
+  set(way "")
+  if(ROOM_COLD)
+    set(way cold)
+  endif()
+  set(hides "")
+  if(ROOM_HIDES)
+    set(hides PRIVATE)
+  endif()
+  if(sources AND ROOM_TORCH)
+    pals_use_torch(${target} ${hides} ${way})
+  elseif(sources)
+    pals_use_headers(${target} plain ${way})
   endif()
 
   if(tests)
     add_executable(${NAME}_test ${tests})
+    set_target_properties(${NAME}_test PROPERTIES UNITY_BUILD OFF)  # their helpers have names alike
     target_link_libraries(${NAME}_test PRIVATE ${target} ${libraries} GTest::gtest_main)
-    pals_compile_test(${NAME}_test ${ROOM_TORCH})
+    if(ROOM_TORCH)
+      pals_use_torch(${NAME}_test test)
+    else()
+      pals_use_headers(${NAME}_test plain test)
+    endif()
     add_test(NAME ${NAME}_test COMMAND ${NAME}_test)
     set_tests_properties(${NAME}_test PROPERTIES LABELS unit)
     target_compile_definitions(${NAME}_test PRIVATE

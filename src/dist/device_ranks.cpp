@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/host.h"
+#include "base/text_util.h"
 #include "nn/device.h"
 
 namespace pals {
@@ -99,7 +100,7 @@ DeviceRanks::DeviceRanks(const Launch& launch, at::Device device) {
   }
   backend_ = accelerator_of(device)->join_ranks(device.index(), store_, launch.rank, launch.size);
   if (!backend_) {
-    fail_usage(launch.size, " ranks on ", device.str(),
+    fail_usage(counted(launch.size, "rank"), " on ", device.str(),
                ", but its library was built without NCCL (nccl.h): start one process, or build ",
                "again with it");
   }

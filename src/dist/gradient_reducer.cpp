@@ -44,7 +44,9 @@ void GradientReducer::begin(const std::vector<int64_t>& rows) {
 
 void GradientReducer::add(ArenaRange range) {
   if (world_.alone()) return;
+  const bool shared_trains = arena_.table().shared_trains();  // not to the end, perhaps
   for (const Shard& part : shards_within(shards_, range)) {
+    if (part.owner == kSharedOwner && !shared_trains) continue;
     const int root = sharded_ ? part.rank : 0;
     const auto slice = [&](int64_t begin, int64_t end) {
       return arena_.gradients().slice(0, begin, end);

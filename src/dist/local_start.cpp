@@ -21,21 +21,12 @@
 #include "base/error.h"
 #include "base/signal.h"
 #include "base/text_util.h"
-#ifdef PALS_MPI
-#include "dist/mpi.h"
-#endif
+#include "dist/load_mpi.h"
 
 namespace pals {
+namespace {
 
-#ifndef PALS_MPI
-
-bool can_start_processes() { return false; }
-
-int run_under_mpirun(int ranks) { fail_usage("--nproc ", ranks, kNoMpi); }
-
-#else
-
-bool can_start_processes() {
+bool has_mpirun() {
   const char* path = std::getenv("PATH");
   for (const std::string_view folder : split(path == nullptr ? "" : path, ':')) {
     if (access(concat(folder, "/mpirun").c_str(), X_OK) == 0) return true;
@@ -43,14 +34,12 @@ bool can_start_processes() {
   return false;
 }
 
-namespace {
-
-std::vector<std::string> mpirun_command(int ranks) {
+std::vector<std::string> mpirun_command(int ranks, bool open_mpi) {
   std::vector<std::string> command = {"mpirun", "-np", std::to_string(ranks)};
-#ifdef OMPI_MAJOR_VERSION
-  command.insert(command.end(), {"--bind-to", "none", "--oversubscribe"});
-  if (geteuid() == 0) command.emplace_back("--allow-run-as-root");
-#endif
+  if (open_mpi) {
+    command.insert(command.end(), {"--bind-to", "none", "--oversubscribe"});
+    if (geteuid() == 0) command.emplace_back("--allow-run-as-root");
+  }
   std::ifstream file("/proc/self/cmdline", std::ios::binary);
   std::string argument;
   command.push_back(std::filesystem::read_symlink("/proc/self/exe"));
@@ -90,8 +79,12 @@ int await_status(pid_t process) {
 
 }  // namespace
 
+bool can_start_processes() { return loaded_mpi().calls != nullptr && has_mpirun(); }
+
 int run_under_mpirun(int ranks) {
-  if (!can_start_processes()) {
+  const LoadedMpi& mpi = loaded_mpi();
+  if (mpi.calls == nullptr) fail_usage("--nproc ", ranks, ": ", mpi.problem);
+  if (!has_mpirun()) {
     fail("--nproc ", ranks, ": there is no mpirun in PATH; install openmpi-bin, or the one of the ",
          "MPI that pals was built with");
   }
@@ -99,7 +92,7 @@ int run_under_mpirun(int ranks) {
     setenv("MASTER_ADDR", "127.0.0.1", 1);
     setenv("MASTER_PORT", std::to_string(port).c_str(), 1);
   }
-  std::vector<std::string> command = mpirun_command(ranks);
+  std::vector<std::string> command = mpirun_command(ranks, mpi.calls->open_mpi != 0);
   std::vector<char*> pointers;
   for (std::string& word : command) pointers.push_back(word.data());
   pointers.push_back(nullptr);
@@ -108,8 +101,6 @@ int run_under_mpirun(int ranks) {
   if (process == 0) become(pointers.data(), parent);
   return await_status(process);
 }
-
-#endif
 
 int free_port() {
   const int descriptor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);

@@ -1,14 +1,9 @@
-// Starts this program as several processes on this machine, by the mpirun that it was built for.
+// Starts this program as several processes on this machine, by the mpirun of the MPI that it uses.
 #pragma once
 
 namespace pals {
 
-/// The end of a message on what needs MPI in a build without it.
-inline constexpr const char* kNoMpi =
-    ", but this pals was built without MPI: install libopenmpi-dev and openmpi-bin, and build "
-    "again";
-
-/// Whether it can be done: this was built with MPI, and its mpirun is in PATH.
+/// Whether it can be done: there is MPI (dist/load_mpi.h), and mpirun is in PATH.
 bool can_start_processes();
 
 /// Runs this program again, with the same arguments, as so many processes on this machine, and

@@ -1,15 +1,11 @@
 // Collectives over MPI as a c10d backend, so that ranks on CPUs and on GPUs are driven alike.
 #pragma once
 
-#include <string>
 #include <torch/csrc/distributed/c10d/Backend.hpp>
 
 #include "dist/launch.h"
 
 namespace pals {
-
-/// Name and version of the MPI that this was built with; empty without.
-std::string mpi_library();
 
 /// Initialises MPI, once a process, and returns a backend over all of its ranks. Operations run in
 /// the order in which they were started, on a thread of their own, while the caller computes; fp32,

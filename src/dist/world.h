@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/stopped.h"
 #include "dist/launch.h"
 #include "nn/device.h"
 
@@ -93,12 +94,6 @@ class World {
   std::stop_token stop_;
   c10::intrusive_ptr<c10d::Backend> backend_;
   std::unique_ptr<DeviceRanks> ranks_;  // of an accelerator's devices
-};
-
-/// The run stops, as all ranks have agreed: nothing that a rank has to say of its own.
-class Stopped : public Error {
- public:
-  using Error::Error;
 };
 
 /// Does the work of one rank in the launch's World, on the device that `choose_device` names. Ranks

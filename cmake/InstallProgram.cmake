@@ -1,0 +1,32 @@
+# The component `program`, what a user of the program alone builds and installs: it, its shared libraries, which it
+# finds relative to itself, and what it writes itself (ProgramFiles.cmake).
+include(GNUInstallDirs)
+set(PALS_LIBRARY_DIR lib/pals)  # below the prefix, beside the program's folder
+set(rpath "$ORIGIN/../${PALS_LIBRARY_DIR}")
+set(modules "")
+if(TARGET pals_cuda)
+  set_target_properties(pals_cuda PROPERTIES INSTALL_RPATH "$ORIGIN;${PALS_LIBTORCH_RUNTIME}")
+  # LibTorch's part for GPUs is not copied: it takes 5 GB.
+  list(APPEND rpath ${PALS_LIBTORCH_RUNTIME})
+  list(APPEND modules pals_cuda)
+endif()
+if(TARGET pals_mpi)
+  list(APPEND modules pals_mpi)
+  add_dependencies(pals pals_mpi)
+endif()
+set_target_properties(pals PROPERTIES INSTALL_RPATH "${rpath}")
+add_custom_target(program DEPENDS pals ${modules})
+install(TARGETS pals RUNTIME DESTINATION bin COMPONENT program)
+if(modules)
+  install(TARGETS ${modules} LIBRARY DESTINATION "${PALS_LIBRARY_DIR}" COMPONENT program)
+endif()
+install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION "${CMAKE_INSTALL_DOCDIR}" COMPONENT program)
+install(CODE "set(PALS_PROGRAM \"$<TARGET_FILE:pals>\")
+  set(PALS_SOURCE \"${PROJECT_SOURCE_DIR}\")
+  set(PALS_LIBTORCH_RUNTIME \"${PALS_LIBTORCH_RUNTIME}\")
+  set(PALS_TO \"\${CMAKE_INSTALL_PREFIX}\")
+  set(PALS_LIBRARY_DIR \"${PALS_LIBRARY_DIR}\")
+  set(PALS_SHARE \"${CMAKE_INSTALL_DATAROOTDIR}\")
+  set(PALS_WORK \"${CMAKE_BINARY_DIR}/install\")"
+  COMPONENT program)
+install(SCRIPT "${PROJECT_SOURCE_DIR}/cmake/ProgramFiles.cmake" COMPONENT program)
