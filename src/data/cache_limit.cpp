@@ -1,6 +1,7 @@
 #include "data/cache_limit.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <filesystem>
 #include <string_view>
@@ -23,13 +24,16 @@ struct CacheFile {
   uint64_t bytes = 0;
 };
 
-// KEY.features with a key of 32 hexadecimal digits, or what AtomicFile calls it until it is whole.
+// KEY.features or KEY.logits with a key of 32 hexadecimal digits, or what AtomicFile calls it until
+// it is whole.
 bool is_cache_file(std::string_view name) {
   constexpr size_t kKey = 32;
-  constexpr std::string_view kSuffix = ".features";
   if (name.find_first_not_of("0123456789abcdef") != kKey) return false;
   name.remove_prefix(kKey);
-  return name == kSuffix || name.starts_with(concat(kSuffix, ".tmp."));
+  constexpr std::array<std::string_view, 2> kSuffixes = {".features", ".logits"};
+  return std::ranges::any_of(kSuffixes, [&](std::string_view suffix) {
+    return name == suffix || name.starts_with(concat(suffix, ".tmp."));
+  });
 }
 
 // Others may write and remove files meanwhile: what cannot be read is left out.

@@ -11,6 +11,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/text_util.h"
 #include "catalog/reader.h"
 #include "data/cache_limit.h"
 #include "kinds/kind.h"
@@ -154,8 +155,8 @@ void report_reading(const Task& task, const DataFile& file, const FeatureSet& fe
   const std::string where = concat(task.name, " ", file.split, ": ");
   if (features.skipped > 0) {
     const SkippedTraits traits = kind_of(task).skipped();
-    log_warning(where, features.skipped, " ", traits.unit, features.skipped == 1 ? "" : "s", " of ",
-                file.path, " skipped for ", traits.reason);
+    log_warning(where, counted(features.skipped, traits.unit), " of ", file.path, " skipped for ",
+                traits.reason);
   }
   for (const std::string& note : features.notes) log_warning(where, file.path, ": ", note);
 }

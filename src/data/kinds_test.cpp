@@ -236,6 +236,40 @@ TEST_P(EachKind, RightLogitsPredictTheGold) {
   }
 }
 
+TEST_P(EachKind, DevRowsHaveTheFormThatIsAnalysed) {
+  const FeatureSet made = features();
+  const std::vector<float> logits = right_logits(made);
+  const std::vector<Prediction> said = kind().decode(task_, made, logits, rules(), 1);
+  const auto is_label = [&](const Json& value) {
+    return value.is_string() && std::ranges::count(task_.labels, value.get<std::string>()) > 0;
+  };
+  const auto are_labels = [&](const Json& value) {
+    return value.is_array() && std::all_of(value.begin(), value.end(), is_label);
+  };
+  const auto fits = [&](const Json& value) {
+    switch (kind().analysis_form()) {
+      case AnalysisForm::kChoice:
+        return task_.labels.empty() ? value.is_number_integer() : is_label(value);
+      case AnalysisForm::kValue:
+        return value.is_number();
+      case AnalysisForm::kAnswer:
+        return value.is_string() || value.is_array();
+      case AnalysisForm::kTags:
+      case AnalysisForm::kLabelSet:
+        return are_labels(value);
+    }
+    return false;
+  };
+  for (int64_t e = 0; e < made_.examples; ++e) {
+    const DevRow row = kind().dev_row(task_, {made, logits, said}, e);
+    EXPECT_TRUE(fits(row.gold)) << json_text(row.gold, -1);
+    EXPECT_TRUE(fits(row.prediction)) << json_text(row.prediction, -1);
+    if (kind().analysis_form() == AnalysisForm::kTags) {
+      EXPECT_EQ(row.gold.size(), row.prediction.size());
+    }
+  }
+}
+
 TEST_P(EachKind, AnswersHaveAFieldForEachName) {
   const FeatureSet made = features();
   for (const Prediction& said : kind().decode(task_, made, right_logits(made), rules(), 1)) {
@@ -254,6 +288,8 @@ TEST_P(EachKind, LossesCoverTheExamplesAndTouchEachLogitOnce) {
     EXPECT_EQ(static_cast<int64_t>(layout.values.size()), layout.num_logits);
     EXPECT_EQ(layout.weights.size(), layout.values.size());
     EXPECT_EQ(layout.values.size() % static_cast<size_t>(made.num_examples()), 0U);
+    EXPECT_EQ(layout.classes.size(), kind().has_labels() ? layout.values.size() : 0U);
+    for (const int64_t label : layout.classes) EXPECT_LT(label, std::ssize(task_.labels));
     return;
   }
   EXPECT_EQ(static_cast<int64_t>(layout.example_groups.size()) - 1, made.num_examples());
@@ -266,6 +302,15 @@ TEST_P(EachKind, LossesCoverTheExamplesAndTouchEachLogitOnce) {
     }
   }
   EXPECT_LE(*std::ranges::max_element(touched), 1);
+}
+
+TEST_P(EachKind, OutputsHaveTheNamesOfLabels) {
+  if (!kind().outputs_are_labels()) {
+    EXPECT_EQ(output_names(task_), std::vector<std::string>());
+  } else {
+    EXPECT_TRUE(kind().has_labels());
+    EXPECT_EQ(std::ssize(output_names(task_)), num_outputs(task_));
+  }
 }
 
 TEST_P(EachKind, RandomTargetsCanBe) {

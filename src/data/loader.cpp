@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <numeric>
+#include <span>
 #include <stdexcept>
 #include <utility>
 
@@ -26,6 +27,11 @@ std::vector<uint32_t> shuffled_examples(int64_t count, uint64_t seed, int task, 
 }
 
 }  // namespace
+
+double teacher_weight(int64_t step, int64_t steps) {
+  if (step >= steps) return 0.0;
+  return 1.0 - static_cast<double>(step) / static_cast<double>(steps);
+}
 
 TrainingLoader::TrainingLoader(std::vector<FeaturesFuture> features, TaskSampler sampler,
                                const TrainingLoaderOptions& options)
@@ -117,6 +123,9 @@ TrainingBatch TrainingLoader::prepare(int64_t step, const std::stop_token& stop)
     position.shuffled_pass = pass;
   }
 
+  const bool has_teacher =
+      !options_.teachers.empty() && options_.teachers.at(static_cast<size_t>(task)) != nullptr;
+  const double weight = has_teacher ? teacher_weight(step, options_.teacher_steps) : 0.0;
   TrainingBatch batch;
   batch.step = step;
   batch.task = task;
@@ -127,13 +136,24 @@ TrainingBatch TrainingLoader::prepare(int64_t step, const std::stop_token& stop)
   for (int64_t i = 0; i < batch.num_examples; ++i) {
     if (i % micro_size == 0) {
       if (i > 0) rows_before += batch.micro_batches.back().num_rows();
-      batch.micro_batches.emplace_back();
+      batch.micro_batches.emplace_back().teacher_weight = weight;
     }
     PackedBatch& micro = batch.micro_batches.back();
-    append_example(features, position.order[static_cast<size_t>(first + i)], task,
-                   rows_before + micro.num_rows(), micro);
+    const int64_t example = position.order[static_cast<size_t>(first + i)];
+    append_example(features, example, task, rows_before + micro.num_rows(), micro);
+    if (weight > 0.0) teach(task, example, micro);
   }
   return batch;
+}
+
+void TrainingLoader::teach(int task, int64_t example, PackedBatch& batch) const {
+  const FeatureSet& features = *features_[static_cast<size_t>(task)].get();
+  const std::vector<float>& logits = *options_.teachers[static_cast<size_t>(task)];
+  const int64_t width = std::ssize(logits) / std::max<int64_t>(1, features.num_rows());
+  const int64_t first = features.first_row(example) * width;
+  const int64_t last = features.first_row(example + 1) * width;
+  batch.teach(
+      std::span(logits).subspan(static_cast<size_t>(first), static_cast<size_t>(last - first)));
 }
 
 EvaluationLoader::EvaluationLoader(std::vector<EvaluationSource> sources,

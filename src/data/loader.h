@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <deque>
 #include <exception>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -16,6 +17,13 @@
 #include "features/features.h"
 
 namespace pals {
+
+/// A teacher's logits for all rows of a task's training examples; null: it has no teacher.
+using TaughtLogits = std::shared_ptr<const std::vector<float>>;
+
+/// What a teacher counts in the loss of a step: it falls linearly from 1 in step 0 to 0 in step
+/// `steps`.
+double teacher_weight(int64_t step, int64_t steps);
 
 /// What one optimizer step trains on: examples of one task.
 struct TrainingBatch {
@@ -31,8 +39,10 @@ struct TrainingLoaderOptions {
   int64_t accumulation_steps = 1;  ///< micro batches of a step; must divide batch_size
   uint64_t seed = 42;
   int64_t first_step = 0;
-  int64_t last_step = 0;     ///< steps [first_step, last_step) are handed out
-  int64_t queue_length = 4;  ///< steps prepared ahead
+  int64_t last_step = 0;                    ///< steps [first_step, last_step) are handed out
+  int64_t queue_length = 4;                 ///< steps prepared ahead
+  std::vector<TaughtLogits> teachers = {};  ///< of each task; empty: no task has one
+  int64_t teacher_steps = 0;                ///< from which on teachers count nothing
 };
 
 /// Hands out the steps' batches in order, prepared ahead on a background thread. A task's batches
@@ -63,6 +73,7 @@ class TrainingLoader {
 
   void run(const std::stop_token& stop);
   TrainingBatch prepare(int64_t step, const std::stop_token& stop);
+  void teach(int task, int64_t example, PackedBatch& batch) const;
   const FeatureSet& wait_for(int task, const std::stop_token& stop);
 
   std::vector<FeaturesFuture> features_;

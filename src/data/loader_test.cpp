@@ -268,5 +268,46 @@ TEST(EvaluationLoader, NothingToEvaluateIsFine) {
   EXPECT_THROW(EvaluationLoader({}, 0), UsageError);
 }
 
+TEST(TrainingLoader, ATeachersLogitsComeWithTheirRows) {
+  const std::vector<int64_t> sizes = {37, 20};
+  TrainingLoaderOptions options;
+  options.batch_size = 8;
+  options.accumulation_steps = 2;
+  options.last_step = 20;
+  auto logits = std::make_shared<std::vector<float>>();
+  for (int64_t row = 0; row < sizes[1]; ++row) {
+    logits->push_back(static_cast<float>(row));
+    logits->push_back(static_cast<float>(-row));
+  }
+  options.teachers = {nullptr, logits};
+  options.teacher_steps = 16;
+  const TaskSampler sampler(Sampling::kRoundRobin, sizes, options.seed, 20, 1);
+  TrainingLoader loader(numbered_tasks(sizes), sampler, options);
+  for (int64_t step = 0; step < 20; ++step) {
+    const TrainingBatch batch = loader.next();
+    const double weight = batch.task == 0 || step >= 16 ? 0.0 : 1.0 - static_cast<double>(step) / 16.0;
+    const std::vector<int64_t> rows = rows_of(batch);
+    size_t row = 0;
+    for (const PackedBatch& micro : batch.micro_batches) {
+      EXPECT_EQ(micro.teacher_weight, weight);
+      for (int64_t e = 0; e < micro.num_examples(); ++e, ++row) {
+        const std::span<const float> taught = micro.taught_of(e);
+        ASSERT_EQ(taught.size(), weight > 0.0 ? 2U : 0U);
+        if (weight == 0.0) continue;
+        EXPECT_EQ(taught[0], static_cast<float>(rows[row]));
+        EXPECT_EQ(taught[1], -static_cast<float>(rows[row]));
+      }
+    }
+  }
+}
+
+TEST(TeacherWeight, FallsFromOneToNothing) {
+  EXPECT_EQ(teacher_weight(0, 4), 1.0);
+  EXPECT_EQ(teacher_weight(1, 4), 0.75);
+  EXPECT_EQ(teacher_weight(3, 4), 0.25);
+  EXPECT_EQ(teacher_weight(4, 4), 0.0);
+  EXPECT_EQ(teacher_weight(0, 0), 0.0);
+}
+
 }  // namespace
 }  // namespace pals

@@ -8,7 +8,7 @@
 #include "checkpoint/load_tensor_file.h"
 #include "model/open.h"
 #include "model/weights.h"
-#include "predict/find_task.h"
+#include "tasks/task_selection.h"
 
 namespace pals {
 namespace {
@@ -25,6 +25,8 @@ FeatureModel load_with_task(const FeatureModelOptions& options) {
   model.task = find_task(loaded.description.tasks, options.task, "--task");
   model.tokenizer = std::move(loaded.tokenizer);
   model.model = std::move(loaded.model);
+  const bool has_own = model.model->adapter_config(model.task).task_pooler;
+  model.has_pooler = has_own || loaded.has_pooler;
   model.where = options.model;
   return model;
 }
@@ -69,8 +71,7 @@ FeatureModel load_feature_model(const FeatureModelOptions& options) {
   const LoadReport report = load_weights(*model.model, file, LoadScope::kShared, sources.weights);
   model.model->arena().refresh_shadow();
   model.model->pack_weights();
-  model.has_pooler = std::ranges::none_of(
-      report.missing, [](const std::string& name) { return name.starts_with("pooler."); });
+  model.has_pooler = std::ranges::count(report.missing, kPoolerWeight) == 0;
   return model;
 }
 

@@ -51,6 +51,9 @@ std::string text_of(const OrderedJson& value) {
 }  // namespace
 
 OrderedJson folder_facts(const std::string& path) {
+  if (!std::filesystem::exists(path) && !std::filesystem::exists(path + ".index")) {
+    fail(path, ": no such model folder; give one, such as RUN/best of a run's folder");
+  }
   const OpenedModel opened = open_model({.path = path, .flag = "FOLDER"});
   const ModelDescription& description = opened.description;
   const BertConfig& bert = description.bert;

@@ -10,7 +10,7 @@
 #include "base/text_util.h"
 #include "catalog/task_json.h"
 #include "checkpoint/safetensors.h"
-#include "predict/find_task.h"
+#include "predict/find_tasks.h"
 #include "tasks/task_selection.h"
 
 namespace pals {
@@ -63,8 +63,6 @@ Json task_object(const TaskPart& part) {
 void write_parts(const std::string& path, const std::string& base,
                  const std::vector<TaskPart>& parts,
                  const std::function<void(const std::string& fresh, Json& tasks)>& add = {}) {
-  const fs::path above = fs::path(path).parent_path();
-  if (!above.empty()) make_directories(above.string());
   write_folder_aside(path, [&](const std::string& fresh) {
     for (const std::string& name : files_in(base)) {
       if (name != kTasksFile + 1) take_file(base + "/" + name, fresh + "/" + name);
@@ -111,7 +109,7 @@ KeptModel keep_model(const OpenedModel& opened, const ModelDescription& added,
   }
   if (added.max_seq_length != saved.max_seq_length) {
     fail_usage("--max_seq_length is ", added.max_seq_length, ", but the tasks of ", folder,
-               " have rows of ", saved.max_seq_length, " tokens");
+               " have rows of ", counted(saved.max_seq_length, "token"));
   }
   const auto own_pooler = [](const AdapterConfig& adapter) { return adapter.task_pooler; };
   if (std::ranges::all_of(saved.adapters, own_pooler) &&
@@ -147,7 +145,8 @@ void check_folder_output(const std::string& path, bool overwrite, const std::str
   }
   if (!directory_exists(path) || list_directory(path).empty()) return;
   if (!file_exists(path + kConfigFile)) {
-    fail(flag, ": ", path, " is a folder, but no model folder");
+    fail(flag, ": ", path, " is a folder with other files, no model folder, and is not replaced; ",
+         "give another name");
   }
   if (!overwrite) {
     fail_usage(flag, ": ", path, " exists; --overwrite puts the new model folder in its place");

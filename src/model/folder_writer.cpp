@@ -52,8 +52,13 @@ void put_in_place(const std::string& fresh, const std::string& path) {
   if (syscall(SYS_renameat2, AT_FDCWD, fresh.c_str(), AT_FDCWD, path.c_str(), kExchange) != 0) {
     const std::string old = temporary_name(path);
     fs::rename(path, old, error);
-    if (!error) fs::rename(fresh, path, error);
     if (error) fail(path, ": cannot be replaced: ", error.message());
+    fs::rename(fresh, path, error);
+    if (error) {
+      std::error_code ignored;
+      fs::rename(old, path, ignored);
+      fail(path, ": cannot be replaced: ", error.message());
+    }
     fs::remove_all(old, error);
     return;
   }
@@ -182,11 +187,11 @@ void write_folder_aside(const std::string& path,
   make_directories(fresh);
   try {
     write(fresh);
+    put_in_place(fresh, path);
   } catch (...) {
     fs::remove_all(fresh, ignored);
     throw;
   }
-  put_in_place(fresh, path);
 }
 
 void write_model_folder(const std::string& path, const ModelTensors& tensors,

@@ -59,7 +59,7 @@ ModelTensors tensors_of(const ParameterArena& arena);
 std::string shared_weights_hash(const ModelTensors& tensors);
 
 /// Has `write` make a folder beside `path`, then puts it there in one step, in place of an older
-/// one. Leaves nothing if `write` throws.
+/// one. Leaves nothing if `write` throws or the older one cannot be replaced.
 void write_folder_aside(const std::string& path,
                         const std::function<void(const std::string& fresh)>& write);
 

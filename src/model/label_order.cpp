@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/text_util.h"
 #include "kinds/kind.h"
+#include "kinds/transformers_head.h"
 
 namespace pals {
 namespace {
@@ -13,10 +14,14 @@ namespace {
 constexpr size_t kNamesShown = 3;
 constexpr size_t kNameShown = 24;
 
-// "Not entailment" and "not_entailment" are one label.
+// "Not  entailment" and "not_entailment" are one label.
 std::string plain_name(std::string_view label) {
+  constexpr std::string_view kBetweenWords = " \t\n\r-_";
   std::string name;
-  for (const char c : ascii_lower(trim(label))) name += c == ' ' || c == '-' ? '_' : c;
+  for (const char c : ascii_lower(trim(label))) {
+    const bool between = kBetweenWords.find(c) != std::string_view::npos;
+    if (!between || !name.ends_with('_')) name += between ? '_' : c;
+  }
   return name;
 }
 
@@ -66,10 +71,21 @@ bool are_numbers(const std::vector<std::string>& names) {
   return true;
 }
 
+// The same outputs mean something else for another problem: a sigmoid each, or one softmax.
+void check_problem_type(const Json& config, const Task& task, const std::string& where) {
+  const char* const own = transformers_head(task).problem;
+  const auto found = config.find("problem_type");
+  if (own == nullptr || found == config.end() || !found->is_string() || *found == own) return;
+  fail_usage(where, ": \"problem_type\" is ", quote(found->get<std::string>()), ", task ",
+             quote(task.name, kNameShown), " is a ", kind_name(task.kind), ", which is ",
+             quote(own), " there; give the task the head's kind in a task file");
+}
+
 }  // namespace
 
 std::vector<int64_t> output_order(const Json& config, const Task& task, const std::string& where) {
-  if (!kind_of(task).has_labels()) return {};
+  check_problem_type(config, task, where);
+  if (!kind_of(task).outputs_are_labels()) return {};
   const std::vector<std::string> names = output_names(config, where);
   std::vector<std::string> outputs = plain_names(names), labels = plain_names(task.labels);
   if (std::set<std::string>(labels.begin(), labels.end()).size() < labels.size()) {

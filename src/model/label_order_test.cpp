@@ -33,10 +33,40 @@ TEST(OutputOrder, GoesByName) {
             Order{});
 }
 
+TEST(OutputOrder, AnotherProblemIsRefused) {
+  const auto of_kind = [](TaskKind kind, const char* problem) {
+    Task task = nli();
+    task.kind = kind;
+    return output_order(Json{{"problem_type", problem}, {"id2label", Json()}}, task, "c.json");
+  };
+  constexpr std::pair<TaskKind, const char*> kOwn[] = {
+      {TaskKind::kClassification, "single_label_classification"},
+      {TaskKind::kMultiLabel, "multi_label_classification"},
+      {TaskKind::kRegression, "regression"}};
+  for (const auto& [kind, own] : kOwn) {
+    for (const auto& [other, problem] : kOwn) {
+      if (other == kind) continue;
+      EXPECT_THROW(of_kind(kind, problem), UsageError) << problem;
+    }
+  }
+  EXPECT_EQ(of_kind(TaskKind::kRegression, "regression"), Order{});
+  EXPECT_NE(
+      refusal(R"({"problem_type": "multi_label_classification"})").find("\"problem_type\" is"),
+      std::string::npos);
+}
+
 TEST(OutputOrder, PunctuationDoesNotCount) {
   const Task task{.name = "rte", .labels = {"entailment", "not_entailment"}};
   const Json config = Json::parse(R"({"id2label": {"0": "not entailment", "1": "entailment"}})");
   EXPECT_EQ(output_order(config, task, "c.json"), (Order{1, 0}));
+  for (const char* name :
+       {"not  entailment", " Not\tEntailment ", "not _ entailment", "NOT-ENTAILMENT"}) {
+    const Json other = {{"id2label", {{"0", name}, {"1", "entailment"}}}};
+    EXPECT_EQ(output_order(other, task, "c.json"), (Order{1, 0})) << name;
+  }
+  const Task signs{.name = "signs", .labels = {"-1", "1"}};
+  EXPECT_EQ(output_order(Json::parse(R"({"id2label": {"0": "1", "1": "-1"}})"), signs, "c.json"),
+            (Order{1, 0}));
 }
 
 TEST(OutputOrder, TagsAndLabelListsGoByNameToo) {

@@ -44,6 +44,16 @@ TEST_F(ModelFolder, RoundTripsBitForBit) {
   }
 }
 
+// Earlier versions wrote what no task file may say today.
+TEST_F(ModelFolder, LossesThatWouldNotTrainAreNoObstacle) {
+  const AdapterConfig adapter = tiny_adapter("pals");
+  ModelDescription description = describe(adapter);
+  description.tasks[0].loss = {.weight = 0.0, .class_weights = {1.0, 0.0}, .label_smoothing = 1.0};
+  const auto model = testing::tiny_model(testing::tiny_bert(), adapter);
+  save_model_folder(path_, *model, description, tiny_tokenizer());
+  EXPECT_EQ(load_model_folder(path_, at::kFloat).description.tasks, description.tasks);
+}
+
 TEST_F(ModelFolder, LoadsIntoBf16) {
   const auto model = save("pals");
   const LoadedModel loaded = load_model_folder(path_, at::kBFloat16);
@@ -82,6 +92,18 @@ TEST_F(ModelFolder, ReplacesAnOlderFolderWhole) {
   EXPECT_TRUE(at::equal(loaded.model->arena().weights(), model->arena().weights()));
   EXPECT_FALSE(file_exists(path_ + "/adapters/leftover"));
   EXPECT_EQ(list_directory(root_), std::vector<std::string>{"best"});
+}
+
+TEST_F(ModelFolder, AnOlderFolderMayEndInASlash) {
+  const auto model = save("none");
+  const ModelDescription description = describe(tiny_adapter("none"));
+  for (int i = 0; i < 2; ++i) {
+    save_model_folder(root_ + "/other//", *model, description, tiny_tokenizer());
+    EXPECT_EQ(list_directory(root_), (std::vector<std::string>{"best", "other"}));
+    EXPECT_EQ(list_directory(root_ + "/other"), list_directory(path_));
+  }
+  EXPECT_THROW(save_model_folder(root_ + "/.", *model, description, tiny_tokenizer()), Error);
+  EXPECT_EQ(list_directory(root_), (std::vector<std::string>{"best", "other"}));
 }
 
 TEST_F(ModelFolder, WhatAnInterruptedWriteLeftIsNoObstacle) {

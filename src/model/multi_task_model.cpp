@@ -37,7 +37,9 @@ MultiTaskModel::MultiTaskModel(const BertConfig& bert, const std::vector<Adapter
   for (size_t i = 0; i < heads.size(); ++i) {
     const int task = static_cast<int>(i);
     const std::string prefix = "tasks." + std::to_string(task) + ".";
+    const ParameterId first = table_.next();
     adapters_.push_back(build_adapter(table_, folded_table_, table_, task, bert, adapters[i]));
+    table_.set_group(first, LearningRateGroup::kAdapter);
     adapters_.back().group =
         static_cast<int>(std::ranges::find(adapters, adapters[i]) - adapters.begin());
     poolers_.emplace_back();
@@ -45,6 +47,7 @@ MultiTaskModel::MultiTaskModel(const BertConfig& bert, const std::vector<Adapter
       poolers_.back().emplace(table_, prefix, bert.hidden_size, task);
     }
     heads_.emplace_back(table_, prefix, bert.hidden_size, heads[i], task);
+    table_.set_group(first, LearningRateGroup::kHead);
   }
   present_.assign(heads.size(), true);
   own_.resize(heads.size());
@@ -64,6 +67,14 @@ at::Tensor MultiTaskModel::pool(const Pass& pass, int task, const at::Tensor& fi
   const bool is_own = poolers_[static_cast<size_t>(task)].has_value();
   const TaskParameters* own = adapters_[static_cast<size_t>(task)].own;
   return pooler(task).forward(pass.of_task(is_own ? own : nullptr), first);
+}
+
+bool MultiTaskModel::reads_pooler(int owner) const {
+  for (int task = 0; task < num_tasks(); ++task) {
+    if (!has_task(task) || head(task).reads_tokens()) continue;
+    if ((poolers_[static_cast<size_t>(task)] ? task : kSharedOwner) == owner) return true;
+  }
+  return false;
 }
 
 bool MultiTaskModel::shares_trunk(int task, int other) const {
@@ -86,6 +97,11 @@ void MultiTaskModel::set_dropout(double p) {
 void MultiTaskModel::set_recompute(bool on) {
   recompute_ = on;
   recorded_.clear();
+}
+
+void MultiTaskModel::freeze_shared() {
+  arena_->freeze_shared();
+  recorded_.clear();  // its records train what is shared
 }
 
 void MultiTaskModel::set_recording(bool on) { records_ = on; }

@@ -112,6 +112,9 @@ class MultiTaskModel {
   at::Tensor train(const PackedBatch& batch, const TrainingStep& step,
                    const RangeComplete& complete = nullptr);
 
+  /// From now on nothing shared trains, as with Frozen::kAll. No step may be under way.
+  void freeze_shared();
+
   /// Whether steps on a device other than the CPU are recorded and replayed, as they are at first
   /// (RecordedEncoder). A model that has recorded must stay where it is.
   void set_recording(bool on);
@@ -128,6 +131,10 @@ class MultiTaskModel {
   std::vector<double> example_losses(const PackedBatch& batch, const Output& output) const;
 
   const Head& head(int task) const { return heads_[static_cast<size_t>(task)]; }
+
+  /// Whether a head reads the outputs of that task's own pooler, or of the shared one
+  /// (kSharedOwner). Heads that read tokens have no use for one.
+  bool reads_pooler(int owner) const;
 
   /// Whether the tasks differ in their heads alone, so that a row's pass can be read by both.
   bool shares_trunk(int task, int other) const;

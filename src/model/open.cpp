@@ -17,6 +17,12 @@ namespace pals {
 namespace {
 
 [[noreturn]] void fail_missing_config(const ModelSource& source) {
+  if (source.path.empty() && source.vocab_file.empty()) {
+    fail_usage(
+        source.flag, " is missing: give the folder of a pretrained model (",
+        "`scripts/setup.sh --weights` fetches one; --model_name_or_path means the same), or ",
+        "--bert_config_file and --vocab_file for random weights");
+  }
   if (source.path.empty()) {
     fail_usage("--bert_config_file is missing: give it, or an ", source.flag,
                " with a config.json or bert_config.json beside it");
@@ -90,7 +96,7 @@ Tokenizer open_tokenizer(const OpenedModel& model) {
                                        model.source.special_tokens_in_text);
   const int64_t tokens = tokenizer.vocabulary().size(), known = model.description.bert.vocab_size;
   if (tokens > known) {
-    fail(files.tokenizer.vocabulary_path(), ": ", tokens, " tokens, but ",
+    fail(files.tokenizer.vocabulary_path(), ": ", counted(tokens, "token"), ", but ",
          files.config.empty() ? "the model" : files.config, " has a vocab_size of ", known);
   }
   std::vector<std::string> given;
@@ -113,12 +119,13 @@ std::string check_shared_weights(const OpenedModel& model, TensorFile& file) {
   const ModelDescription& saved = model.description;
   // For its table: the memory of its weights is never touched.
   const MultiTaskModel layout(saved.bert, saved.adapters, head_specs(saved.tasks), at::kFloat);
-  return check_shared_weights(model, file, layout.arena().table());
+  return check_shared_weights(model, file, layout);
 }
 
 std::string check_shared_weights(const OpenedModel& model, TensorFile& file,
-                                 const ParameterTable& table) {
-  const WeightPlan plan = plan_weights(table, file, LoadScope::kShared, model.files.weights);
+                                 const MultiTaskModel& layout) {
+  const ParameterTable& table = layout.arena().table();
+  const WeightPlan plan = plan_weights(layout, file, LoadScope::kShared, model.files.weights);
   std::string hash = shared_weights_hash({table, filled_rows(table, plan, file), {}});
   model.identity.check_shared_weights(hash);
   return hash;
@@ -154,8 +161,10 @@ LoadedModel load_model_folder(const std::string& path, const Precision& precisio
 
   const std::string weights_path = path + kWeightsFile;
   TensorFile weights = read_safetensors(weights_path);
-  loaded.shared_weights = check_shared_weights(opened, weights, loaded.model->arena().table());
-  load_weights(*loaded.model, weights, LoadScope::kShared, weights_path);
+  loaded.shared_weights = check_shared_weights(opened, weights, *loaded.model);
+  const LoadReport report = load_weights(*loaded.model, weights, LoadScope::kShared, weights_path);
+  loaded.has_pooler = loaded.model->arena().table().find(kPoolerWeight) >= 0 &&
+                      std::ranges::count(report.missing, kPoolerWeight) == 0;
   for (size_t i = 0; i < description.tasks.size(); ++i) {
     const std::string file = find_adapter_files(path, description.tasks[i].name).weights;
     const TensorFile own = read_safetensors(file);

@@ -60,7 +60,7 @@ Tokenizer open_folder_tokenizer(const std::string& folder);
 std::string check_shared_weights(const OpenedModel& model, TensorFile& file);
 /// The same by the table of the folder's network, where that has been built already.
 std::string check_shared_weights(const OpenedModel& model, TensorFile& file,
-                                 const ParameterTable& table);
+                                 const MultiTaskModel& layout);
 
 /// The adapter that a configuration asks for, of all tasks, not yet resolved: the "pals" object
 /// beside a file or in an older folder, or the reference's keys. Error as adapter_from_flat_json
@@ -78,6 +78,7 @@ struct LoadedModel {
   std::unique_ptr<Tokenizer> tokenizer;
   std::unique_ptr<MultiTaskModel> model;
   std::string shared_weights;  ///< their hash, which adapters that are added must have
+  bool has_pooler = true;      ///< a shared one, with weights
 };
 
 /// Reads a model folder that save_model_folder wrote, for prediction. Error if a file is missing,

@@ -106,7 +106,10 @@ TEST_F(Open, FlagsComeFirst) {
 TEST_F(Open, WhatIsMissingIsNamed) {
   const std::string flag = "--init_checkpoint";
   expect_error({.path = path("nowhere"), .flag = flag}, {flag, "nowhere"});
-  expect_error<UsageError>({.flag = flag}, {"--bert_config_file is missing", flag});
+  expect_error<UsageError>({.flag = flag},
+                           {flag + " is missing", "setup.sh", "--bert_config_file"});
+  expect_error<UsageError>({.vocab_file = path("vocab.txt"), .flag = flag},
+                           {"--bert_config_file is missing", flag});
   expect_error<UsageError>({.bert_config_file = path("config.json"), .flag = flag},
                            {"--vocab_file is missing", flag});
   fs::remove(path("vocab.txt"));
@@ -152,6 +155,30 @@ TEST_F(Open, ConfigurationsAskForAdapters) {
   EXPECT_EQ(kind({{"pals", own}}), "houlsby");
   // Its tasks' folders say what their adapters are.
   EXPECT_EQ(kind({{"pals", {{"max_seq_length", 12}}}}), "none");
+}
+
+TEST_F(Open, SaysThatARunHasNoModelYet) {
+  fs::remove(path("config.json"));
+  const ModelSource source{.path = folder_};
+  expect_error(source, {"no config.json or bert_config.json in this folder"});
+  write("run_config.json", "{}");
+  expect_error(source, {"the run has no model yet: " + path("best") + " is written at its first"});
+  fs::create_directories(path("final"));
+  write("final/config.json", config());
+  expect_error(source, {"it looks like a run's folder: give " + path("final")});
+}
+
+TEST_F(Open, HintsAtAHubWhereANameIsGiven) {
+  expect_error({.path = "some-model-v1.5"}, {"given as hf://OWNER/some-model-v1.5"});
+  expect_error({.path = "some/model"}, {"given as hf://some/model"});
+  for (const std::string missing : {"some.bin", "./some", "/some", "a/b/c", "some/"}) {
+    try {
+      open_model({.path = missing});
+      ADD_FAILURE() << missing;
+    } catch (const Error& error) {
+      EXPECT_EQ(std::string(error.what()).find("hf://"), std::string::npos) << error.what();
+    }
+  }
 }
 
 }  // namespace

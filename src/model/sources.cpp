@@ -1,5 +1,7 @@
 #include "model/sources.h"
 
+#include <algorithm>
+#include <array>
 #include <filesystem>
 #include <initializer_list>
 #include <vector>
@@ -47,7 +49,23 @@ std::string model_below(const std::string& folder) {
       return concat("; it looks like a run's folder: give ", folder, name);
     }
   }
+  if (file_exists(folder + "/run_config.json")) {
+    return concat("; the run has no model yet: ", folder,
+                  "/best is written at its first evaluation");
+  }
   return {};
+}
+
+// For a path that may be meant as the name of a model on a hub: how that is given.
+std::string hub_hint(const std::string& path) {
+  constexpr std::array kFiles = {".ckpt", ".bin", ".safetensors", ".json", ".index", ".pt", "/"};
+  const bool is_path =
+      path.starts_with(".") || path.starts_with("/") || path.starts_with("~") ||
+      std::count(path.begin(), path.end(), '/') > 1 ||
+      std::ranges::any_of(kFiles, [&](const char* end) { return path.ends_with(end); });
+  if (is_path) return {};
+  const bool has_owner = path.find('/') != std::string::npos;
+  return concat("; a model on a hub is given as hf://", has_owner ? path : "OWNER/" + path);
 }
 
 }  // namespace
@@ -74,7 +92,7 @@ CheckpointSources find_checkpoint_sources(const std::string& path, const std::st
     sources.weights = find_tensor_file(path);
     if (sources.weights.empty())
       fail(flag, ": no file or folder ", path, ", and no ", path,
-           ".index of a TensorFlow checkpoint");
+           ".index of a TensorFlow checkpoint", hub_hint(path));
     const std::filesystem::path parent = std::filesystem::path(path).parent_path();
     place = parent.empty() ? std::filesystem::path(".").string() : parent.string();
     if (config.empty()) {

@@ -3,11 +3,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "base/random.h"
+#include "kinds/kind.h"
 #include "model/multi_task_model.h"
 
 namespace pals::testing {
@@ -39,24 +41,33 @@ inline AdapterConfig tiny_adapter(const std::string& kind, std::vector<int> laye
   return resolve_adapter(adapter, tiny_bert(), "test");
 }
 
-/// Seven tasks: two classes, a value, three classes, a span, multiple choice, three labels, five
-/// tags.
-inline constexpr int kTinyTasks = 7;
+/// A task of each kind and one more: its number of outputs. A new kind's stands at the end.
+struct TinyHead {
+  TaskKind kind;
+  int64_t num_outputs;
+};
+inline constexpr TinyHead kTinyHeads[] = {
+    {TaskKind::kClassification, 2}, {TaskKind::kRegression, 1},     {TaskKind::kClassification, 3},
+    {TaskKind::kSpan, 2},           {TaskKind::kMultipleChoice, 1}, {TaskKind::kMultiLabel, 3},
+    {TaskKind::kTagging, 5}};
+inline constexpr int kTinyTasks = static_cast<int>(std::size(kTinyHeads));
 inline constexpr int kTinySpan = 3, kTinyChoice = 4, kTinyLabels = 5, kTinyTags = 6;
-inline constexpr bool tiny_reads_tokens(int task) { return task == kTinySpan || task == kTinyTags; }
+/// Whether an owner of parameters is a task whose head reads tokens.
+inline bool tiny_reads_tokens(int owner) {
+  return owner >= 0 && kind_of(kTinyHeads[owner].kind).head().reads_tokens;
+}
 inline std::vector<HeadSpec> tiny_heads() {
-  return {{TaskKind::kClassification, 2}, {TaskKind::kRegression, 1},
-          {TaskKind::kClassification, 3}, {TaskKind::kSpan, 2},
-          {TaskKind::kMultipleChoice, 1}, {TaskKind::kMultiLabel, 3},
-          {TaskKind::kTagging, 5}};
+  std::vector<HeadSpec> heads;
+  for (const TinyHead& head : kTinyHeads) heads.push_back({head.kind, head.num_outputs});
+  return heads;
 }
 
-/// Those of all tasks; "mixed" and "mixed_again": each its own kind; bottlenecks at both places in
-/// turn.
+/// Those of all tasks; "mixed" and "mixed_again": several kinds in turn; bottlenecks at both places
+/// in turn.
 inline std::vector<AdapterConfig> tiny_adapters(const std::string& kind,
                                                 const std::vector<int>& layers = {},
                                                 bool task_pooler = false) {
-  std::vector<std::string> kinds(kTinyTasks, kind);
+  std::vector<std::string> kinds = {kind};
   if (kind == "mixed") {
     kinds = {"lora", "pals", "houlsby", "none", "top_attention", "low_rank", "pals"};
   }
@@ -64,7 +75,9 @@ inline std::vector<AdapterConfig> tiny_adapters(const std::string& kind,
     kinds = {"houlsby_pals", "lora_lhuc", "low_rank", "lora", "houlsby", "none", "houlsby_pals"};
   }
   std::vector<AdapterConfig> adapters;
-  for (const std::string& own : kinds) adapters.push_back(tiny_adapter(own, layers, task_pooler));
+  for (size_t task = 0; task < kTinyTasks; ++task) {
+    adapters.push_back(tiny_adapter(kinds[task % kinds.size()], layers, task_pooler));
+  }
   for (size_t task = 1; task < adapters.size() && kind.starts_with("bottleneck"); task += 2) {
     adapters[task].after = {"attention", "output"};
     adapters[task].reads = "dense";

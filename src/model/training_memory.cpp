@@ -17,6 +17,7 @@ TrainingMemory training_memory(const MultiTaskModel& model, int64_t tokens) {
   if (arena.shadow().defined()) {
     memory.shadow = static_cast<int64_t>(arena.shadow().nbytes());
   }
+  if (arena.keeps_average()) memory.average = floats;
   memory.tokens = tokens;
   memory.batch = tokens * model.bytes_per_token();
   return memory;
@@ -27,9 +28,11 @@ std::string memory_text(const TrainingMemory& memory, const MultiTaskModel& mode
   return concat(
       "training takes ", gigabytes(memory.model()), " for the model (weights ",
       gigabytes(memory.weights + memory.shadow), ", gradients ", gigabytes(memory.gradients),
-      ", moments ", gigabytes(memory.moments), ") and about ", gigabytes(memory.batch),
-      " for a batch of ", memory.tokens, " tokens; ", device_name(model.device()), " has ",
-      gigabytes(info.free_memory), " of ", gigabytes(info.total_memory), " free",
+      ", moments ", gigabytes(memory.moments),
+      memory.average > 0 ? concat(", average ", gigabytes(memory.average)) : "", ") and about ",
+      gigabytes(memory.batch), " for a batch of ", memory.tokens, " tokens; ",
+      device_name(model.device()), " has ", gigabytes(info.free_memory), " of ",
+      gigabytes(info.total_memory), " free",
       model.arena().training_ready() ? "" : " beside the weights",
       "; try a smaller --train_batch_size, more --gradient_accumulation_steps, a smaller ",
       "--max_seq_length, --recompute, --freeze or --no_graphs");

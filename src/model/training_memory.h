@@ -11,10 +11,11 @@ namespace pals {
 /// Bytes.
 struct TrainingMemory {
   int64_t weights = 0, shadow = 0, gradients = 0, moments = 0;
-  int64_t tokens = 0;  ///< of the batch
-  int64_t batch = 0;   ///< an estimate: what forward keeps for backward, and what either works on
+  int64_t average = 0;  ///< of the weights, where the arena keeps it
+  int64_t tokens = 0;   ///< of the batch
+  int64_t batch = 0;    ///< an estimate: what forward keeps for backward, and what either works on
 
-  int64_t model() const { return weights + shadow + gradients + moments; }
+  int64_t model() const { return weights + shadow + gradients + moments + average; }
 };
 
 /// Of a training step on one batch of so many tokens.

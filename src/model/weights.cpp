@@ -78,11 +78,9 @@ void assign(Draft& draft, const ParameterTable& table, ParameterId id, const Ten
 
 bool is_pooler(const std::string& name) { return name.find("pooler.") != std::string::npos; }
 
-// Whether a head reads the pooled outputs: all but those of spans, which transformers saves without
-// a pooler.
-bool needs_pooler(const ParameterTable& table) {
-  return std::ranges::any_of(
-      table.rows(), [](const Parameter& row) { return row.name.ends_with(".classifier.weight"); });
+// transformers saves models whose heads read tokens (spans, tags) without a pooler.
+bool is_idle_pooler(const MultiTaskModel& model, const Parameter& row) {
+  return is_pooler(row.name) && !model.reads_pooler(row.owner);
 }
 
 void write_weight(ParameterArena& arena, ParameterId id, const TensorEntry& entry) {
@@ -104,8 +102,9 @@ std::string list_names(const std::vector<std::string>& names, size_t lists) {
   return text;
 }
 
-WeightPlan plan_weights(const ParameterTable& table, const TensorFile& file, LoadScope scope,
+WeightPlan plan_weights(const MultiTaskModel& model, const TensorFile& file, LoadScope scope,
                         const std::string& where) {
+  const ParameterTable& table = model.arena().table();
   WeightPlan plan;
   LoadReport& report = plan.report;
   Draft draft{plan.sources, {}, {}};
@@ -131,14 +130,14 @@ WeightPlan plan_weights(const ParameterTable& table, const TensorFile& file, Loa
     std::erase(report.unused, it->second->name);
   }
 
-  const bool pooler_needed = scope == LoadScope::kAll && needs_pooler(table);
   std::vector<std::string> required;
   for (size_t i = 0; i < table.rows().size(); ++i) {
     const Parameter& row = table.rows()[i];
     if (plan.sources.count(static_cast<ParameterId>(i)) > 0) continue;
     report.missing.push_back(row.name);
     const bool in_scope = scope == LoadScope::kAll || row.owner == kSharedOwner;
-    const bool may_be_missing = !pooler_needed && row.owner == kSharedOwner && is_pooler(row.name);
+    const bool may_be_missing =
+        scope == LoadScope::kAll ? is_idle_pooler(model, row) : is_pooler(row.name);
     const bool named = draft.unfilled.count(static_cast<ParameterId>(i)) > 0;
     if (in_scope && !may_be_missing && !named) {
       required.push_back(concat(row.name, " ", shape_text(row.shape)));
@@ -179,8 +178,7 @@ std::vector<TensorEntry> filled_rows(const ParameterTable& table, const WeightPl
 
 LoadReport load_weights(MultiTaskModel& model, const TensorFile& file, LoadScope scope,
                         const std::string& where) {
-  const ParameterTable& table = model.arena().table();
-  WeightPlan plan = plan_weights(table, file, scope, where);
+  WeightPlan plan = plan_weights(model, file, scope, where);
   for (const auto& [id, entry] : plan.sources) {
     write_weight(model.arena(), id, *entry);
   }
@@ -202,7 +200,7 @@ void load_task_weights(MultiTaskModel& model, int task, const TensorFile& file,
     const std::string name = row.name.substr(prefix.size());
     const TensorEntry* entry = file.find(name);
     if (entry == nullptr) {
-      problems.push_back(name + " (missing)");
+      if (!is_idle_pooler(model, row)) problems.push_back(name + " (missing)");
     } else if (const std::string reason = misfit(*entry, row); !reason.empty()) {
       problems.push_back(name + reason);
     }
@@ -212,7 +210,8 @@ void load_task_weights(MultiTaskModel& model, int task, const TensorFile& file,
   }
   for (const Parameter& row : table.rows()) {
     if (row.owner != task) continue;
-    write_weight(arena, table.find(row.name), *file.find(row.name.substr(prefix.size())));
+    const TensorEntry* entry = file.find(row.name.substr(prefix.size()));
+    if (entry != nullptr) write_weight(arena, table.find(row.name), *entry);
   }
 }
 

@@ -10,6 +10,9 @@
 
 namespace pals {
 
+/// The shared pooler, which some checkpoints lack.
+inline constexpr const char* kPoolerWeight = "pooler.dense.weight";
+
 /// Which tensors a file must have.
 enum class LoadScope {
   kAll,     ///< every parameter of the model
@@ -30,10 +33,10 @@ struct WeightPlan {
 
 /// Finds the parameters of a file's tensors through the name map. Error, naming each tensor with
 /// what was found and expected, for a wrong shape, values that are not floating point, a tied
-/// matrix whose copies differ, or a missing parameter in `scope` (under kShared, and where all
-/// heads are spans, a pooler may be missing: some checkpoints have none). A per-task pooler starts
-/// from the shared one.
-WeightPlan plan_weights(const ParameterTable& table, const TensorFile& file, LoadScope scope,
+/// matrix whose copies differ, or a missing parameter in `scope` (under kShared, and where no head
+/// reads it, a pooler may be missing: some checkpoints have none). A per-task pooler starts from
+/// the shared one.
+WeightPlan plan_weights(const MultiTaskModel& model, const TensorFile& file, LoadScope scope,
                         const std::string& where);
 
 /// Copies a file's tensors into the model as planned: nothing is loaded halfway.
@@ -41,7 +44,8 @@ LoadReport load_weights(MultiTaskModel& model, const TensorFile& file, LoadScope
                         const std::string& where);
 
 /// Copies an adapter file (names without `tasks.<index>.`) into one task. Error as above if a
-/// parameter of the task is missing, mis-shaped or unknown. A bf16 shadow is left to the caller
+/// parameter of the task is missing (but for a pooler that its head does not read), mis-shaped or
+/// unknown. A bf16 shadow is left to the caller
 /// (refresh_shadow).
 void load_task_weights(MultiTaskModel& model, int task, const TensorFile& file,
                        const std::string& where);

@@ -150,15 +150,53 @@ TEST(LoadWeights, APoolerMayBeMissingFromASharedPart) {
   const LoadReport report = load_weights(*model, without("pooler."), LoadScope::kShared, "test");
   EXPECT_TRUE(std::count(report.missing.begin(), report.missing.end(), "pooler.dense.weight"));
   EXPECT_FALSE(load_error(*model, without("embeddings.LayerNorm"), LoadScope::kShared).empty());
-  // Among all the tensors of a model only where no head reads it.
   expect_parts(load_error(*model, without("pooler."), LoadScope::kAll), {"pooler.dense.weight"});
-  const std::vector<HeadSpec> span = {{TaskKind::kSpan, 2}};
-  MultiTaskModel answers(tiny_bert(), adapter, span, at::kFloat);
-  const TensorFile file = file_of(answers, [](const Parameter& row) -> std::vector<std::string> {
-    if (row.name.starts_with("pooler.")) return {};
+}
+
+// Each kind alone and beside one that reads the pooler, with a shared pooler and one of its own.
+TEST(LoadWeights, APoolerMayBeMissingWhereNoHeadReadsIt) {
+  const auto without_pooler = [](const Parameter& row) -> std::vector<std::string> {
+    if (row.name.find("pooler.") != std::string::npos) return {};
     return {row.name};
-  });
-  EXPECT_EQ(load_error(answers, file, LoadScope::kAll), "");
+  };
+  for (const HeadSpec& head : tiny_heads()) {
+    for (const bool own : {false, true}) {
+      SCOPED_TRACE(concat(kind_name(head.kind), own ? ", own pooler" : ""));
+      const AdapterConfig adapter = tiny_adapter("none", {}, own);
+      const std::vector<HeadSpec> alone = {head}, mixed = {head, {TaskKind::kRegression, 1}};
+      MultiTaskModel model(tiny_bert(), adapter, alone, at::kFloat);
+      const bool reads_tokens = model.head(0).reads_tokens();
+      EXPECT_EQ(model.reads_pooler(own ? 0 : kSharedOwner), !reads_tokens);
+      EXPECT_FALSE(model.reads_pooler(own ? kSharedOwner : 0));
+      EXPECT_EQ(load_error(model, file_of(model, own_name), LoadScope::kAll), "");
+      const TensorFile file = file_of(model, without_pooler);
+      EXPECT_EQ(load_error(model, file, LoadScope::kAll).empty(), reads_tokens);
+      EXPECT_EQ(load_error(model, file, LoadScope::kShared), "");
+      MultiTaskModel both(tiny_bert(), adapter, mixed, at::kFloat);
+      const std::string missing = own ? "tensors: tasks.1.pooler." : "tensors: pooler.";
+      const std::string found = load_error(both, file_of(both, without_pooler), LoadScope::kAll);
+      EXPECT_EQ(found.find("missing tensors: tasks.0") != std::string::npos, own && !reads_tokens);
+      if (!own || reads_tokens) expect_parts(found, {missing});
+    }
+  }
+}
+
+TEST(LoadTaskWeights, AHeadOfTokensNeedsNoPoolerOfItsOwn) {
+  for (const TaskKind kind : {TaskKind::kTagging, TaskKind::kClassification}) {
+    const std::vector<HeadSpec> heads = {{kind, 2}};
+    MultiTaskModel model(tiny_bert(), tiny_adapter("none", {}, true), heads, at::kFloat);
+    const std::vector<float> values(48, 1.0F);
+    TensorFile file;
+    file.add(make_tensor_entry("classifier.weight", DType::kF32, {2, 24}, values.data()), "test");
+    file.add(make_tensor_entry("classifier.bias", DType::kF32, {2}, values.data()), "test");
+    std::string message;
+    try {
+      load_task_weights(model, 0, file, "adapter");
+    } catch (const Error& error) {
+      message = error.what();
+    }
+    EXPECT_EQ(message.empty(), kind == TaskKind::kTagging) << message;
+  }
 }
 
 TEST(LoadWeights, NamesTensorsThatDoNotFitAndLoadsNothing) {

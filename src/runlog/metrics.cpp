@@ -75,12 +75,16 @@ MetricsRecord record_of(const Json& json) {
                       .peak_bytes = count_field(json, "peak_bytes", kLine)};
   }
   if (json.contains("step")) {
-    return StepRecord{.step = count_field(json, "step", kLine),
-                      .task = text_field(json, "task", kLine),
-                      .loss = number_field(json, "loss", kLine),
-                      .learning_rate = number_field(json, "learning_rate", kLine),
-                      .rows = count_field(json, "rows", kLine),
-                      .tokens = count_field(json, "tokens", kLine)};
+    StepRecord step{.step = count_field(json, "step", kLine),
+                    .task = text_field(json, "task", kLine),
+                    .loss = number_field(json, "loss", kLine),
+                    .learning_rate = number_field(json, "learning_rate", kLine),
+                    .rows = count_field(json, "rows", kLine),
+                    .tokens = count_field(json, "tokens", kLine)};
+    if (json.contains("teacher_weight")) {
+      step.teacher_weight = number_field(json, "teacher_weight", kLine);
+    }
+    return step;
   }
   if (json.contains("after_step")) {
     return EvaluationRecord{.after_step = count_field(json, "after_step", kLine),

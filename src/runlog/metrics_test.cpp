@@ -62,14 +62,17 @@ TEST_F(Metrics, AreReadAsTheyWereWritten) {
   const SpeedRecord alone{.until_step = 1, .ranks = 1, .steps = 1, .seconds_a_step = 0.25};
   SpeedRecord many = alone;
   many.traffic = {.bytes_a_step = 100.0, .hidden = 0.5};
+  StepRecord taught = step_of(1);
+  taught.teacher_weight = 0.25;
   {
     MetricsWriter writer(path_, 0);
     writer.write(step_of(0));
+    writer.write(taught);
     writer.write(evaluation_after(1));
     writer.write(alone);
     writer.write(many);
   }
-  EXPECT_EQ(read_all(content()), (std::vector<MetricsRecord>{VersionRecord{3}, step_of(0),
+  EXPECT_EQ(read_all(content()), (std::vector<MetricsRecord>{VersionRecord{3}, step_of(0), taught,
                                                              evaluation_after(1), alone, many}));
 }
 

@@ -77,8 +77,8 @@ PredictionRecord parse_row(const Json& json, const PredictionsHead& head,
   // A tagging has labels, but no probabilities.
   const bool some = !row.probabilities.empty();
   if (some && !head.labels.empty() && row.probabilities.size() != head.labels.size()) {
-    fail(where, ": ", row.probabilities.size(), " probabilities of ", head.labels.size(),
-         " labels");
+    fail(where, ": ", counted(std::ssize(row.probabilities), "probability", "probabilities"),
+         " of ", counted(std::ssize(head.labels), "label"));
   }
   if (json.contains("probability")) row.probability = number_field(json, "probability", where);
   return row;

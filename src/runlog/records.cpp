@@ -58,9 +58,11 @@ OrderedJson to_json(const TimeRecord& record) {
 }
 
 OrderedJson to_json(const StepRecord& record) {
-  return {{"step", record.step}, {"task", record.task},
-          {"loss", record.loss}, {"learning_rate", record.learning_rate},
-          {"rows", record.rows}, {"tokens", record.tokens}};
+  OrderedJson json = {{"step", record.step}, {"task", record.task},
+                      {"loss", record.loss}, {"learning_rate", record.learning_rate},
+                      {"rows", record.rows}, {"tokens", record.tokens}};
+  if (record.teacher_weight) json["teacher_weight"] = *record.teacher_weight;
+  return json;
 }
 
 OrderedJson to_json(const EvaluationRecord& record) {
@@ -101,6 +103,7 @@ ScoresRecord parse_scores(const Json& json, const std::string& where) {
 
 OrderedJson to_json(const ResultsRecord& record) {
   OrderedJson json = {{"version", record.version}};
+  if (!record.finished) json["finished"] = false;
   if (record.evaluated) {
     json.update(to_json(record.evaluated->best));
     json["step"] = record.evaluated->step;
@@ -119,6 +122,10 @@ OrderedJson to_json(const ResultsRecord& record) {
 ResultsRecord parse_results(const Json& json, const std::string& where) {
   ResultsRecord results;
   results.version = version_field(json, kResultsVersion, where);
+  if (json.contains("finished")) {
+    if (!json["finished"].is_boolean()) fail(where, ": \"finished\" is neither true nor false");
+    results.finished = json["finished"].get<bool>();
+  }
   if (json.contains("average")) {
     results.evaluated = {.best = parse_scores(json, where),
                          .step = count_field(json, "step", where),

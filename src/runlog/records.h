@@ -80,7 +80,8 @@ struct StepRecord {
   double loss = 0.0;  ///< mean over the rows
   double learning_rate = 0.0;
   int64_t rows = 0;
-  int64_t tokens = 0;  ///< of these rows
+  int64_t tokens = 0;                         ///< of these rows
+  std::optional<double> teacher_weight = {};  ///< of a task with a teacher: its part of the loss
 
   bool operator==(const StepRecord&) const = default;
 };
@@ -147,6 +148,7 @@ struct TaskBestRecord {
 /// The content of eval_results.json. Without an evaluation only the version.
 struct ResultsRecord {
   int64_t version = kResultsVersion;
+  bool finished = true;  ///< false: of a run that was over once and became longer
   struct Evaluated {
     ScoresRecord best;  ///< by average
     int64_t step = 0;   ///< after which that was

@@ -33,6 +33,13 @@ OptionList options_of(InitFlags& o) {
                       {.name = "overwrite",
                        .field = o.overwrite,
                        .help = "put it in place of a file that is there"},
+                      {.name = "dev_fraction",
+                       .field = o.dev_fraction,
+                       .range = between(0.0, 0.5),
+                       .help = "share of the rows that become the dev file of a task without one; "
+                               "0: none",
+                       .more = " ([above](#a-dev-file-split-off))"},
+                      {.name = "seed", .field = o.seed, .help = "of which rows these are"},
                       config_option()});
   return list;
 }

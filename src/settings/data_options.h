@@ -1,6 +1,7 @@
 // Everything that the commands around a user's data can be told. Field names are the flags'.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -18,6 +19,8 @@ struct CheckFlags {
 
 struct InitFlags {
   std::string output = "tasks.json";
+  double dev_fraction = 0.0;  ///< of tasks without a dev file; 0: none is split off
+  uint64_t seed = 42;
   bool overwrite = false;
 };
 

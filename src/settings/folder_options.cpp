@@ -7,7 +7,7 @@
 namespace pals {
 namespace {
 
-constexpr const char* kOptions = "Options";
+constexpr const char* kFolderHeading = "Options";
 
 Option output_option(Field folder) {
   return {.name = "output",
@@ -28,20 +28,21 @@ OptionList options_of(RemoveTaskOptions& o) {
   OptionList list;
   Option model = model_option(o.model);
   model.needed = true;
-  list.add(kOptions, {std::move(model),
-                      {.name = "tasks",
-                       .field = o.tasks,
-                       .help = "names of the tasks to leave out, with commas between; needed",
-                       .needed = true},
-                      output_option(o.output),
-                      overwrite_option(o.overwrite),
-                      config_option()});
+  list.add(kFolderHeading, {std::move(model),
+                            {.name = "tasks",
+                             .field = o.tasks,
+                             .help = "names of the tasks to leave out, with commas between; needed",
+                             .needed = true},
+                            output_option(o.output),
+                            overwrite_option(o.overwrite),
+                            config_option()});
   return list;
 }
 
 OptionList options_of(MergeTasksOptions& o) {
   OptionList list;
-  list.add(kOptions, {output_option(o.output), overwrite_option(o.overwrite), config_option()});
+  list.add(kFolderHeading,
+           {output_option(o.output), overwrite_option(o.overwrite), config_option()});
   return list;
 }
 

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "features/features.h"
+#include "hub/fetch.h"
 #include "kinds/kind.h"
 
 namespace pals {
@@ -14,11 +15,19 @@ constexpr double kMostThreads = 1024;
 
 }  // namespace
 
+void fetch_models(const OptionList& options) {
+  for (const Option& option : options.rows()) {
+    const Json given = option.names_model ? option.field.json() : Json();
+    if (given.is_string()) option.read(local_model(given.get<std::string>()));
+  }
+}
+
 Option model_option(Field folder) {
   return {.name = "model",
           .field = std::move(folder),
-          .help = "a model folder, such as `RUN/best`",
-          .more = " ([model-folder.md](model-folder.md))"};
+          .help = "a model folder, such as `RUN/best`, or `hf://owner/name`",
+          .more = " ([model-folder.md](model-folder.md))",
+          .names_model = true};
 }
 
 Option data_dir_option(Field folder) {
@@ -48,9 +57,12 @@ Option init_checkpoint_option(Field path) {
           .aliases = {"model_name_or_path"},
           .field = std::move(path),
           .help =
-              "pretrained weights: a model folder, a safetensors or PyTorch file, or a "
-              "TensorFlow checkpoint",
-          .more = ". None: random weights, with a warning"};
+              "pretrained weights: a model folder, `hf://owner/name`, a safetensors or PyTorch "
+              "file, or a TensorFlow checkpoint",
+          .more =
+              " ([models by name](model-folder.md#models-by-name)). None: random weights, with "
+              "a warning",
+          .names_model = true};
 }
 
 Option bert_config_file_option(Field path) {

@@ -8,6 +8,10 @@
 
 namespace pals {
 
+/// Puts the folder in the place of each model that is named hf://owner/name (hub/fetch.h). For
+/// options that were checked.
+void fetch_models(const OptionList& options);
+
 Option model_option(Field folder);
 Option data_dir_option(Field folder);
 Option task_file_option(Field path);

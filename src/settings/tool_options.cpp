@@ -5,7 +5,7 @@
 namespace pals {
 namespace {
 
-constexpr const char* kOptions = "Options";
+constexpr const char* kToolHeading = "Options";
 constexpr double kMostBatches = 10000, kMostRounds = 1000;
 
 }  // namespace
@@ -14,7 +14,7 @@ OptionList options_of(ConvertFlags& flags) {
   OptionList list;
   ConvertOptions& o = flags.convert;
   list.add(
-      kOptions,
+      kToolHeading,
       {{.name = "to",
         .field = o.to_format,
         .help = "the output's format, whatever the name of TO says"},
@@ -28,8 +28,11 @@ OptionList options_of(ConvertFlags& flags) {
        unanswerable_option(o.version_2_with_negative),
        {.name = "base",
         .field = o.base,
-        .help = "of an adapter of `peft` or `adapters`: the folder of the model that it belongs to",
-        .more = " ([adapters.md](adapters.md))"},
+        .help =
+            "of an adapter of `peft` or `adapters`: the folder of the model that it belongs to, "
+            "or `hf://owner/name`",
+        .more = " ([adapters.md](adapters.md))",
+        .names_model = true},
        {.name = "task",
         .field = o.task,
         .help = "of such an adapter: the task's name here; with `--to peft` or `--to adapters`: "
@@ -64,14 +67,15 @@ OptionList options_of(ConvertFlags& flags) {
 
 OptionList options_of(BenchFlags& o) {
   OptionList list;
-  list.add(kOptions,
+  list.add(kToolHeading,
            {{.name = "model",
              .field = o.model,
              .help = "a folder with a `config.json`: its sizes count, the weights are random; "
-                     "default: BERT-base"}});
-  list.add(kOptions, adapter_options(o));
+                     "default: BERT-base",
+             .names_model = true}});
+  list.add(kToolHeading, adapter_options(o));
   list.add(
-      kOptions,
+      kToolHeading,
       {{.name = "tasks",
         .field = o.tasks,
         .help = "tasks of the model, as of `pals train`; default: its own, else GLUE's eight"},
@@ -111,7 +115,7 @@ OptionList options_of(BenchFlags& o) {
 
 OptionList options_of(InfoOptions& o) {
   OptionList list;
-  list.add(kOptions, {json_option(o.json), config_option()});
+  list.add(kToolHeading, {json_option(o.json), config_option()});
   return list;
 }
 

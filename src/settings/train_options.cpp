@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/text_util.h"
+#include "hub/cache.h"
 #include "settings/shared.h"
 
 namespace pals {
@@ -267,6 +269,23 @@ void add_processes(OptionList& list, TrainOptions& o) {
         .may_differ = MayDiffer::kAfterResuming}});
 }
 
+void add_recipe(OptionList& list, TrainOptions& o) {
+  list.add("Recipe",
+           {{.name = "recipe",
+             .field = o.recipe,
+             .help = "a set of defaults, which flags that are given override; `reference` has "
+                     "those of these tables",
+             .more = ", `best` [others](recipes.md#a-set-of-defaults)"}});
+  list.add("Recipe", recipe_options(o));
+  list.add("Recipe",
+           {{.name = "teacher",
+             .field = o.teachers,
+             .help = "`TASK=FOLDER`, for each task that has one: a model of that task alone, from "
+                     "whose outputs the task learns at first; several with commas between, or the "
+                     "flag again",
+             .more = " ([more](recipes.md#teachers))"}});
+}
+
 // Other tasks than --kind span would not see them.
 void refuse_idle_span_flags(SpanOptions given, std::optional<TaskKind> kind) {
   if (kind == TaskKind::kSpan) return;
@@ -294,6 +313,7 @@ OptionList plan_options_of(TrainOptions& options) {
   add_span(list, options.span);
   add_model(list, options);
   add_training(list, options);
+  add_recipe(list, options);
   add_run(list, options);
   add_processes(list, options);
   return list;
@@ -315,7 +335,8 @@ OptionList added_task_options(TrainOptions& options) {
                                           "h_aug",           "special_tokens_in_text",
                                           "dropout",         "freeze",
                                           "freeze_all",      "local_rank",
-                                          "no_cuda"};
+                                          "no_cuda",         "layer_decay",
+                                          "polish_epochs"};
   const OptionList all = options_of(options);
   OptionList list;
   for (const std::string& group : all.groups()) {
@@ -349,6 +370,24 @@ OptionList options_of_runs(TrainOptions& options, const OptionList& own) {
   return list;
 }
 
+std::vector<TeacherFlag> teachers_of(const TrainOptions& options) {
+  std::vector<TeacherFlag> teachers;
+  for (const std::string& text : options.teachers) {
+    for (const std::string_view item : split(text, ',')) {
+      const size_t end = item.find('=');
+      if (end == std::string_view::npos || end == 0 || end + 1 == item.size()) {
+        fail_usage("--teacher is ", quote(text), ", expected TASK=FOLDER, such as cola=runs/cola/",
+                   "best; several with commas between");
+      }
+      TeacherFlag teacher{std::string(trim(item.substr(0, end))),
+                          std::string(trim(item.substr(end + 1)))};
+      std::erase_if(teachers, [&](const TeacherFlag& other) { return other.task == teacher.task; });
+      teachers.push_back(std::move(teacher));
+    }
+  }
+  return teachers;
+}
+
 void check_options(const TrainOptions& options) {
   TrainOptions copy = options;
   options_of(copy).check();
@@ -361,6 +400,7 @@ void check_options(const TrainOptions& options) {
     fail_usage("--task_name is for --kind; in a --task_file a task has the key \"name\"");
   }
   refuse_idle_span_flags(copy.span, options.kind);
+  check_recipe(options);
   if (options.freeze && options.freeze_all) {
     fail_usage("--freeze and --freeze_all are given; --freeze trains the shared LayerNorms");
   }
@@ -381,6 +421,7 @@ void check_options(const TrainOptions& options) {
 
 Json options_to_json(const TrainOptions& options) {
   TrainOptions copy = options;
+  copy.init_checkpoint = name_of_snapshot(copy.init_checkpoint);  // the same on any machine
   return options_of(copy).json();
 }
 

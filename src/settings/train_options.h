@@ -11,6 +11,7 @@
 #include "options/device_choice.h"
 #include "options/option.h"
 #include "settings/adapter_flags.h"
+#include "settings/recipe_flags.h"
 #include "tasks/squad.h"
 #include "tasks/task_kind.h"
 
@@ -27,7 +28,13 @@ enum class StopBy { kAverage, kTask };
 inline constexpr Name<StopBy> kStopBy[] = {{StopBy::kAverage, "average"}, {StopBy::kTask, "task"}};
 constexpr std::span<const Name<StopBy>> names_of(StopBy) { return kStopBy; }
 
-struct TrainOptions : AdapterFlags {
+/// A set of defaults by name (settings/recipes.h).
+enum class Recipe { kReference, kBest };
+inline constexpr Name<Recipe> kRecipes[] = {{Recipe::kReference, "reference"},
+                                            {Recipe::kBest, "best"}};
+constexpr std::span<const Name<Recipe>> names_of(Recipe) { return kRecipes; }
+
+struct TrainOptions : AdapterFlags, RecipeFlags {
   // Data and tasks
   std::string data_dir;
   std::string task_file;
@@ -93,7 +100,20 @@ struct TrainOptions : AdapterFlags {
   int local_rank = -1;   ///< without effect
 
   bool json = false;  ///< the final scores as JSON on stdout instead of a table
+
+  // Recipe
+  Recipe recipe = Recipe::kReference;  ///< by which defaults were chosen
+  std::vector<std::string> teachers;   ///< TASK=FOLDER, also several with commas between
 };
+
+/// A task, and the folder of the model that teaches it.
+struct TeacherFlag {
+  std::string task, folder;
+};
+
+/// What `teachers` name, in that order; of a task that is named again the last. UsageError for what
+/// is not TASK=FOLDER.
+std::vector<TeacherFlag> teachers_of(const TrainOptions& options);
 
 /// One row for each, which fills `options` (it must outlive the rows).
 OptionList options_of(TrainOptions& options);

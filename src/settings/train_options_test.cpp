@@ -93,6 +93,55 @@ TEST(TrainOptions, FlagsThatNoTaskSeesAreRefused) {
   EXPECT_THROW(check_options(options), UsageError);
 }
 
+TEST(TrainOptions, OddsOfATemperatureAreForItAlone) {
+  for (const bool is_cap : {false, true}) {
+    TrainOptions options = usual();
+    if (is_cap) {
+      options.sample_cap = 1000;
+    } else {
+      options.sample_alpha = 0.3;
+    }
+    EXPECT_THROW(check_options(options), UsageError);
+    options.sample = Sampling::kSquareRoot;
+    EXPECT_THROW(check_options(options), UsageError);
+    options.sample = Sampling::kTemperature;
+    EXPECT_NO_THROW(check_options(options));
+    options.sample = Sampling::kAuto;
+    EXPECT_NO_THROW(check_options(options));
+  }
+}
+
+TEST(TrainOptions, AutomaticOddsNeedEvaluations) {
+  TrainOptions options = usual();
+  options.sample = Sampling::kAuto;
+  options.do_train = true;
+  EXPECT_THROW(check_options(options), UsageError);
+  options.do_eval = true;
+  EXPECT_NO_THROW(check_options(options));
+}
+
+TEST(TrainOptions, LayersDecayWhereTheyTrain) {
+  TrainOptions options = usual();
+  options.layer_decay = 0.9;
+  EXPECT_NO_THROW(check_options(options));
+  options.freeze_all = true;
+  EXPECT_THROW(check_options(options), UsageError);
+}
+
+TEST(TrainOptions, ASecondPhaseFollowsUponAFirstOne) {
+  TrainOptions options = usual();
+  options.polish_epochs = 2;
+  EXPECT_NO_THROW(check_options(options));
+  options.freeze = true;
+  EXPECT_NO_THROW(check_options(options));
+  options.early_stopping = 1;
+  EXPECT_THROW(check_options(options), UsageError);
+  options.early_stopping = 0;
+  options.freeze = false;
+  options.freeze_all = true;
+  EXPECT_THROW(check_options(options), UsageError);
+}
+
 TEST(TrainOptions, PartsMakeUpABatch) {
   TrainOptions options = usual();
   EXPECT_NO_THROW(check_options(options));

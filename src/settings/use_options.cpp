@@ -41,6 +41,33 @@ void add_input(OptionList& list, InputFlags& o) {
                 "name)"}});
 }
 
+void add_given_texts(OptionList& list, InputFlags& o) {
+  list.add(kInput, {{.name = "text",
+                     .field = o.texts,
+                     .help = "a text in place of an input; may be given several times"},
+                    {.name = "text_pair",
+                     .field = o.text_pairs,
+                     .help = "the second text of a pair (the context of a question), one for each "
+                             "`--text`"}});
+}
+
+Option shard_option(ShareFlags& o) {
+  return {.name = "shard",
+          .field = o.shard,
+          .help =
+              "a part of the input alone: 2/8 is the second of eight; the outputs one after "
+              "another are that of the whole",
+          .more = " ([scaling.md](scaling.md#prediction))"};
+}
+
+Option shards_option(ShareFlags& o) {
+  return {.name = "shards",
+          .field = o.shards,
+          .help =
+              "under mpirun or srun: leave the file of each rank, `OUTPUT.2-of-8`, and do not "
+              "join them"};
+}
+
 void add_questions(OptionList& list, InputFlags& o) {
   list.add(
       kInput,
@@ -51,7 +78,7 @@ void add_questions(OptionList& list, InputFlags& o) {
        {.name = "id", .field = o.id, .help = "column of a name with which each answer begins"}});
 }
 
-Option output_option(Field path) {
+Option output_path_option(Field path) {
   return {.name = "output",
           .field = std::move(path),
           .help = "a file; default: standard output",
@@ -98,14 +125,36 @@ OptionList options_of(PredictOptions& o) {
                      .field = o.tasks,
                      .help = "one of its tasks, several with commas between, or `all` that the "
                              "input fits; default: the only one"}});
+  add_given_texts(list, o.input);
   add_input(list, o.input);
   add_questions(list, o.input);
+  list.add(kInput,
+           {shard_option(o.share),
+            {.name = "on_error",
+             .field = o.on_error,
+             .help = "what a row that cannot be read gives: emit, an error in its place; "
+                     "skip, nothing; stop, the end of the run",
+             .more = " ([rows that cannot be read](predict.md#rows-that-cannot-be-read))"}});
   list.add(kOutput,
-           {output_option(o.output),
-            {.name = "format", .field = o.format, .help = "how answers are written"},
+           {output_path_option(o.output),
+            shards_option(o.share),
+            {.name = "format",
+             .aliases = {"output_format"},
+             .field = o.format,
+             .help = "how answers are written"},
             {.name = "json",
              .field = o.json,
-             .help = "the same as `--format jsonl`: an object a line with all probabilities"}});
+             .help = "the same as `--format jsonl`: an object a line with all probabilities"},
+            {.name = "top_k",
+             .field = o.top_k,
+             .range = kPositive,
+             .help = "the likeliest labels of each text, at most so many, with their "
+                     "probabilities"},
+            {.name = "threshold",
+             .field = o.threshold,
+             .range = between(0.0, 1.0),
+             .help = "the probability above which a text has a label (multi-label), or the second "
+                     "of two labels; default: the task's own, and the likelier of the two"}});
   list.add(kComputing, {batch_size_option(o.batch_size), precision_option(o.precision),
                         device_option(o.device), threads_option(o.threads), config_option()});
   return list;
@@ -124,11 +173,13 @@ OptionList options_of(FeaturesOptions& o) {
             lower_case_option(o.do_lower_case),
             special_tokens_option(o.special_tokens_in_text)});
   add_input(list, o.input);
-  Option output = output_option(o.output);
+  list.add(kInput, {shard_option(o.share)});
+  Option output = output_path_option(o.output);
   output.aliases = {"output_file"};
   list.add(
       kOutput,
       {output,
+       shards_option(o.share),
        {.name = "format",
         .field = o.format,
         .help = "how vectors are written; default: by the ending of `--output`, else jsonl"},

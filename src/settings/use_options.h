@@ -5,18 +5,13 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "options/choices.h"
 #include "options/device_choice.h"
 #include "options/option.h"
 
 namespace pals {
-
-/// How answers are written: columns, or an object a line.
-enum class AnswerFormat { kTsv, kJsonl };
-inline constexpr Name<AnswerFormat> kAnswerFormats[] = {{AnswerFormat::kTsv, "tsv"},
-                                                        {AnswerFormat::kJsonl, "jsonl"}};
-constexpr std::span<const Name<AnswerFormat>> names_of(AnswerFormat) { return kAnswerFormats; }
 
 /// How texts are given. kAuto: by the file's ending and the flags.
 enum class InputFormat { kAuto, kLines, kTsv, kCsv, kJsonl, kSquad };
@@ -27,10 +22,17 @@ constexpr std::span<const Name<InputFormat>> names_of(InputFormat) { return kInp
 
 /// Where texts come from, for the commands that work on texts.
 struct InputFlags {
-  std::string input;  ///< empty: standard input
+  std::vector<std::string> texts, text_pairs;  ///< in place of the input
+  std::string input;                           ///< empty: standard input
   InputFormat format = InputFormat::kAuto;
   std::string text_a, text_b, choices, id;  ///< columns
   std::optional<bool> header;               ///< not given: as the columns are named
+};
+
+/// How the rows of an input and its answers are spread over processes.
+struct ShareFlags {
+  std::string shard;    ///< "2/8"; empty: all rows, or those of a rank
+  bool shards = false;  ///< each rank leaves a file of its own
 };
 
 struct EvalOptions {
@@ -46,7 +48,11 @@ struct PredictOptions {
   std::string model, tasks, output;
   DeviceChoice device;
   InputFlags input;
+  ShareFlags share;
   AnswerFormat format = AnswerFormat::kTsv;
+  OnError on_error = OnError::kStop;
+  std::optional<int64_t> top_k;
+  std::optional<double> threshold;
   PrecisionChoice precision = PrecisionChoice::kAuto;
   int64_t batch_size = 32;
   int threads = 0;
@@ -59,6 +65,7 @@ struct FeaturesOptions {
   std::optional<bool> do_lower_case;           ///< not given: as the model's files say, else true
   std::optional<bool> special_tokens_in_text;  ///< not given: as the model's files say, else not
   InputFlags input;
+  ShareFlags share;
   std::string output, layers;
   std::optional<VectorFormat> format;  ///< not given: by the ending of `output`
   std::optional<Pooling> pooling;      ///< not given: the vectors of all tokens

@@ -12,7 +12,7 @@
 #include "base/names.h"
 #include "base/output_path.h"
 #include "base/text_util.h"
-#include "train/own_folder.h"
+#include "runlog/finished_run.h"
 
 namespace pals {
 namespace {
@@ -56,7 +56,38 @@ void remove_run(const std::string& folder) {
   log_info(folder, ": not of a run and left as they are: ", join(kept, ", "), more);
 }
 
-// Options with the run's value and the present one, as many as a message holds.
+// What the run that will go on was told; nothing where one begins anew.
+std::optional<Json> recorded_options(const TrainOptions& options) {
+  const std::string path = options.output_dir + kRunConfigName;
+  if (options.overwrite_output_dir || options.output_dir.empty() || !file_exists(path) ||
+      !has_progress(options.output_dir)) {
+    return std::nullopt;
+  }
+  try {
+    Json recorded = read_json(path);
+    if (!recorded.is_object()) fail(path, ": got ", recorded.type_name(), ", want an object");
+    return recorded;
+  } catch (const Error& error) {
+    fail(error.what(), "; the file is damaged: remove it and give the same command, and the run ",
+         "goes on, since its checkpoints tell its options, too");
+  }
+}
+
+// What to do about a number of steps that differs; empty if there is more that does.
+std::string advice_on_length(const TrainOptions& options, const std::vector<std::string>& names,
+                             const std::optional<RunLength>& length) {
+  constexpr std::array kOfLength = {"max_steps", "num_train_epochs", "steps_per_epoch"};
+  const bool of_length = std::ranges::all_of(names, [&](const std::string& name) {
+    return std::ranges::find(kOfLength, name) != kOfLength.end();
+  });
+  if (!of_length || !length) return {};
+  if (options.polish_epochs > 0) return "; a run with --polish_epochs does not become longer";
+  return concat("; a finished run takes a larger --max_steps alone (this one: step ", length->step,
+                " of ", length->total_steps, ")");
+}
+
+}  // namespace
+
 std::string named_values(const std::vector<std::string>& names, const Json& recorded,
                          const Json& current) {
   constexpr size_t kWithValues = 2, kValueBytes = 20;
@@ -73,18 +104,6 @@ std::string named_values(const std::vector<std::string>& names, const Json& reco
   }
   return join(texts, ", ");
 }
-
-// What the run that will go on was told; nothing where one begins anew.
-std::optional<Json> recorded_options(const TrainOptions& options) {
-  const std::string path = options.output_dir + kRunConfigName;
-  if (options.overwrite_output_dir || options.output_dir.empty() || !file_exists(path) ||
-      !has_progress(options.output_dir)) {
-    return std::nullopt;
-  }
-  return read_json(path);
-}
-
-}  // namespace
 
 bool has_progress(const std::string& folder) {
   const std::string checkpoints = folder + kCheckpointsName, log = folder + kMetricsName;
@@ -103,26 +122,21 @@ std::optional<Sampling> recorded_sampling(const TrainOptions& options) {
 
 void check_run_folder(const TrainOptions& options, const std::optional<RunLength>& length) {
   const std::string& folder = options.output_dir;
-  refuse_foreign_folder(folder);
   const std::optional<Json> recorded = recorded_options(options);
   if (!recorded) return;
   const Json current = options_to_json(options);
   std::vector<std::string> names = differing_options(*recorded, current);
   if (lengthens(options, length)) std::erase(names, "max_steps");
   if (names.empty()) return;
-  constexpr std::array kOfLength = {"max_steps", "num_train_epochs", "steps_per_epoch"};
-  const bool of_length = std::ranges::all_of(names, [&](const std::string& name) {
-    return std::ranges::find(kOfLength, name) != kOfLength.end();
-  });
-  std::string longer;
-  if (of_length && length) {
-    longer = concat("; a finished run takes a larger --max_steps alone (this one: step ",
-                    length->step, " of ", length->total_steps,
-                    length->finished() ? ")" : "; one that ended early: --early_stopping 0)");
+  if (names == std::vector<std::string>{"max_steps"} && length && !length->finished() &&
+      is_finished_run(folder)) {
+    fail_usage(folder, ": this run ended early, after step ", length->step, " of ",
+               length->total_steps, "; --early_stopping 0 alone lets it go on to its end, and a ",
+               "larger --max_steps comes after that");
   }
   fail_usage(folder, " holds a run with other values of ", named_values(names, *recorded, current),
              "; give the same to go on with it, another --output_dir, or --overwrite_output_dir",
-             longer);
+             advice_on_length(options, names, length));
 }
 
 std::unique_ptr<RunLock> open_run_folder(const TrainOptions& options) {

@@ -3,7 +3,10 @@
 
 #include <memory>
 #include <optional>
+#include <string>
+#include <vector>
 
+#include "base/json.h"
 #include "runlog/file_names.h"
 #include "settings/train_options.h"
 #include "train/run_folder.h"
@@ -12,6 +15,10 @@
 namespace pals {
 
 inline constexpr const char* kCheckpointsName = "/checkpoints";
+
+/// Options with the run's value and the present one, as many as a message holds: "seed (1, now 2)".
+std::string named_values(const std::vector<std::string>& names, const Json& recorded,
+                         const Json& current);
 
 /// Whether the folder holds anything that a run of other options or data would spoil.
 bool has_progress(const std::string& folder);

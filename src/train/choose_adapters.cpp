@@ -110,6 +110,15 @@ AdapterConfig with_flags(AdapterConfig adapter, const TrainOptions& options, con
   return resolve_adapter(adapter, bert, where);
 }
 
+// In a setting that stands for what is not given.
+void refuse_empty_lists(const Json& adapter, const std::string& where) {
+  for (const auto& [key, value] : adapter.items()) {
+    if (!value.is_array() || !value.empty()) continue;
+    fail(where, ": ", quote(key), " of the adapter is an empty list; name at least one, or leave ",
+         "the key out for those that the kind has by default");
+  }
+}
+
 }  // namespace
 
 AdapterConfig with_settings(AdapterConfig adapter, const AdapterFlags& flags) {
@@ -128,7 +137,9 @@ AdapterConfig own_adapter(const Task& task, const BertConfig& bert, bool task_po
   const std::string where = concat("--task_file: task ", task.name);
   AdapterConfig adapter;
   try {
-    adapter = adapter_from_json(parse_json(task.adapter, where), where);
+    const Json written = parse_json(task.adapter, where);
+    adapter = adapter_from_json(written, where);
+    refuse_empty_lists(written, where);
   } catch (const Error& error) {
     fail_usage(error.what());
   }

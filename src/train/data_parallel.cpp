@@ -62,13 +62,14 @@ void check_ranks(const World& world, const TrainOptions& options, const Paramete
 }
 
 DataParallel::DataParallel(const World& world, MultiTaskModel& model, const Optimizer& optimizer,
-                           GradientType type, bool shard_optimizer)
+                           GradientType type, bool shard_optimizer, double average_decay)
     : world_(world),
       model_(model),
       optimizer_(optimizer),
       shards_(make_shards(model.arena().table(), shard_optimizer ? world.size() : 1)),
       reducer_(world, model.arena(), type, shards_, shard_optimizer && !world.alone(),
-               model.word_embeddings()) {
+               model.word_embeddings()),
+      average_decay_(average_decay) {
   if (shard_optimizer && !world.alone()) {
     sharded_.emplace(optimizer, world, model.arena(), shards_);
   }
@@ -114,7 +115,25 @@ at::Tensor DataParallel::take_step(
   at::Tensor sums = compute_gradients(batch, seed, &position);
   if (before_update && !stepped_) before_update(sums);
   step(batch.task, position);
+  if (average_decay_ > 0.0) move_average(batch.task, position);
   return sums;
+}
+
+// The first steps' averages are short ones, or they would stay near the start, in the parts of
+// tasks that are seldom drawn to the end.
+void DataParallel::move_average(int task, const StepPosition& position) {
+  const c10::InferenceMode inference_mode;
+  const auto began = std::chrono::steady_clock::now();
+  const auto share = [this](int64_t steps) {
+    constexpr double kLength = 10.0;
+    const auto t = static_cast<double>(steps);
+    return 1.0 - std::min(average_decay_, (1.0 + t) / (kLength + t));
+  };
+  ParameterArena& arena = model_.arena();
+  const ParameterTable& table = arena.table();
+  if (table.shared_trains()) arena.move_average(table.range(kSharedOwner), share(position.step));
+  arena.move_average(table.range(task), share(position.task_step));
+  seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
 }
 
 at::Tensor DataParallel::compute_gradients(const TrainingBatch& batch, uint64_t seed,
@@ -168,6 +187,7 @@ void DataParallel::share_arena(std::optional<Json>& state) {
   ParameterArena& arena = model_.arena();
   const std::string text = world_.broadcast(state ? state->dump() : "");
   world_.broadcast(arena.weights());
+  if (arena.average().defined()) world_.broadcast(arena.average());
   arena.refresh_shadow();
   if (text.empty()) return;
   state = parse_json(text, "rank 0's checkpoint");
@@ -214,8 +234,9 @@ SpeedRecord DataParallel::speed(int64_t steps) const {
 std::string DataParallel::speed_text(int64_t steps) const {
   const SpeedRecord record = speed(steps);
   const TrafficRecord traffic = record.traffic.value_or(TrafficRecord());
-  return concat(world_.size(), " ranks: ", format_double(record.seconds_a_step, 3), " s a step; ",
-                format_double(traffic.bytes_a_step * 1e-6, 2), " MB a step between ranks in ",
+  return concat(counted(world_.size(), "rank"), ": ", format_double(record.seconds_a_step, 3),
+                " s a step; ", format_double(traffic.bytes_a_step * 1e-6, 2),
+                " MB a step between ranks in ",
                 format_double(traffic.communication_seconds_a_step, 3), " s, ",
                 format_double(100.0 * traffic.hidden, 0), " % of it behind computation");
 }

@@ -29,11 +29,12 @@ void set_threads(int threads, const World& world);
 void check_ranks(const World& world, const TrainOptions& options, const ParameterTable& table,
                  const std::vector<std::string>& data_keys);
 
-/// The same on every rank, in the same order; alone it is the plain way of training.
+/// The same on every rank, in the same order; alone it is the plain way of training. With an
+/// `average_decay` above 0 the arena keeps an average (keep_average()), which follows each step.
 class DataParallel {
  public:
   DataParallel(const World& world, MultiTaskModel& model, const Optimizer& optimizer,
-               GradientType type, bool shard_optimizer);
+               GradientType type, bool shard_optimizer, double average_decay = 0.0);
 
   /// A whole step on a batch: gradients zeroed, forward, backward, the optimizer. The sums that
   /// compute_gradients() gives, on the device. `before_update` sees them before the weights move,
@@ -75,6 +76,8 @@ class DataParallel {
  private:
   /// share_state() without the loss scaling.
   void share_arena(std::optional<Json>& state);
+  /// The average after a step: of the shared part and of the drawn task.
+  void move_average(int task, const StepPosition& position);
   at::Tensor run_share(const TrainingBatch& batch, uint64_t seed, const StepPosition* position);
 
   const World& world_;
@@ -85,7 +88,8 @@ class DataParallel {
   std::optional<ShardedOptimizer> sharded_;
   std::optional<LossScaler> scaler_;  ///< in fp16
   bool stepped_ = false;              ///< compute_gradients() has taken the step
-  double seconds_ = 0.0;              ///< of all steps
+  double average_decay_;
+  double seconds_ = 0.0;  ///< of all steps
 };
 
 }  // namespace pals

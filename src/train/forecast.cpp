@@ -10,6 +10,8 @@
 #include "base/text_util.h"
 #include "model/training_memory.h"
 #include "nn/device.h"
+#include "settings/recipes.h"
+#include "train/check_options.h"
 
 namespace pals {
 namespace {
@@ -37,8 +39,9 @@ std::string of_tasks(const std::vector<TaskForecast>& tasks, const TextOf& text_
   return join(texts, ", ");
 }
 
-/// The bytes of checkpoints, which hold weights and two moments, and of model folders; while one is
-/// written the older ones are still there. Best models of tasks may share their encoder's file.
+/// The bytes of checkpoints, which hold weights, two moments and perhaps an average, and of model
+/// folders; while one is written the older ones are still there. Best models of tasks may share
+/// their encoder's file.
 int64_t disk_bytes(const TrainOptions& options, const RunForecast& run) {
   const int64_t model = kFloats * run.parameters();
   const int64_t checkpoints = options.keep_checkpoints.value_or(kUsualCheckpoints) + 1;
@@ -48,7 +51,31 @@ int64_t disk_bytes(const TrainOptions& options, const RunForecast& run) {
       folders += kFloats * (run.shared_parameters + task.parameters);
     }
   }
-  return 3 * model * checkpoints + folders;
+  return (options.ema > 0.0 ? 4 : 3) * model * checkpoints + folders;
+}
+
+// Kernels that LibTorch's libraries make when they first run, and their threads: 31 MB were seen.
+constexpr int64_t kFirstUseBytes = 32 << 20;
+
+/// What this process takes beside the model's state: its libraries and what it has read, then by
+/// turns the checkpoint that it goes on from, a batch, and, to evaluate, the weights laid out
+/// again.
+int64_t other_ram_bytes(const TrainOptions& options, const TrainingMemory& memory, int64_t resident,
+                        bool on_cpu) {
+  const bool goes_on = !options.overwrite_output_dir && !options.output_dir.empty();
+  const int64_t checkpoint =
+      goes_on ? largest_checkpoint_bytes(options.output_dir + kCheckpointsName) : 0;
+  const int64_t weights = memory.weights + memory.shadow;
+  if (!on_cpu) return resident + checkpoint;
+  return std::max<int64_t>(0, resident - weights) + kFirstUseBytes +
+         std::max({memory.batch, checkpoint, options.do_eval ? weights : 0});
+}
+
+// ", the last 400 with the shared part as it is".
+std::string polish_text(const StepPlan& steps) {
+  if (steps.polish_epochs == 0) return "";
+  return concat(", the last ", steps.total_steps - steps.first_steps(),
+                " with the shared part as it is");
 }
 
 int64_t free_disk_bytes(const std::string& folder) {
@@ -75,12 +102,14 @@ double RunForecast::times_bert() const {
          static_cast<double>(std::max<int64_t>(1, shared_parameters));
 }
 
-RunForecast forecast(const TrainOptions& options, const RunSetup& setup, const RunPlan& plan) {
+RunForecast forecast(const TrainOptions& options, const RunSetup& setup, const RunPlan& plan,
+                     int64_t resident) {
   const MultiTaskModel& model = *setup.model;
   const ParameterTable& table = model.arena().table();
   RunForecast run{.shared_parameters = table.count(kSharedOwner),
                   .steps = plan.steps,
-                  .uncapped_steps = plan.uncapped_steps};
+                  .uncapped_steps = plan.uncapped_steps,
+                  .recipe = recipe_text(options)};
   for (size_t i = 0; i < plan.examples.size(); ++i) {
     run.tasks.push_back({.name = setup.description.tasks[i].name,
                          .parameters = table.count(static_cast<int>(i)),
@@ -92,12 +121,15 @@ RunForecast forecast(const TrainOptions& options, const RunSetup& setup, const R
   const bool on_cpu = model.device().is_cpu();
   // Of a model on a device the host holds what it reads and writes: the weights, and in
   // checkpoints the moments.
-  (on_cpu ? run.memory.ram : run.memory.gpu) = memory.model() + memory.batch;
+  run.memory.ram = (on_cpu ? memory.model() : memory.weights + memory.moments + memory.average) +
+                   other_ram_bytes(options, memory, resident, on_cpu);
   if (!on_cpu) {
-    run.memory.ram = memory.weights + memory.moments;
+    run.memory.gpu = memory.model() + memory.batch;
     run.free_gpu = accelerator_of(model.device())->info(model.device().index()).free_memory;
   }
+  // What the process holds already is not free, but its own.
   run.free_ram = available_memory_bytes();
+  if (run.free_ram > 0) run.free_ram += resident;
   run.memory.disk = disk_bytes(options, run);
   run.free_disk = free_disk_bytes(options.output_dir);
   return run;
@@ -109,7 +141,7 @@ void add_warnings(const TrainOptions& options, RunForecast& run) {
     if (task.passes > static_cast<double>(kMostPasses)) {
       const Sampling sampling = options.sample.value_or(Sampling::kRoundRobin);
       const bool by_size = sampling == Sampling::kAnneal || sampling == Sampling::kProportional;
-      warn("task ", task.name, " of ", task.examples, " rows is seen ",
+      warn("task ", task.name, " of ", counted(task.examples, "row"), " is seen ",
            format_double(task.passes, 0), " times; fewer --max_steps",
            by_size ? "" : " or --sample anneal or prop", ", so that it is not learned by heart");
     } else if (task.passes == 0.0) {
@@ -148,17 +180,24 @@ std::vector<std::string> forecast_lines(const RunForecast& run) {
       concat("memory: at most about ", gigabytes(run.memory.ram),
              run.memory.gpu > 0 ? concat(", on the GPU ", gigabytes(run.memory.gpu)) : "",
              "; on the disk ", gigabytes(run.memory.disk), " for checkpoints and best models"));
-  lines.push_back(concat("steps: ", run.steps.total_steps, " in ", run.steps.num_epochs,
-                         run.steps.num_epochs == 1 ? " epoch" : " epochs",
-                         "; passes: ", of_tasks(run.tasks, [](const TaskForecast& task) {
-                           return concat(format_double(task.passes, 1), " of ", task.examples,
-                                         " rows");
-                         })));
+  lines.push_back(concat(
+      "steps: ", run.steps.total_steps, " in ", counted(run.steps.num_epochs, "epoch"),
+      polish_text(run.steps), "; passes: ", of_tasks(run.tasks, [](const TaskForecast& task) {
+        return concat(format_double(task.passes, 1), " of ", counted(task.examples, "row"));
+      })));
   if (run.steps.total_steps < run.uncapped_steps) {
     const auto most = std::ranges::max_element(run.tasks, {}, &TaskForecast::passes);
     lines.push_back(concat("fewer steps than ", run.uncapped_steps, ", so that task ", most->name,
                            " is not seen more than ", kMostPasses,
                            " times; --max_steps or --steps_per_epoch say otherwise"));
+  }
+  if (!run.recipe.empty()) lines.push_back(run.recipe);
+  if (!run.teachers.empty()) {
+    lines.push_back(concat("teachers: ", join(run.teachers, "; "),
+                           run.teacher_seconds < 0.0
+                               ? ""
+                               : concat("; about ", format_duration(run.teacher_seconds),
+                                        " for their outputs, unless the cache has them")));
   }
   if (run.seconds >= 0.0) {
     lines.push_back(concat("time here: about ", format_duration(run.seconds)));
@@ -173,18 +212,25 @@ OrderedJson forecast_json(const RunForecast& run) {
     parameters[task.name] = task.parameters;
     passes[task.name] = task.passes;
   }
-  return {{"parameters",
-           {{"shared", run.shared_parameters},
-            {"tasks", std::move(parameters)},
-            {"total", run.parameters()},
-            {"times_bert", run.times_bert()}}},
-          {"steps", run.steps.total_steps},
-          {"epochs", run.steps.num_epochs},
-          {"steps_per_epoch", run.steps.steps_per_epoch},
-          {"passes", std::move(passes)},
-          {"memory", {{"ram", run.memory.ram}, {"gpu", run.memory.gpu}, {"disk", run.memory.disk}}},
-          {"seconds", run.seconds},
-          {"warnings", run.warnings}};
+  OrderedJson json = {
+      {"parameters",
+       {{"shared", run.shared_parameters},
+        {"tasks", std::move(parameters)},
+        {"total", run.parameters()},
+        {"times_bert", run.times_bert()}}},
+      {"steps", run.steps.total_steps},
+      {"epochs", run.steps.num_epochs},
+      {"steps_per_epoch", run.steps.steps_per_epoch},
+      {"passes", std::move(passes)},
+      {"memory", {{"ram", run.memory.ram}, {"gpu", run.memory.gpu}, {"disk", run.memory.disk}}},
+      {"seconds", run.seconds},
+      {"warnings", run.warnings}};
+  if (!run.recipe.empty()) json["recipe"] = run.recipe;
+  if (!run.teachers.empty()) {
+    json["teachers"] = run.teachers;
+    json["teacher_seconds"] = run.teacher_seconds;
+  }
+  return json;
 }
 
 }  // namespace pals

@@ -22,7 +22,7 @@ struct TaskForecast {
   int64_t full_rows = 0;   ///< of them as long as --max_seq_length allows: nearly all are cut
 };
 
-/// Bytes; of a batch and of folders at most.
+/// Bytes; of a batch and of folders at most. RAM is that of the whole process.
 struct MemoryForecast {
   int64_t ram = 0, gpu = 0, disk = 0;
 };
@@ -35,6 +35,9 @@ struct RunForecast {
   MemoryForecast memory;
   int64_t free_ram = 0, free_gpu = 0, free_disk = 0;  ///< bytes; 0: not known
   double seconds = -1.0;                              ///< of the run; negative: not measured
+  std::string recipe;                                 ///< recipe_text(); empty: none
+  std::vector<std::string> teachers;                  ///< teacher_text() of each
+  double teacher_seconds = -1.0;                      ///< that their outputs take; as `seconds`
   std::vector<std::string> warnings;                  ///< what a colleague would say
 
   int64_t parameters() const;
@@ -42,8 +45,10 @@ struct RunForecast {
   double times_bert() const;
 };
 
-/// Without what only features and measurements say (TaskForecast::texts, seconds).
-RunForecast forecast(const TrainOptions& options, const RunSetup& setup, const RunPlan& plan);
+/// Without what only features and measurements say (TaskForecast::texts, seconds). `resident`:
+/// bytes of this process with the model, before a checkpoint was read.
+RunForecast forecast(const TrainOptions& options, const RunSetup& setup, const RunPlan& plan,
+                     int64_t resident);
 
 /// Says what looks odd about it; once all is known.
 void add_warnings(const TrainOptions& options, RunForecast& forecast);

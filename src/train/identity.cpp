@@ -20,8 +20,8 @@ namespace {
 constexpr int64_t kIdentityVersion = 1;
 
 // Where something lies makes no difference; what lies there is hashed.
-constexpr std::array kPaths = {"task_file",        "train_file", "dev_file",
-                               "bert_config_file", "vocab_file", "init_checkpoint"};
+constexpr std::array kPaths = {"task_file",  "train_file",      "dev_file", "bert_config_file",
+                               "vocab_file", "init_checkpoint", "teacher"};
 
 std::string weights_hash(const ParameterArena& arena) {
   const at::Tensor weights = arena.weights().cpu();
@@ -43,7 +43,8 @@ void refuse_differences(const std::string& folder, const Json& saved, const Json
 }  // namespace
 
 Json run_identity(const TrainOptions& options, const RunSetup& setup,
-                  const std::vector<FeatureJob>& jobs, const FeatureStore& store) {
+                  const std::vector<FeatureJob>& jobs, const FeatureStore& store,
+                  const std::map<std::string, std::string>& teachers) {
   const ModelDescription& description = setup.description;
   Json tasks = Json::object(), data = Json::object();
   for (const Task& task : description.tasks) tasks["task " + task.name] = task_identity(task);
@@ -53,6 +54,7 @@ Json run_identity(const TrainOptions& options, const RunSetup& setup,
   }
   Json resolved = options_to_json(options);
   for (const char* path : kPaths) resolved.erase(path);
+  for (const auto& [task, hash] : teachers) data[concat("content of ", task, "'s teacher")] = hash;
   Json tokenizer = tokenizer_config_keys(setup.tokenizer->settings());
   tokenizer.erase("do_lower_case");  // beside it, where older runs have it
   return {{"version", kIdentityVersion},

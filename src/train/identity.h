@@ -1,6 +1,7 @@
 // What decides a run's result, besides the program: what it is compared by when it goes on.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -14,8 +15,10 @@ namespace pals {
 /// Tasks (labels and their order, columns, scale, metrics), BERT's configuration, options: as they
 /// are. Data files, vocabulary and starting weights: a hash of their content. Paths are no part of
 /// it. To be made before the first step; waits until the files are hashed.
+/// `teachers`: task -> hash.
 Json run_identity(const TrainOptions& options, const RunSetup& setup,
-                  const std::vector<FeatureJob>& jobs, const FeatureStore& store);
+                  const std::vector<FeatureJob>& jobs, const FeatureStore& store,
+                  const std::map<std::string, std::string>& teachers = {});
 
 /// What differs, a text for each with the old value and the new one ("task sst, labels: ...").
 std::vector<std::string> identity_differences(const Json& saved, const Json& current);

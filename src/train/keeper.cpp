@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
 #include <utility>
 
 #include "base/error.h"
@@ -97,8 +96,9 @@ void Keeper::begin(int64_t step, int64_t total_steps, const std::optional<Json>&
     restore_best(step, total_steps);
   }
   if (!world_.first()) return;
-  // A run that goes on has no results yet.
-  if (step < total_steps) std::filesystem::remove(options_.output_dir + kResultsName);
+  // A run that goes on has no results yet; one that was over keeps what is known of it.
+  has_old_results_ = step < total_steps && file_exists(options_.output_dir + kResultsName);
+  if (has_old_results_) write_results(false);
   log_.emplace(options_.output_dir + kMetricsName, step, state && evaluation_is_due(*state));
   loss_watch_ = LossWatch(log_->first_losses());
   if (options_.report_to != ReportTo::kTensorboard || step == total_steps) return;
@@ -210,6 +210,7 @@ EvaluationRecord Keeper::keep_evaluation(int64_t step, int64_t epoch, int64_t nu
   if (options_.save_best_tasks && scores.size() > 1) {
     save_best_tasks(step, scores, std::move(written));
   }
+  if (has_old_results_) write_results(false);
   return record;
 }
 
@@ -229,7 +230,8 @@ void Keeper::save_best_tasks(int64_t step, const std::vector<TaskScores>& scores
 bool Keeper::evaluation_is_due(const Json& state) { return state.contains(kEvaluationIsDue); }
 
 void Keeper::save_checkpoint(DataParallel& parallel, const RunLength& length,
-                             const std::vector<int64_t>& examples, bool evaluation_is_due) {
+                             const std::vector<int64_t>& examples, bool evaluation_is_due,
+                             const Json& sampling) {
   parallel.gather_state();
   if (checkpoints_) {
     Json state = {{"rows", examples}, {"identity", identity_}};
@@ -239,6 +241,7 @@ void Keeper::save_checkpoint(DataParallel& parallel, const RunLength& length,
       for (const Task& task : tasks_) state[kTunedTasks].push_back(task_to_json(task));
     }
     if (evaluation_is_due) state[kEvaluationIsDue] = true;
+    if (!sampling.is_null()) state["sampling"] = sampling;
     const Json scaler = parallel.scaler_state();
     if (!scaler.is_null()) state["loss_scaling"] = scaler;
     checkpoints_->save(setup_.model->arena(), length.step, state);
@@ -246,13 +249,17 @@ void Keeper::save_checkpoint(DataParallel& parallel, const RunLength& length,
   parallel.release_state();
 }
 
+void Keeper::write_results(bool finished) const {
+  if (!world_.first()) return;
+  ResultsRecord record = results_.record();
+  record.finished = finished;
+  write_file_atomically(options_.output_dir + kResultsName, json_text(to_json(record)));
+}
+
 ResultsRecord Keeper::finish() {
-  const ResultsRecord record = results_.record();
-  if (world_.first()) {
-    write_file_atomically(options_.output_dir + kResultsName, json_text(to_json(record)));
-  }
+  write_results(true);
   if (checkpoints_ && !options_.keep_checkpoints) checkpoints_->prune(1);
-  return record;
+  return results_.record();
 }
 
 }  // namespace pals

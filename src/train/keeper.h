@@ -58,9 +58,11 @@ class Keeper {
   void keep_evaluation(const Evaluation& evaluation);
 
   /// Writes a checkpoint of a run over tasks of so many training examples. Whoever goes on from it
-  /// makes the evaluation after that step first, if it is due.
+  /// makes the evaluation after that step first, if it is due. `sampling`: what --sample auto goes
+  /// by; null: nothing.
   void save_checkpoint(DataParallel& parallel, const RunLength& length,
-                       const std::vector<int64_t>& examples, bool evaluation_is_due = false);
+                       const std::vector<int64_t>& examples, bool evaluation_is_due = false,
+                       const Json& sampling = {});
 
   /// Whether it is, in the state of a checkpoint.
   static bool evaluation_is_due(const Json& state);
@@ -68,7 +70,8 @@ class Keeper {
   void save_final() const { save_folder(options_.output_dir + "/final"); }
 
   /// Writes eval_results.json and gives its content. Of checkpoints the last stays, or as many as
-  /// were asked for.
+  /// were asked for. Of a run that was over before the file has been there all along, said to be of
+  /// a run that is not finished.
   ResultsRecord finish();
 
   const RunResults& results() const { return results_; }
@@ -79,6 +82,7 @@ class Keeper {
     if (log_) log_->write(record);
     if (board_) board_->write(record);
   }
+  void write_results(bool finished) const;
   void restore_best(int64_t step, int64_t total_steps);
   bool replace_missing(const std::string& name, int64_t saved, int64_t step, int64_t total_steps,
                        int only_task) const;
@@ -94,6 +98,7 @@ class Keeper {
   std::vector<Task> tasks_;  // as the last evaluation tuned them
   std::unique_ptr<RunLock> lock_;
   RunResults results_;
+  bool has_old_results_ = false;           // of before the run became longer
   std::optional<SoundCheckpoint> newest_;  // from open() to restore()
   std::optional<RunLength> length_;        // that it states
   std::optional<CheckpointStore> checkpoints_;

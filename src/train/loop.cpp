@@ -43,23 +43,24 @@ TrainingLoop::TrainingLoop(const World& world, const TrainOptions& options,
       board_(board),
       calls_(std::move(calls)) {}
 
-int64_t TrainingLoop::run(TrainingLoader& loader, int64_t first_step) {
+int64_t TrainingLoop::run(const NextBatch& next, int64_t first_step) {
   Progress progress({.label = "train",
                      .unit = "steps",
                      .total = static_cast<uint64_t>(plan_.total_steps),
                      .initial = static_cast<uint64_t>(first_step),
-                     .details = [this](int most_lines, double seconds) {
-                       return ProgressDetails{.lines = board_.lines(most_lines),
+                     .details = [this](WindowSize room, double seconds) {
+                       return ProgressDetails{.lines = board_.lines(room),
                                               .suffix = board_.rate(seconds)};
                      }});
   const ClockedPart steps(clock_, RunPart::kSteps);
   for (int64_t step = first_step; step < plan_.total_steps;) {
     if (world_.alone() && world_.stop().stop_requested()) stop_ = true;
     if (stop_) stop(step, progress);
-    if (step % plan_.steps_per_epoch == 0) calls_.begin(step);
-    take(next_batch(loader));
+    if (plan_.ends_epoch(step)) calls_.begin(step);
+    if (plan_.polishes(step) && !std::exchange(polishes_, true)) calls_.polish(step);
+    take(next_batch(next));
     ++step;
-    const bool epoch_end = step % plan_.steps_per_epoch == 0 || step == plan_.total_steps;
+    const bool epoch_end = plan_.ends_epoch(step);
     const bool saves = epoch_end || step % options_.save_checkpoints_steps == 0;
     if (saves || std::ssize(pending_) >= steps_ahead()) finish_steps(progress);
     const bool goes_on = !epoch_end || calls_.epoch(step, plan_.epochs_after(step));
@@ -69,9 +70,9 @@ int64_t TrainingLoop::run(TrainingLoader& loader, int64_t first_step) {
   return plan_.total_steps;
 }
 
-TrainingBatch TrainingLoop::next_batch(TrainingLoader& loader) {
+TrainingBatch TrainingLoop::next_batch(const NextBatch& next) {
   const ClockedPart waits(clock_, RunPart::kData);
-  return loader.next();
+  return next();
 }
 
 void TrainingLoop::stop(int64_t steps_done, Progress& progress) {
@@ -91,14 +92,16 @@ void TrainingLoop::take(const TrainingBatch& batch) {
     tokens += micro_batch.num_tokens();
     most_tokens = std::max(most_tokens, micro_batch.num_tokens());
   }
+  const StepPosition position = plan_.position(batch.step, batch.task_step);
   PendingStep pending;
   pending.record = {.step = batch.step,
                     .task = task_names_[static_cast<size_t>(batch.task)],
-                    .learning_rate = optimizer_.learning_rate(batch.step, plan_.total_steps),
+                    .learning_rate = optimizer_.learning_rate(position.step, position.total_steps),
                     .rows = batch.num_examples,
                     .tokens = tokens};
-  const StepPosition position{
-      .step = batch.step, .total_steps = plan_.total_steps, .task_step = batch.task_step};
+  if (const double weight = batch.micro_batches.front().teacher_weight; weight > 0.0) {
+    pending.record.teacher_weight = weight;
+  }
   const auto before_update = [&](const at::Tensor& sums) {
     if (steps_ahead() == 0) check_finite(pending.record, sums[0].item<double>());
   };
@@ -123,10 +126,10 @@ void TrainingLoop::finish_steps(Progress& progress) {
     pending.record.loss = loss;
     calls_.step(pending.record);
     last_step = pending.record.step;
-    smooth_loss_ = smooth_loss_ < 0.0 ? loss : 0.98 * smooth_loss_ + 0.02 * loss;
+    shown_loss_.add(loss);
   }
   progress.update(static_cast<uint64_t>(last_step + 1),
-                  concat("loss ", format_double(smooth_loss_, 3)));
+                  concat("loss ", format_double(shown_loss_.value(), 3)));
 }
 
 }  // namespace pals

@@ -12,6 +12,7 @@
 #include "settings/train_options.h"
 #include "train/data_parallel.h"
 #include "train/run_clock.h"
+#include "train/smoothed_loss.h"
 #include "train/step_plan.h"
 #include "train/task_board.h"
 
@@ -19,7 +20,9 @@ namespace pals {
 
 /// What the loop calls, on every rank, between steps.
 struct LoopCalls {
-  std::function<void(int64_t step)> begin;      ///< an epoch begins with it
+  std::function<void(int64_t step)> begin;  ///< an epoch begins with it
+  /// The second phase goes on with it, for the first time in this process.
+  std::function<void(int64_t step)> polish;
   std::function<void(const StepRecord&)> step;  ///< its loss is known
   /// At an epoch's end; false ends the run there, on all ranks.
   std::function<bool(int64_t steps_done, int64_t epoch)> epoch;
@@ -40,10 +43,13 @@ class TrainingLoop {
                const Optimizer& optimizer, DataParallel& parallel, const StepPlan& plan,
                RunClock& clock, const TaskBoard& board, LoopCalls calls);
 
-  /// Takes the loader's steps, from `first_step` to the plan's end or to that of an epoch that is
-  /// to be the last one, and returns how many steps are done then. A stop that any rank was told
+  /// The batches of the steps, one after the other.
+  using NextBatch = std::function<TrainingBatch()>;
+
+  /// Takes the steps from `first_step` to the plan's end or to that of an epoch that is to be the
+  /// last one, and returns how many steps are done then. A stop that any rank was told
   /// of ends it on all ranks after the same step: a checkpoint is saved and Stopped thrown.
-  int64_t run(TrainingLoader& loader, int64_t first_step);
+  int64_t run(const NextBatch& next, int64_t first_step);
 
  private:
   /// A step whose loss was not read from the device yet.
@@ -53,7 +59,7 @@ class TrainingLoop {
   };
 
   int64_t steps_ahead() const;
-  TrainingBatch next_batch(TrainingLoader& loader);
+  TrainingBatch next_batch(const NextBatch& next);
   void take(const TrainingBatch& batch);
   void finish_steps(Progress& progress);
   [[noreturn]] void stop(int64_t steps_done, Progress& progress);
@@ -69,8 +75,8 @@ class TrainingLoop {
   const TaskBoard& board_;
   LoopCalls calls_;
   std::vector<PendingStep> pending_;
-  double smooth_loss_ = -1.0;
-  bool stop_ = false;
+  SmoothedLoss shown_loss_;
+  bool stop_ = false, polishes_ = false;
 };
 
 }  // namespace pals

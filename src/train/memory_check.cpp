@@ -58,7 +58,8 @@ void check_memory(const MultiTaskModel& model, const std::vector<FeaturesPtr>& t
   }
   const int64_t free = accelerator->info(model.device().index()).free_memory;
   const auto fits = [&](const TrainingMemory& memory) {
-    const int64_t state = model.arena().training_ready() ? 0 : memory.gradients + memory.moments;
+    const int64_t state =
+        model.arena().training_ready() ? 0 : memory.gradients + memory.moments + memory.average;
     return state + memory.batch <= free;
   };
   const TrainingMemory usual = training_memory(model, largest.mean);

@@ -20,6 +20,9 @@ TEST(TrainingMemory, CountsTheArenaAndGrowsWithTheBatch) {
   EXPECT_EQ(small.moments,
             static_cast<int64_t>(arena.first_moment().nbytes() + arena.second_moment().nbytes()));
   EXPECT_EQ(large.batch, 100 * small.batch);
+  EXPECT_EQ(small.average, 0);
+  model->arena().keep_average();
+  EXPECT_EQ(training_memory(*model, 10).model(), small.model() + small.weights);
   model->set_recompute(true);
   EXPECT_LT(training_memory(*model, 1000).batch, large.batch);
 }

@@ -23,6 +23,21 @@ double Optimizer::learning_rate(int64_t step, int64_t total_steps) const {
          schedule_factor(options_.schedule, step, total_steps, options_.warmup_proportion);
 }
 
+double Optimizer::highest_rate(const Parameter& row, int depth) const {
+  const double rate = options_.learning_rate;
+  switch (row.group) {
+    case LearningRateGroup::kAttentionAdapter:
+      return options_.attention_learning_rate;
+    case LearningRateGroup::kAdapter:
+      return options_.adapter_learning_rate.value_or(rate);
+    case LearningRateGroup::kHead:
+      return options_.head_learning_rate.value_or(rate);
+    case LearningRateGroup::kBase:
+      break;
+  }
+  return row.depth < 0 ? rate : rate * std::pow(options_.layer_decay, depth - row.depth);
+}
+
 void Optimizer::step(ParameterArena& arena, int task, const StepPosition& position,
                      const at::Tensor* overflow) const {
   step(arena, task, position, {{0, arena.table().total()}}, overflow);
@@ -36,6 +51,8 @@ std::vector<AdamRange> Optimizer::ranges(const ParameterTable& table, int task,
   const bool corrects = options_.bias_correction;
   const double shared_correction = corrects ? correction(position.step + 1) : 1.0;
   const double task_correction = corrects ? correction(position.task_step + 1) : 1.0;
+  int depth = 0;
+  for (const Parameter& row : table.rows()) depth = std::max(depth, row.depth);
   std::vector<AdamRange> ranges;
   for (const Parameter& row : table.rows()) {
     if (!row.trainable || (row.owner != kSharedOwner && row.owner != task)) continue;
@@ -43,9 +60,7 @@ std::vector<AdamRange> Optimizer::ranges(const ParameterTable& table, int task,
       return row.offset >= range.begin && row.offset < range.end;
     });
     if (!mine) continue;
-    const double rate = row.group == LearningRateGroup::kAttentionAdapter
-                            ? options_.attention_learning_rate
-                            : options_.learning_rate;
+    const double rate = highest_rate(row, depth);
     // The decay is by the uncorrected rate.
     const double corrected = row.owner == kSharedOwner ? shared_correction : task_correction;
     const double decay = row.decay ? options_.weight_decay / corrected : 0.0;

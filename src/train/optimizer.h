@@ -1,6 +1,7 @@
 // BERTAdam over the arena: which tensors move in a step, and how fast.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "nn/adam_table.h"
@@ -14,19 +15,17 @@ struct OptimizerOptions {
   /// Of projected attention's query, key and value; the same as learning_rate unless `--optim
   /// split`.
   double attention_learning_rate = 5e-5;
+  /// Of the rest of the tasks' adapters, and of their heads; not given: as learning_rate.
+  std::optional<double> adapter_learning_rate = {}, head_learning_rate = {};
+  /// Each layer of the shared encoder learns at this times the rate of the one above it, the
+  /// embeddings at this times that of the first one.
+  double layer_decay = 1.0;
   double weight_decay = 0.01;
   double warmup_proportion = 0.1;
   /// Divides the moments by 1 - beta^t (Kingma and Ba 2015, in the form at the end of section 2);
   /// t counts a task's own steps for its tensors, all steps for the shared ones.
   bool bias_correction = false;
   Schedule schedule = Schedule::kWarmupLinear;
-};
-
-/// Where a run stands before an optimizer step.
-struct StepPosition {
-  int64_t step = 0;  ///< steps before this one
-  int64_t total_steps = 1;
-  int64_t task_step = 0;  ///< those of them that drew this step's task
 };
 
 /// Moves the shared part and the drawn task; other tasks stand still, and the schedule goes by the
@@ -52,10 +51,13 @@ class Optimizer {
     return ranges(table, task, position, {{0, table.total()}});
   }
 
-  /// The base rate in that step.
+  /// The base rate in that step, that of the encoder's last layer and of the shared pooler.
   double learning_rate(int64_t step, int64_t total_steps) const;
 
  private:
+  /// The highest rate of a parameter; `depth`: the largest of all rows.
+  double highest_rate(const Parameter& row, int depth) const;
+
   OptimizerOptions options_;
 };
 

@@ -4,6 +4,8 @@
 
 #include <cmath>
 #include <functional>
+#include <map>
+#include <string>
 
 namespace pals {
 namespace {
@@ -98,6 +100,52 @@ TEST(Optimizer, HasARateOfItsOwnForAttention) {
   optimizer.step(arena, 0, {0, 10});
   EXPECT_NEAR(moved(arena, "tasks.0.query.weight") / moved(arena, "tasks.0.up.weight"), 30.0, 0.1);
   EXPECT_DOUBLE_EQ(optimizer.learning_rate(0, 10), 1e-4);
+}
+
+TEST(Optimizer, HasRatesOfTheirOwnForAdaptersAndHeads) {
+  ParameterArena arena = make_arena([](ParameterTable& table) {
+    table.set_group(table.find("tasks.0.query.weight"), LearningRateGroup::kAdapter);
+    const ParameterId first = table.next();
+    table.add({.name = "tasks.0.classifier.weight", .shape = {kSize}, .owner = 0});
+    table.set_group(first, LearningRateGroup::kHead);
+  });
+  const Optimizer optimizer({.learning_rate = 1e-4,
+                             .attention_learning_rate = 1e-4,
+                             .adapter_learning_rate = 2e-3,
+                             .head_learning_rate = 5e-4,
+                             .warmup_proportion = 0.0});
+  optimizer.step(arena, 0, {0, 10});
+  const double base = moved(arena, "dense.weight");
+  EXPECT_NEAR(moved(arena, "tasks.0.up.weight") / base, 20.0, 0.1);
+  EXPECT_NEAR(moved(arena, "tasks.0.classifier.weight") / base, 5.0, 0.05);
+  EXPECT_NEAR(moved(arena, "tasks.0.query.weight") / base, 1.0, 0.01);  // attention's
+  EXPECT_DOUBLE_EQ(optimizer.learning_rate(0, 10), 1e-4);
+}
+
+TEST(Optimizer, RatesDecayDownTheEncoder) {
+  ParameterArena arena = make_arena([](ParameterTable& table) {
+    table.set_depth(0, 0);
+    for (const int layer : {1, 2}) {
+      const ParameterId first = table.next();
+      table.add({.name = "layer." + std::to_string(layer), .shape = {kSize}});
+      table.set_depth(first, layer);
+    }
+    const ParameterId pooler = table.next();
+    table.add({.name = "pooler", .shape = {kSize}});
+    table.set_depth(pooler, -1);
+  });
+  const Optimizer optimizer(
+      {.learning_rate = 1e-2, .layer_decay = 0.5, .weight_decay = 0.0, .warmup_proportion = 0.0});
+  std::map<std::string, float> rates;
+  for (const AdamRange& range : optimizer.ranges(arena.table(), kSharedOwner, {0, 10})) {
+    for (const Parameter& row : arena.table().rows()) {
+      if (row.offset == range.offset) rates[row.name] = range.learning_rate;
+    }
+  }
+  EXPECT_FLOAT_EQ(rates["dense.weight"], 0.0025F);  // embeddings
+  EXPECT_FLOAT_EQ(rates["layer.1"], 0.005F);
+  EXPECT_FLOAT_EQ(rates["layer.2"], 0.01F);
+  EXPECT_FLOAT_EQ(rates["pooler"], 0.01F);
 }
 
 TEST(Optimizer, ScheduleGoesByTheGlobalStep) {

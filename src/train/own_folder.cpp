@@ -40,17 +40,21 @@ bool is_of_this_run(const std::string& folder, const std::string& name) {
 }  // namespace
 
 void refuse_foreign_folder(const std::string& folder) {
+  refuse_foreign_folder(folder, holds_run(folder), kRunConfigName);
+}
+
+void refuse_foreign_folder(const std::string& folder, bool is_own, const std::string& mark) {
   if (!directory_exists(folder)) return;
   const bool root = same_file(folder, "/");
   if (root || is_home(folder)) {
     fail_usage("--output_dir ", folder, " is ", root ? "the root" : "a home",
                " folder; choose one that is the run's alone");
   }
-  if (holds_run(folder)) return;
+  if (is_own) return;
   for (const std::string& name : list_directory(folder)) {
     if (is_of_this_run(folder, name)) continue;
-    fail_usage("--output_dir ", folder, " holds ", quote(name), " but no run (no ",
-               kRunConfigName + 1, "), and stays as it is; choose a new or an empty folder");
+    fail_usage("--output_dir ", folder, " holds ", quote(name), " but no run (no ", mark.substr(1),
+               "), and stays as it is; choose a new or an empty folder");
   }
 }
 

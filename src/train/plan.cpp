@@ -16,8 +16,13 @@ constexpr int64_t kCountedSteps = 10000000;  // draws of longer runs are expecte
 
 TaskSampler sampler_of(const TrainOptions& options, const std::vector<Task>& tasks,
                        const std::vector<int64_t>& examples, const StepPlan& steps) {
-  return {sampling_of(options, tasks), examples,         options.seed,
-          steps.total_steps,           steps.num_epochs, steps.steps_per_epoch};
+  return {sampling_of(options, tasks),
+          examples,
+          options.seed,
+          steps.total_steps,
+          steps.num_epochs,
+          steps.steps_per_epoch,
+          odds_of(options, tasks.size())};
 }
 
 }  // namespace
@@ -66,6 +71,13 @@ Sampling sampling_of(const TrainOptions& options, const std::vector<Task>& tasks
   return are_own_tasks(tasks) ? Sampling::kAnneal : Sampling::kRoundRobin;
 }
 
+SamplingOdds odds_of(const TrainOptions& options, size_t num_tasks) {
+  SamplingOdds odds{.cap = options.sample_cap.value_or(0), .min_share = options.min_share};
+  odds.alpha = options.sample_alpha.value_or(odds.alpha);
+  check_min_share(odds, num_tasks);
+  return odds;
+}
+
 RunPlan::RunPlan(const TrainOptions& options, const std::vector<Task>& tasks,
                  std::vector<int64_t> task_examples)
     : examples(std::move(task_examples)),
@@ -74,7 +86,17 @@ RunPlan::RunPlan(const TrainOptions& options, const std::vector<Task>& tasks,
       sampler(sampler_of(options, tasks, examples, steps)),
       batch_size(options.train_batch_size),
       passes(passes_until(steps.total_steps)) {
-  if (!are_own_tasks(tasks) || options.max_steps > 0 || options.steps_per_epoch > 0) return;
+  if (are_own_tasks(tasks) && options.max_steps == 0 && options.steps_per_epoch == 0) {
+    shorten(options, tasks);
+  }
+  if (options.polish_epochs == 0) return;
+  const int64_t first = steps.total_steps;
+  steps = with_polish(steps, options.polish_epochs, sampler.add_passes(first, batch_size));
+  uncapped_steps += steps.total_steps - first;
+  passes = passes_until(steps.total_steps);
+}
+
+void RunPlan::shorten(const TrainOptions& options, const std::vector<Task>& tasks) {
   // The draws of fewer steps are others, so that a proportion is only nearly right.
   while (steps.steps_per_epoch > 1) {
     const double most = *std::ranges::max_element(passes);
@@ -95,9 +117,12 @@ std::vector<double> RunPlan::passes_until(int64_t until) const {
       draws[static_cast<size_t>(sampler.task_at(step))] += 1.0;
     }
   } else {
-    for (int64_t step = 0; step < until; step += steps.steps_per_epoch) {
+    int64_t drawn = 0;
+    for (int64_t step = 0; step < until; step += drawn) {
       const std::vector<double> odds = sampler.probabilities(sampler.epoch_at(step));
-      const int64_t drawn = std::min(steps.steps_per_epoch, until - step);
+      drawn = steps.polishes(step)
+                  ? until - step
+                  : std::min(steps.steps_per_epoch, std::min(until, steps.first_steps()) - step);
       for (size_t task = 0; task < draws.size(); ++task) {
         draws[task] += odds[task] * static_cast<double>(drawn);
       }

@@ -42,6 +42,9 @@ bool are_own_tasks(const std::vector<Task>& tasks);
 /// on with, else the default.
 Sampling sampling_of(const TrainOptions& options, const std::vector<Task>& tasks);
 
+/// What goes with that sampling. UsageError if so many tasks cannot have it.
+SamplingOdds odds_of(const TrainOptions& options, size_t num_tasks);
+
 /// Steps and sampling over tasks of so many training examples.
 struct RunPlan {
   RunPlan(const TrainOptions& options, const std::vector<Task>& tasks,
@@ -52,10 +55,14 @@ struct RunPlan {
 
   std::vector<int64_t> examples;  ///< of each task
   StepPlan steps;
-  int64_t uncapped_steps = 0;  ///< without kMostPasses; else as steps.total_steps
+  int64_t uncapped_steps = 0;  ///< as steps.total_steps, but without kMostPasses
   TaskSampler sampler;
   int64_t batch_size = 0;
   std::vector<double> passes;  ///< over the examples of each task, in all steps
+
+ private:
+  /// Shortens a run that would see a task more often than kMostPasses.
+  void shorten(const TrainOptions& options, const std::vector<Task>& tasks);
 };
 
 }  // namespace pals

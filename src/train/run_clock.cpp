@@ -1,7 +1,6 @@
 #include "train/run_clock.h"
 
 #include <algorithm>
-#include <utility>
 
 #include "base/host.h"
 
@@ -19,9 +18,9 @@ double between(std::chrono::steady_clock::time_point begin,
 
 RunPart RunClock::enter(RunPart part) {
   const Clock::time_point now = Clock::now();
-  seconds_[static_cast<size_t>(part_)] += between(entered_, now);
+  seconds_[static_cast<size_t>(part_.load())] += between(entered_, now);
   entered_ = now;
-  return std::exchange(part_, part);
+  return part_.exchange(part);
 }
 
 double RunClock::wall_seconds() const { return between(began_, Clock::now()); }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -20,13 +21,16 @@ inline constexpr Name<RunPart> kRunParts[] = {
 constexpr std::span<const Name<RunPart>> names_of(RunPart) { return kRunParts; }
 
 /// Counts the seconds of a process by the part of the run that it is in, from kStart on. One thread
-/// uses it.
+/// uses it, but for part().
 class RunClock {
  public:
   RunClock() : began_(Clock::now()), entered_(began_) {}
 
   /// The time from now on is this part's; gives the part before.
   RunPart enter(RunPart part);
+
+  /// The present one; any thread may ask.
+  RunPart part() const { return part_; }
 
   double wall_seconds() const;
   double seconds(RunPart part) const { return seconds_[static_cast<size_t>(part)]; }
@@ -42,7 +46,7 @@ class RunClock {
   using Clock = std::chrono::steady_clock;
 
   Clock::time_point began_, entered_;
-  RunPart part_ = RunPart::kStart;
+  std::atomic<RunPart> part_ = RunPart::kStart;
   std::array<double, std::size(kRunParts)> seconds_{};
   double last_line_ = 0.0;
 };

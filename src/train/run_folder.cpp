@@ -69,11 +69,19 @@ SoundCheckpoint read_sound_file(const std::string& path) {
   return {path, std::move(file), std::move(parsed)};
 }
 
+// What a checkpoint holds.
+std::vector<std::pair<const char*, at::Tensor>> kept_tensors(const ParameterArena& arena) {
+  std::vector<std::pair<const char*, at::Tensor>> tensors = {
+      {"weights", arena.weights()},
+      {"first_moment", arena.first_moment()},
+      {"second_moment", arena.second_moment()}};
+  if (arena.average().defined()) tensors.emplace_back("average", arena.average());
+  return tensors;
+}
+
 // Before anything is copied.
 void check_tensors(const TensorFile& file, const ParameterArena& arena, const std::string& path) {
-  for (const auto& [name, target] :
-       {std::pair{"weights", arena.weights()}, std::pair{"first_moment", arena.first_moment()},
-        std::pair{"second_moment", arena.second_moment()}}) {
+  for (const auto& [name, target] : kept_tensors(arena)) {
     const TensorEntry* entry = file.find(name);
     if (entry == nullptr || entry->numel() != target.numel() || entry->dtype != DType::kF32) {
       fail(path, ": no ", name, " of this model");
@@ -93,6 +101,17 @@ void copy_into(const TensorFile& file, const char* name, const at::Tensor& targe
 
 bool holds_checkpoints(const std::string& folder) {
   return directory_exists(folder) && !checkpoint_files(folder).empty();
+}
+
+int64_t largest_checkpoint_bytes(const std::string& folder) {
+  int64_t largest = 0;
+  if (!directory_exists(folder)) return largest;
+  for (const std::string& path : checkpoint_files(folder)) {
+    std::error_code error;
+    const auto bytes = std::filesystem::file_size(path, error);
+    if (!error) largest = std::max(largest, static_cast<int64_t>(bytes));
+  }
+  return largest;
 }
 
 std::string layout_hash(const ParameterTable& table) {
@@ -130,13 +149,13 @@ std::vector<std::string> CheckpointStore::files() const {
 }
 
 void CheckpointStore::save(const ParameterArena& arena, int64_t step, const Json& state) const {
-  const auto entry = [](const char* tensor_name, const at::Tensor& tensor) {
-    return make_tensor_entry(tensor_name, DType::kF32, {tensor.numel()}, tensor.data_ptr<float>());
-  };
-  const at::Tensor weights = arena.weights().cpu(), first = arena.first_moment().cpu(),
-                   second = arena.second_moment().cpu();
-  const std::vector<TensorEntry> tensors = {entry("weights", weights), entry("first_moment", first),
-                                            entry("second_moment", second)};
+  std::vector<std::pair<const char*, at::Tensor>> kept = kept_tensors(arena);
+  std::vector<TensorEntry> tensors;
+  for (auto& [name, tensor] : kept) {
+    tensor = tensor.cpu();
+    tensors.push_back(
+        make_tensor_entry(name, DType::kF32, {tensor.numel()}, tensor.data_ptr<float>()));
+  }
   const std::string path = folder_ + file_name(step);
   write_checked_safetensors(path, tensors,
                             {{"format", kCheckpointFormat},
@@ -168,9 +187,7 @@ std::optional<Json> CheckpointStore::restore(ParameterArena& arena, const CheckS
       }
       if (check) check(state, *path);
       check_tensors(file, arena, *path);
-      copy_into(file, "weights", arena.weights());
-      copy_into(file, "first_moment", arena.first_moment());
-      copy_into(file, "second_moment", arena.second_moment());
+      for (const auto& [name, target] : kept_tensors(arena)) copy_into(file, name, target);
       arena.refresh_shadow();
       return state;
     } catch (const OtherModel&) {

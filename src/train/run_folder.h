@@ -34,6 +34,9 @@ class RunLock {
 /// Whether a folder of checkpoints holds any, sound or not.
 bool holds_checkpoints(const std::string& folder);
 
+/// Bytes of the largest of them; 0 if there is none.
+int64_t largest_checkpoint_bytes(const std::string& folder);
+
 /// Tells arenas of different models apart: a hash of every name, shape and offset.
 std::string layout_hash(const ParameterTable& table);
 
@@ -47,8 +50,9 @@ struct SoundCheckpoint {
 /// The newest such file in a folder of checkpoints, or nothing.
 std::optional<SoundCheckpoint> newest_checkpoint(const std::string& folder);
 
-/// Whole training states, one file each: checkpoints/step-<n>.safetensors with weights and moments
-/// as they lie in the arena, and the trainer's state as JSON in the metadata; a checksum over all.
+/// Whole training states, one file each: checkpoints/step-<n>.safetensors with weights, moments
+/// and, where one is kept, the weights' average as they lie in the arena, and the trainer's state
+/// as JSON in the metadata; a checksum over all.
 class CheckpointStore {
  public:
   /// Throws Error for a state that the run cannot go on from.

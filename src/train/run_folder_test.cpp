@@ -25,12 +25,13 @@ class RunFolder : public testing::Test {
   }
   void TearDown() override { fs::remove_all(folder_); }
 
-  static ParameterArena make_arena(int64_t size = 5) {
+  static ParameterArena make_arena(int64_t size = 5, bool keeps_average = false) {
     ParameterTable table;
     table.add({.name = "dense.weight", .shape = {size, 2}});
     table.add({.name = "tasks.0.up.weight", .shape = {3}, .owner = 0});
     table.lay_out();
     ParameterArena arena(std::move(table), at::kFloat);
+    if (keeps_average) arena.keep_average();
     arena.prepare_training();
     return arena;
   }
@@ -83,6 +84,24 @@ TEST_F(RunFolder, RestoresTheNewestCheckpoint) {
   expect_step(other, 100);
 }
 
+TEST_F(RunFolder, RestoresTheAverageOfARunThatKeepsOne) {
+  ParameterArena arena = make_arena(5, true);
+  const CheckpointStore store(checkpoints(), 3);
+  fill(arena, 7);
+  arena.average().fill_(42.0);
+  store.save(arena, 7, {{"step", 7}});
+  ParameterArena other = make_arena(5, true);
+  ASSERT_TRUE(CheckpointStore(checkpoints(), 3).restore(other).has_value());
+  expect_step(other, 7);
+  EXPECT_TRUE(other.average().eq(42.0F).all().item<bool>());
+  // One without it is none that such a run can go on from.
+  const ParameterArena plain = make_arena();
+  store.save(plain, 9, {{"step", 9}});
+  const auto state = CheckpointStore(checkpoints(), 3).restore(other);
+  ASSERT_TRUE(state.has_value());
+  EXPECT_EQ(state->at("step"), 7);
+}
+
 TEST_F(RunFolder, PrunesTheOldest) {
   ParameterArena arena = make_arena();
   CheckpointStore store(checkpoints(), 2);
@@ -90,6 +109,9 @@ TEST_F(RunFolder, PrunesTheOldest) {
   EXPECT_EQ(list_directory(checkpoints()).size(), 2U);
   EXPECT_TRUE(file_exists(file_of(30)));
   EXPECT_TRUE(file_exists(file_of(400)));
+  EXPECT_EQ(largest_checkpoint_bytes(checkpoints()),
+            static_cast<int64_t>(fs::file_size(file_of(400))));
+  EXPECT_EQ(largest_checkpoint_bytes(folder_ + "/nowhere"), 0);
   // Saved again under the same step: still two.
   store.save(arena, 400, {{"step", 400}});
   EXPECT_EQ(list_directory(checkpoints()).size(), 2U);

@@ -20,6 +20,17 @@ TEST(RunLength, ComesBackFromAState) {
   EXPECT_FALSE(length->finished());
 }
 
+TEST(RunLength, KnowsWhereTheRunBecameLonger) {
+  Json saved;
+  save_length({.step = 12, .total_steps = 20, .steps_per_epoch = 4, .extended_at = 8}, saved);
+  EXPECT_EQ(length_of(Json::parse(saved.dump()))->extended_at, 8);
+  saved["extended_at"] = 13;
+  EXPECT_FALSE(length_of(Json::parse(saved.dump())));
+  saved["extended_at"] = "8";
+  EXPECT_FALSE(length_of(saved));
+  EXPECT_FALSE(state(8, 9, 4).contains("extended_at"));
+}
+
 TEST(RunLength, IsNotThereInOtherStates) {
   EXPECT_FALSE(length_of(Json()));
   EXPECT_FALSE(length_of(Json{{"step", 3}}));
@@ -38,6 +49,8 @@ TEST(RunLength, AFinishedRunAloneBecomesLonger) {
   EXPECT_FALSE(lengthens(options, length_of(state(10, 10, 4))));
   EXPECT_FALSE(lengthens(options, length_of(state(12, 12, 4))));
   EXPECT_FALSE(lengthens(options, std::nullopt));
+  options.polish_epochs = 1;
+  EXPECT_FALSE(lengthens(options, length_of(state(9, 9, 4))));
 }
 
 }  // namespace

@@ -3,12 +3,12 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
-#include <filesystem>
 
 #include "adapters/reference_keys.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/output_path.h"
 #include "base/text_util.h"
 #include "catalog/class_weights.h"
 #include "catalog/same_task.h"
@@ -62,6 +62,11 @@ LoadScope scope_of(const TrainOptions& options, const TensorFile& file) {
   return whole ? LoadScope::kAll : LoadScope::kShared;
 }
 
+Frozen frozen_part(const TrainOptions& options) {
+  if (options.freeze_all) return Frozen::kAll;
+  return options.freeze ? Frozen::kWeights : Frozen::kNothing;
+}
+
 LoadReport load_checkpoint(const TrainOptions& options, const TensorFile& file,
                            const std::string& path, MultiTaskModel& model) {
   const LoadScope scope = scope_of(options, file);
@@ -86,6 +91,33 @@ void order_foreign_outputs(const OpenedModel& opened, RunSetup& setup) {
     fail_usage(error.what(), "; or --multi for a fresh head");
   }
   order_outputs(*setup.model, 0, tasks[0], order);
+}
+
+// Weights of models that read tokens alone (spans, tags) come without a pooler. Where a head reads
+// it, a fresh one is used, unless nobody would save it.
+void report_pooler(const TrainOptions& options, const OpenedModel& opened, const LoadReport& report,
+                   const MultiTaskModel& model) {
+  const ParameterTable& table = model.arena().table();
+  const auto starts_fresh = [&](const std::string& name) {
+    // A trained folder's tasks bring their own.
+    const bool is_pooler = opened.trained ? name == kPoolerWeight : name.ends_with(kPoolerWeight);
+    return is_pooler && model.reads_pooler(table[table.find(name)].owner);
+  };
+  const auto fresh = std::ranges::find_if(report.missing, starts_fresh);
+  if (fresh == report.missing.end()) return;
+  const bool shared = *fresh == kPoolerWeight;
+  if (shared && options.keep_tasks) {
+    fail_usage("--task_pooler is missing: ", opened.source.path,
+               " has no pooler (pooler.dense), which the head of the new task reads");
+  }
+  const std::string found =
+      concat(opened.files.weights, ": no pooler (pooler.dense): a fresh one ");
+  if (shared && frozen_part(options) != Frozen::kNothing) {
+    log_warning(found, "is used, and ", options.freeze_all ? "--freeze_all" : "--freeze",
+                " leaves it untrained; with --task_pooler each task trains one");
+  } else {
+    log_info(found, "is trained");
+  }
 }
 
 // What the file holds and the model does not take is said, so that no head is lost unnoticed.
@@ -129,17 +161,6 @@ void load_folder_tasks(const TrainOptions& options, const OpenedModel& opened, R
     log_info("the task-specific parts in ", folder, " are others: ", join(fresh, ", "),
              fresh.size() == 1 ? " starts" : " start", " with fresh ones");
   }
-}
-
-bool lies_in(const std::string& path, const std::string& folder) {
-  namespace fs = std::filesystem;
-  const fs::path inner = fs::weakly_canonical(path), outer = fs::weakly_canonical(folder);
-  return std::ranges::mismatch(outer, inner).in1 == outer.end();
-}
-
-Frozen frozen_part(const TrainOptions& options) {
-  if (options.freeze_all) return Frozen::kAll;
-  return options.freeze ? Frozen::kWeights : Frozen::kNothing;
 }
 
 // The task of --kind and its flags.
@@ -205,6 +226,7 @@ RunSetup set_up_run(const TrainOptions& options, at::Device device) {
       choose_training_precision(options.precision, device), frozen_part(options), device);
   setup.model->set_recording(!options.no_graphs);
   setup.model->set_recompute(options.recompute);
+  if (options.ema > 0.0) setup.model->arena().keep_average();
   const double range = description.bert.initializer_range;
   if (sources.weights.empty()) {
     log_warning("no --init_checkpoint: training from random weights");
@@ -217,10 +239,12 @@ RunSetup set_up_run(const TrainOptions& options, at::Device device) {
         fail_usage("--output_dir ", options.output_dir, " holds the model ", sources.folder,
                    ", which stays as it is; choose another folder");
       }
+      refuse_output_in(sources.folder, options.output_dir, "--output_dir");
       setup.kept = keep_model(opened, description, *setup.tokenizer, hash);
     }
     const LoadReport report = load_checkpoint(options, file, sources.weights, *setup.model);
     report_unused(report.unused, sources.weights);
+    report_pooler(options, opened, report, *setup.model);
     setup.model->arena().initialize(range, options.seed, report.missing);
     if (scope_of(options, file) == LoadScope::kAll) order_foreign_outputs(opened, setup);
     load_folder_tasks(options, opened, setup);
@@ -237,15 +261,13 @@ std::string describe_model(const MultiTaskModel& model, int ranks) {
     adapters.push_back(model.adapter_config(task));
   }
   const auto millions = [](int64_t n) { return format_double(static_cast<double>(n) / 1e6, 2); };
-  const std::string place =
-      model.device().is_cpu()
-          ? concat(at::get_num_threads(), at::get_num_threads() == 1 ? " thread, " : " threads, ",
-                   cpu_isa())
-          : device_name(model.device());
+  const std::string place = model.device().is_cpu()
+                                ? concat(counted(at::get_num_threads(), "thread"), ", ", cpu_isa())
+                                : device_name(model.device());
   return concat("model: ", millions(table.count(kSharedOwner)), " M shared parameters, ",
-                millions(task_parameters), " M in ", model.num_tasks(), " task",
-                model.num_tasks() == 1 ? "" : "s", ", adapter ", adapter_kinds_text(adapters), ", ",
-                precision_name(model.precision()), ", ", place,
+                millions(task_parameters), " M in ",
+                counted(static_cast<int64_t>(model.num_tasks()), "task"), ", adapter ",
+                adapter_kinds_text(adapters), ", ", precision_name(model.precision()), ", ", place,
                 ranks == 1 ? "" : concat(", ", ranks, " ranks"));
 }
 
@@ -253,6 +275,18 @@ TrainOptions resolved_options(TrainOptions options, const RunSetup& setup) {
   const ModelDescription& description = setup.description;
   options.tasks = join(task_names(description.tasks), ",");
   options.sample = sampling_of(options, description.tasks);
+  const SamplingOdds odds = odds_of(options, description.tasks.size());
+  if (options.sample == Sampling::kTemperature || options.sample == Sampling::kAuto) {
+    options.sample_alpha = odds.alpha;
+  }
+  std::vector<TeacherFlag> teachers = teachers_of(options);
+  std::ranges::stable_sort(teachers, {}, [&](const TeacherFlag& teacher) {
+    return std::ranges::find(description.tasks, teacher.task, &Task::name);
+  });
+  options.teachers.clear();
+  for (const TeacherFlag& teacher : teachers) {
+    options.teachers.push_back(concat(teacher.task, "=", teacher.folder));
+  }
   options.task_id.reset();
   if (setup.common_adapter) {
     const AdapterConfig& adapter = *setup.common_adapter;

@@ -15,8 +15,9 @@ void ShardedOptimizer::step(int task, const StepPosition& position, const at::Te
   }
   optimizer_.step(arena_, task, position, own, overflow);
   std::vector<std::pair<const Shard*, PendingWork>> pending;
+  const bool shared_trains = arena_.table().shared_trains();
   for (const Shard& shard : shards_) {
-    if (shard.owner != kSharedOwner && shard.owner != task) continue;
+    if (shard.owner == kSharedOwner ? !shared_trains : shard.owner != task) continue;
     const at::Tensor weights = arena_.weights().slice(0, shard.range.begin, shard.range.end);
     pending.emplace_back(&shard, world_.start_broadcast(weights, shard.rank));
     traffic_.bytes += weights.numel() * weights.element_size();

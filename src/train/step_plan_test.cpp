@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <vector>
+
 namespace pals {
 namespace {
 
@@ -71,6 +74,45 @@ TEST(PlanSteps, EpochsMayBeFractions) {
   EXPECT_EQ(plan(options).num_epochs, 2);
   options.num_train_epochs = 1e-9;
   EXPECT_EQ(plan(options).total_steps, 1);
+}
+
+TEST(StepPlan, ASecondPhaseHasEpochsAndAScheduleOfItsOwn) {
+  TrainOptions options;
+  options.max_steps = 100;
+  options.steps_per_epoch = 30;
+  const StepPlan first = plan(options);
+  EXPECT_FALSE(first.polishes(99));
+  const StepPlan both = with_polish(first, 2, 25);
+  EXPECT_EQ(both.total_steps, 150);
+  EXPECT_EQ(both.first_steps(), 100);
+  EXPECT_EQ(both.num_epochs, 6);
+  EXPECT_FALSE(both.polishes(99));
+  EXPECT_TRUE(both.polishes(100));
+  std::vector<int64_t> ends;
+  for (int64_t steps = 1; steps <= 150; ++steps) {
+    if (both.ends_epoch(steps)) ends.push_back(steps);
+    if (steps <= 100) {
+      EXPECT_EQ(both.ends_epoch(steps), first.ends_epoch(steps));
+    }
+  }
+  EXPECT_EQ(ends, (std::vector<int64_t>{30, 60, 90, 100, 125, 150}));
+  for (size_t i = 0; i < ends.size(); ++i) {
+    EXPECT_EQ(both.epochs_after(ends[i]), static_cast<int64_t>(i) + 1);
+  }
+  EXPECT_TRUE(both.ends_epoch(0));  // the first one begins
+  for (int64_t step = 0; step < 150; ++step) {
+    EXPECT_EQ(both.epoch_end(step), *std::ranges::upper_bound(ends, step)) << step;
+    if (step < 100) {
+      EXPECT_EQ(first.epoch_end(step), both.epoch_end(step));
+    }
+  }
+  const StepPosition last = both.position(99, 7), next = both.position(100, 8);
+  EXPECT_EQ(last.step, 99);
+  EXPECT_EQ(last.total_steps, 100);
+  EXPECT_EQ(last.task_step, 7);
+  EXPECT_EQ(next.step, 0);
+  EXPECT_EQ(next.total_steps, 50);
+  EXPECT_EQ(next.task_step, 8);
 }
 
 }  // namespace

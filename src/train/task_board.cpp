@@ -69,32 +69,44 @@ void TaskBoard::add(const std::vector<TaskScores>& scores) {
   for (const TaskScores& task : scores) row_of(task.task).score = task.score;
 }
 
-std::string TaskBoard::line(const Row& row) const {
+// What does not fit behind the name is left out, and not cut: half a number would look like another
+// one. All tasks' parts are equally long.
+std::string TaskBoard::line(const Row& row, int columns) const {
   const std::string loss = row.steps > 0 ? format_double(row.loss, 3) : kUnknown;
   const std::string score = row.score ? format_double(*row.score, 3) : kUnknown;
   const double passes =
       row.task.passes_done + static_cast<double>(row.steps) * row.task.passes_a_step;
-  return concat(padded(row.task.name, name_width_), "  loss ", right(loss, kNumberWidth),
-                "  score ", right(score, kNumberWidth), "  passes ",
-                right(passes_text(passes), passes_width_), " of ",
-                right(passes_text(row.task.passes_planned), passes_width_));
+  std::string text = padded(row.task.name, name_width_);
+  for (const std::string& part :
+       {concat("  loss ", right(loss, kNumberWidth)),
+        concat("  score ", right(score, kNumberWidth)),
+        concat("  passes ", right(passes_text(passes), passes_width_)),
+        concat(" of ", right(passes_text(row.task.passes_planned), passes_width_))}) {
+    if (std::ssize(text) + std::ssize(part) > columns) break;
+    text += part;
+  }
+  return text;
 }
 
-std::vector<std::string> TaskBoard::lines(int most) const {
-  const auto room = static_cast<size_t>(std::max(most, 0));
-  std::vector<const Row*> shown;
-  for (const Row& row : rows_) shown.push_back(&row);
-  if (rows_.size() > room) {
-    if (room < 2) return {};
-    std::ranges::stable_sort(shown, std::greater(), &Row::last_step);
-    shown.resize(room - 1);
-    std::ranges::sort(shown);  // they lie in the tasks' order
-  }
+// In the tasks' order.
+std::vector<const TaskBoard::Row*> TaskBoard::trained_last(size_t most) const {
+  std::vector<const Row*> rows;
+  for (const Row& row : rows_) rows.push_back(&row);
+  std::ranges::stable_sort(rows, std::greater(), &Row::last_step);
+  rows.resize(std::min(most, rows.size()));
+  std::ranges::sort(rows);  // as they lie
+  return rows;
+}
+
+std::vector<std::string> TaskBoard::lines(WindowSize room) const {
+  const auto most = static_cast<size_t>(std::max(room.rows, 0));
+  constexpr size_t kFew = 3;
+  const bool counts_others = rows_.size() > most && most >= kFew;
   std::vector<std::string> lines;
-  for (const Row* row : shown) lines.push_back(line(*row));
-  if (shown.size() < rows_.size()) {
-    lines.push_back(concat("and ", rows_.size() - shown.size(), " more"));
+  for (const Row* row : trained_last(counts_others ? most - 1 : most)) {
+    lines.push_back(line(*row, room.columns));
   }
+  if (counts_others) lines.push_back(concat("and ", rows_.size() - lines.size(), " more"));
   return lines;
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/progress.h"
 #include "eval/scores.h"
 #include "runlog/records.h"
 #include "train/plan.h"
@@ -32,9 +33,9 @@ class TaskBoard {
   void add(const StepRecord& step);
   void add(const std::vector<TaskScores>& scores);
 
-  /// A line for each task: loss, last score, passes. Of more tasks than `most` lines those that
-  /// were trained last, and how many more there are; nothing where there is no room for that.
-  std::vector<std::string> lines(int most) const;
+  /// A line for each task: loss, last score, passes, as far as all of them fit the columns. Of more
+  /// tasks than rows those that were trained last and, from three rows on, how many more there are.
+  std::vector<std::string> lines(WindowSize room) const;
 
   /// Of this process, which has taken so long: "412 rows/s"; empty if nothing is known yet.
   std::string rate(double seconds) const;
@@ -48,7 +49,8 @@ class TaskBoard {
   };
 
   Row& row_of(const std::string& task);
-  std::string line(const Row& row) const;
+  std::vector<const Row*> trained_last(size_t most) const;
+  std::string line(const Row& row, int columns) const;
 
   std::vector<Row> rows_;
   int64_t rows_trained_ = 0;  ///< of data

@@ -1,10 +1,13 @@
 #include "train/trainer.h"
 
+#include <algorithm>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <utility>
 
 #include "base/error.h"
+#include "base/host.h"
 #include "base/log.h"
 #include "base/log_sink.h"
 #include "base/text_util.h"
@@ -17,26 +20,21 @@
 #include "train/keeper.h"
 #include "train/loop.h"
 #include "train/memory_check.h"
+#include "train/own_folder.h"
 #include "train/placement.h"
 #include "train/plan.h"
+#include "train/progress_sampling.h"
+#include "train/rates.h"
 #include "train/run_clock.h"
 #include "train/run_length.h"
 #include "train/start_record.h"
+#include "train/stop_notice.h"
 #include "train/task_board.h"
+#include "train/teachers.h"
+#include "train/weight_average.h"
 
 namespace pals {
 namespace {
-
-constexpr double kSplitLearningRate = 3e-4;  // reference: --optim split
-
-OptimizerOptions optimizer_options(const TrainOptions& o) {
-  return {.learning_rate = o.learning_rate,
-          .attention_learning_rate =
-              o.optim == LearningRates::kSplit ? kSplitLearningRate : o.learning_rate,
-          .warmup_proportion = o.warmup_proportion,
-          .bias_correction = o.bias_correction,
-          .schedule = o.schedule};
-}
 
 /// Puts plan, loop and keeper together.
 class Trainer {
@@ -48,20 +46,33 @@ class Trainer {
         options_(resolved_options(options, setup_)),
         model_(*setup_.model),
         optimizer_(optimizer_options(options)),
-        parallel_(world, model_, optimizer_, options.gradient_type, options.shard_optimizer),
+        parallel_(world, model_, optimizer_, options.gradient_type, options.shard_optimizer,
+                  options.ema),
         files_(plan_files(options_, setup_.description.tasks)),
         store_(files_.jobs, *setup_.tokenizer, options.max_seq_length,
                feature_cache_dir(options.cache_dir), options.threads),
-        keeper_(world, options_, setup_) {}
+        keeper_(world, options_, setup_),
+        teachers_(find_teachers(options_, setup_.description.tasks)),
+        progress_(task_names(setup_.description.tasks)) {
+    if (options_.do_train && options_.sample == Sampling::kAuto && files_.dev.empty()) {
+      fail_usage("--sample auto goes by evaluations, but no task has a dev file; choose another");
+    }
+  }
 
   TrainResult run() {
+    const std::stop_callback notice(world_.stop(), [this] {
+      if (world_.first()) log_info(stop_notice(clock_.part(), options_.do_train, world_.alone()));
+    });
     check_ranks(world_, options_, model_.arena().table(), data_keys());
-    keeper_.open(identity());  // now that the options have proved to make sense
+    // Before anything is written: options and data have proved to make sense.
+    for (int64_t job = 0; job < store_.num_jobs(); ++job) store_.wait_until_read(job);
+    keeper_.open(identity());
     log_info(describe_model(model_, world_.size()));
+    if (world_.first()) warn_of_idle_rates(options_, model_.arena().table());
     if (options_.do_train) {
       train_steps();
       const ClockedPart saving(clock_, RunPart::kSaving);
-      keeper_.save_final();
+      on_average(model_.arena(), [this] { keeper_.save_final(); });
     } else {
       keeper_.keep_evaluation(evaluate_model());
     }
@@ -82,7 +93,8 @@ class Trainer {
   /// Of a run that trains, for rank 0.
   Json identity() const {
     if (!options_.do_train || !world_.first()) return {};
-    return run_identity(options_, setup_, files_.jobs, store_);
+    return run_identity(options_, setup_, files_.jobs, store_,
+                        teacher_hashes(teachers_, setup_.description.tasks));
   }
 
   void train_steps() {
@@ -97,9 +109,7 @@ class Trainer {
       }
       features.push_back(joined_features(std::move(parts)));
     }
-    // A bad dev file shall show now, not after the first epoch.
-    for (const DevJob& job : files_.dev) store_.wait_until_read(job.number);
-    const RunPlan plan(planned_options(), setup_.description.tasks, examples);
+    RunPlan plan(planned_options(), setup_.description.tasks, examples);
     say_forecast(plan);
     check_device_memory(features);
     model_.arena().prepare_training();
@@ -110,8 +120,12 @@ class Trainer {
     if (state) {
       first_step = state->at("step").get<int64_t>();
       check_rows(state->at("rows").get<std::vector<int64_t>>(), examples);
+      if (const std::optional<RunLength> length = length_of(*state)) {
+        extended_at_ = lengthens(options_, length) ? length->total_steps : length->extended_at;
+      }
+      if (is_auto()) progress_.restore(state->value("sampling", Json()), plan.sampler);
     }
-    keeper_.begin(first_step, plan.steps.total_steps, state);
+    on_average(model_.arena(), [&] { keeper_.begin(first_step, plan.steps.total_steps, state); });
     const bool evaluation_is_due = state && Keeper::evaluation_is_due(*state);
     if (state && !evaluation_is_due && !may_go_on(plan, first_step)) return;
     first_step_ = first_step;
@@ -119,12 +133,7 @@ class Trainer {
       keeper_.log(start_record(setup_, plan, world_.size(), first_step, callbacks_.command));
     }
     if (state) say_going_on(*state, plan);
-    TrainingLoader loader(features, plan.sampler,
-                          {.batch_size = options_.train_batch_size,
-                           .accumulation_steps = options_.gradient_accumulation_steps,
-                           .seed = options_.seed,
-                           .first_step = first_step,
-                           .last_step = plan.steps.total_steps});
+    const std::vector<TaughtLogits> taught = taught_logits(plan, first_step);
     const std::vector<std::string> names = task_names(setup_.description.tasks);
     TaskBoard board(board_tasks(names, plan, first_step));
     const LoopCalls calls = loop_calls(plan, board);
@@ -135,8 +144,41 @@ class Trainer {
     }
     TrainingLoop loop(world_, options_, names, model_, optimizer_, parallel_, plan.steps, clock_,
                       board, calls);
-    const int64_t steps_done = loop.run(loader, first_step);
+    // Under --sample auto the odds of an epoch are known once it begins.
+    std::optional<TrainingLoader> loader;
+    int64_t next_step = first_step, loaded_until = first_step;
+    const auto next_batch = [&] {
+      if (next_step == loaded_until) {
+        loaded_until = is_auto() ? plan.steps.epoch_end(next_step) : plan.steps.total_steps;
+        loader.emplace(
+            features, plan.sampler,
+            TrainingLoaderOptions{.batch_size = options_.train_batch_size,
+                                  .accumulation_steps = options_.gradient_accumulation_steps,
+                                  .seed = options_.seed,
+                                  .first_step = next_step,
+                                  .last_step = loaded_until,
+                                  .teachers = taught,
+                                  .teacher_steps = plan.steps.first_steps()});
+      }
+      ++next_step;
+      return loader->next();
+    };
+    const int64_t steps_done = loop.run(next_batch, first_step);
     if (steps_done > first_step) report_speed(first_step, steps_done);
+  }
+
+  bool is_auto() const { return options_.sample == Sampling::kAuto; }
+
+  /// What teachers say of the training rows, where a step still asks for it.
+  std::vector<TaughtLogits> taught_logits(const RunPlan& plan, int64_t first_step) {
+    if (teachers_.empty() || first_step >= plan.steps.first_steps()) return {};
+    const ClockedPart teaching(clock_, RunPart::kEvaluation);
+    try {
+      return teach(teachers_, options_, setup_, files_, store_, world_);
+    } catch (const Error&) {
+      if (!world_.alone() || !world_.stop().stop_requested()) throw;
+    }
+    throw Stopped(concat("stopped before step ", first_step, "; the same command goes on"));
   }
 
   /// A run that became longer keeps the length of its epochs.
@@ -154,44 +196,54 @@ class Trainer {
     log_info(concat("going on at step ", step, " of ", total));
     if (!lengthens(options_, length)) return;
     const auto rate = [&](int64_t steps) { return optimizer_.learning_rate(step, steps); };
-    log_info(concat("the run was of ", length->total_steps, " steps: its learning rate, which was ",
-                    rate(length->total_steps), " at the end, goes on at ", rate(total),
-                    " by the schedule of ", total, " steps, and sampling by that of ",
-                    plan.steps.num_epochs, " epochs"));
+    log_info(concat("the run was of ", counted(length->total_steps, "step"),
+                    ": its learning rate, which was ", rate(length->total_steps),
+                    " at the end, goes on at ", rate(total), " by the schedule of ",
+                    counted(total, "step"), ", and sampling by that of ",
+                    counted(plan.steps.num_epochs, "epoch")));
   }
 
   /// What `pals plan` says, as far as it is known before the texts are encoded.
   void say_forecast(const RunPlan& plan) const {
     if (!world_.first()) return;
-    RunForecast run = forecast(options_, setup_, plan);
+    RunForecast run = forecast(options_, setup_, plan, resident_);
+    for (const Teacher& teacher : teachers_) {
+      run.teachers.push_back(teacher_text(teacher, setup_.description.tasks));
+    }
     add_warnings(options_, run);
     for (const std::string& line : forecast_lines(run)) log_info(line);
   }
 
-  /// Whether --early_stopping lets the run go on after so many steps. It goes by the best steps
-  /// alone, which checkpoints keep, so that a run that ended so stays ended.
+  /// Whether --early_stopping lets the run go on after so many steps. It goes by the best steps,
+  /// and by where the run became longer, which checkpoints keep, so that a run that ended so stays
+  /// ended.
   bool may_go_on(const RunPlan& plan, int64_t steps_done) const {
     const bool by_task = options_.early_stopping_by == StopBy::kTask;
     const RunResults& results = keeper_.results();
     const std::optional<int64_t> best = by_task ? results.last_best_step() : results.best_step();
     if (options_.early_stopping == 0 || !best || steps_done >= plan.steps.total_steps) return true;
-    const int64_t evaluations = (steps_done - *best) / plan.steps.steps_per_epoch;
+    const int64_t since = std::max(*best, extended_at_);
+    const int64_t epoch = plan.steps.steps_per_epoch;
+    const int64_t evaluations = steps_done / epoch - since / epoch;
     if (evaluations < options_.early_stopping) return true;
-    log_info(concat("stopped early after step ", steps_done, " of ", plan.steps.total_steps, ": ",
-                    evaluations, evaluations == 1 ? " evaluation" : " evaluations",
-                    by_task ? " in which no task was better than before; the last to become so did "
-                              "after step "
-                            : " without a better average than after step ",
-                    *best));
+    log_info(concat(
+        "stopped early after step ", steps_done, " of ", plan.steps.total_steps, ": ",
+        counted(evaluations, "evaluation"),
+        by_task ? " in which no task was better than before; the last to become so did "
+                  "after step "
+                : " without a better average than after step ",
+        *best,
+        extended_at_ > *best ? concat(", since it became longer at step ", extended_at_) : ""));
     return false;
   }
 
-  LoopCalls loop_calls(const RunPlan& plan, TaskBoard& board) {
+  LoopCalls loop_calls(RunPlan& plan, TaskBoard& board) {
     return {
         .begin =
             [this, &plan](int64_t step) {
               if (world_.first()) keeper_.log(epoch_record(setup_, plan, step));
             },
+        .polish = [this, &plan](int64_t step) { begin_polish(plan, step); },
         .step =
             [this, &plan, &board](const StepRecord& record) {
               keeper_.log(record);
@@ -206,6 +258,7 @@ class Trainer {
               if (files_.dev.empty()) return true;
               const Evaluation evaluation = evaluate_after(steps_done, plan);
               board.add(evaluation.scores);
+              if (is_auto()) progress_.add(evaluation.scores, epoch, plan.sampler);
               const EvaluationRecord record = keep(evaluation, steps_done, epoch, plan);
               if (callbacks_.evaluation && world_.first()) callbacks_.evaluation(record);
               return may_go_on(plan, steps_done);
@@ -213,11 +266,25 @@ class Trainer {
         .save = [this, &plan](int64_t steps_done) { save_checkpoint(steps_done, plan, false); }};
   }
 
+  /// Adapters and heads are fitted to the shared part that was evaluated and will be saved.
+  void begin_polish(const RunPlan& plan, int64_t step) {
+    ParameterArena& arena = model_.arena();
+    if (step == plan.steps.first_steps() && arena.average().defined()) {
+      world_.broadcast(arena.average());  // weights are the same on all ranks to the bit
+      start_from_average(arena);
+    }
+    model_.freeze_shared();
+    if (!world_.first()) return;
+    log_info(concat("second phase, steps ", plan.steps.first_steps(), " to ",
+                    plan.steps.total_steps, ": the shared part stays as it is"));
+  }
+
   void save_checkpoint(int64_t steps_done, const RunPlan& plan, bool evaluation_is_due) {
     const ClockedPart saving(clock_, RunPart::kSaving);
     const StepPlan& steps = plan.steps;
-    keeper_.save_checkpoint(parallel_, {steps_done, steps.total_steps, steps.steps_per_epoch},
-                            plan.examples, evaluation_is_due);
+    keeper_.save_checkpoint(
+        parallel_, {steps_done, steps.total_steps, steps.steps_per_epoch, extended_at_},
+        plan.examples, evaluation_is_due, is_auto() ? progress_.to_json() : Json());
   }
 
   /// Whoever stops it keeps the steps, and it is made when the run goes on.
@@ -236,7 +303,9 @@ class Trainer {
     EvaluationRecord record;
     {
       const ClockedPart saving(clock_, RunPart::kSaving);
-      record = keeper_.keep_evaluation(steps_done, epoch, plan.steps.num_epochs, evaluation);
+      on_average(model_.arena(), [&] {
+        record = keeper_.keep_evaluation(steps_done, epoch, plan.steps.num_epochs, evaluation);
+      });
     }
     log_time(steps_done);
     // Not so often that it would be felt, where evaluations are many and short.
@@ -285,10 +354,13 @@ class Trainer {
         dev_sets_.push_back({job.task, job.split, store_.features(job.number).get()});
       }
     }
-    model_.pack_weights();  // as they are now: the scores are those that `pals eval` will find
-    Evaluation evaluation = evaluate(model_, setup_.description, *setup_.tokenizer, dev_sets_,
-                                     options_.eval_batch_size, world_);
-    model_.unpack_weights();
+    Evaluation evaluation;
+    on_average(model_.arena(), [&] {
+      model_.pack_weights();  // as they are now: the scores are those that `pals eval` will find
+      evaluation = evaluate(model_, setup_.description, *setup_.tokenizer, dev_sets_,
+                            options_.eval_batch_size, world_);
+      model_.unpack_weights();
+    });
     return evaluation;
   }
 
@@ -313,14 +385,18 @@ class Trainer {
   const RunFiles files_;
   FeatureStore store_;
   Keeper keeper_;
+  const std::vector<Teacher> teachers_;
+  ProgressSampling progress_;
   std::vector<EvaluationSet> dev_sets_;
-  int64_t first_step_ = 0;
+  const int64_t resident_ = rss_bytes();  // with the model
+  int64_t first_step_ = 0, extended_at_ = 0;
 };
 
 TrainResult train_as_rank(TrainOptions options, const World& world,
                           const TrainCallbacks& callbacks) {
   if (!options.do_train && !options.do_eval) options.do_train = options.do_eval = true;
   check_options(options);
+  if (world.first()) refuse_foreign_folder(options.output_dir);
   set_threads(options.threads, world);
   TrainResult result = Trainer(options, world, callbacks).run();
   return world.first() ? result : TrainResult();

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/text_util.h"
 #include "data/sampler.h"
 #include "train/plan.h"
 
@@ -18,6 +19,9 @@ void check_transfer(const TrainOptions& options, const std::vector<Task>& tasks)
     fail_usage(
         "--freeze_all: nothing trains that tasks share, so that they cannot gain or lose by ",
         "each other");
+  }
+  if (options.polish_epochs > 0) {
+    fail_usage("--polish_epochs: tasks do not train together there; pals transfer takes none");
   }
   if (tasks.size() < 2) {
     fail_usage("pals transfer compares tasks alone with the same tasks together and needs two or ",
@@ -51,7 +55,7 @@ std::vector<TransferRun> transfer_runs(const TrainOptions& options, const std::v
     const int64_t steps = std::llround(plan.passes[i] * static_cast<double>(pass));
     if (steps == 0) {
       fail_usage("task ", tasks[i].name, " is in no step of the joint run of ",
-                 plan.steps.total_steps, " steps; more --max_steps, or --sample rr");
+                 counted(plan.steps.total_steps, "step"), "; more --max_steps, or --sample rr");
     }
     TrainOptions alone = options;
     alone.tasks = tasks[i].name;
@@ -61,6 +65,14 @@ std::vector<TransferRun> transfer_runs(const TrainOptions& options, const std::v
     }
     alone.task_id.reset();
     alone.sample = Sampling::kRoundRobin;
+    alone.sample_alpha.reset();
+    alone.sample_cap.reset();
+    alone.min_share = 0.0;
+    alone.teachers.clear();
+    for (const TeacherFlag& teacher : teachers_of(options)) {
+      if (teacher.task != tasks[i].name) continue;
+      alone.teachers.push_back(concat(teacher.task, "=", teacher.folder));
+    }
     alone.max_steps = steps;
     alone.steps_per_epoch = (steps + plan.steps.num_epochs - 1) / plan.steps.num_epochs;
     add(concat("alone-", tasks[i].name, "-", seed), std::move(alone), tasks[i].name, steps);
