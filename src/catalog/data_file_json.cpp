@@ -38,8 +38,8 @@ std::vector<Column> columns_of(const Json& value, const std::string& key,
     columns.push_back(*column);
   }
   if (columns.empty() || columns.size() > kMostChoices) {
-    fail_usage(where, ": ", quote(key), " has ", columns.size(), " columns, want 1 to ",
-               kMostChoices);
+    fail_usage(where, ": ", quote(key), " has ", counted(std::ssize(columns), "column"),
+               ", want 1 to ", kMostChoices);
   }
   return columns;
 }

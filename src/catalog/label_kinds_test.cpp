@@ -131,6 +131,24 @@ TEST_F(LabelKinds, SpansMarkTheWordsThatTheyTouch) {
                   "holds no word");
 }
 
+// A column of several labels must be told apart again.
+TEST_F(LabelKinds, PredictedLabelsOfAColumnAreUnambiguous) {
+  const auto column = [](const std::string& keys) {
+    const Json object = parse_json(R"({"name": "t", "kind": "multi_label", )" + keys + "}", "t");
+    Prediction prediction;
+    prediction.labels = {0, 2};
+    prediction.probabilities = {0.9, 0.1, 0.8};
+    const Task task = task_from_json(object, "t");
+    return kind_of(task).fields(task, prediction).front();
+  };
+  EXPECT_EQ(column(R"("labels": ["a", "b", "c d"])"), "a,c d");
+  EXPECT_EQ(column(R"("labels": ["a", "b", "c d"], "label_separator": " | ")"), "a | c d");
+  // Also of a row whose own labels have no comma.
+  EXPECT_EQ(column(R"("labels": ["a", "b, b", "c"])"), R"(["a","c"])");
+  EXPECT_EQ(column(R"("labels": ["a, \"b\"", "b", "c"])"), R"(["a, \"b\"","c"])");
+  EXPECT_EQ(column(R"("labels": ["a;b", "b", "c"], "label_separator": ";")"), R"(["a;b","c"])");
+}
+
 TEST_F(LabelKinds, ClassWeightsAreCounted) {
   Task tags = task(R"("kind": "tagging", "class_weights": "balanced")", "t.conll",
                    "a B-X\nb O\nc O\nd O\n\ne O\nf O\n");

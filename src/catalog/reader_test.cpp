@@ -101,7 +101,8 @@ TEST(Reader, SkipsAndCountsRowsOfAnotherWidthWhereAsked) {
   const ExampleSet set = read(task, "a\tb\tpositive\nshort\n1\t2\t3\tx\nc\td\tnegative\n");
   EXPECT_EQ(set.examples.size(), 2U);
   EXPECT_EQ(set.skipped, 2);
-  expect_contains(read_error(task, "a\tb\n"), "no examples in the file (1 rows do not have 3");
+  expect_contains(read_error(task, "a\tb\n"),
+                  "no examples in the file (1 row does not have 3 columns)");
 }
 
 TEST(Reader, FindsColumnsByName) {
@@ -333,7 +334,7 @@ TEST(Reader, WarnsOfOddLabelsAndValues) {
   const std::string rows = "a\tb\tGood\nc\td\tgood\ne\tf\tgood\ng\th\tbad\ni\tj\tbad\nk\tl\trare\n";
   EXPECT_EQ(read(task, rows).notes,
             (std::vector<std::string>{
-                "labels that differ in their case alone: \"Good\" (1) and \"good\" (2)",
+                "labels that differ in case or blanks alone: \"Good\" (1) and \"good\" (2)",
                 "2 of 4 labels occur once: \"Good\", \"rare\""}));
   task.files[0].split = "dev";
   EXPECT_EQ(read(task, rows).notes, std::vector<std::string>{});

@@ -66,7 +66,9 @@ std::vector<int64_t> match_task(const Task& trained, const Task& now, const std:
     order.push_back(std::ranges::find(trained.labels, label) - trained.labels.begin());
   }
   const auto num_labels = static_cast<int64_t>(trained.labels.size());
-  if (std::ssize(order) != num_labels || std::ranges::count(order, num_labels) > 0) {
+  const bool others = std::ssize(order) != num_labels || std::ranges::count(order, num_labels) > 0;
+  const bool movable = kind_of(now).outputs_are_labels() || std::ranges::is_sorted(order);
+  if (others || !movable) {
     refuse_unless_same("labels", trained.labels, now.labels);
   }
   const auto [then, file] = common_files(trained, now);

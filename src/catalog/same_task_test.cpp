@@ -82,6 +82,14 @@ TEST(SameTask, OtherLabelsAreRefused) {
   expect_refused(reviews(), now, "labels was \"bad, fair, good\", now \"bad, fair, good, great\"");
 }
 
+TEST(SameTask, LabelsThatAreNoOutputsHaveOneOrder) {
+  Task trained = stars(), now = stars();
+  trained.labels = {"1", "2"};
+  now.labels = {"2", "1"};
+  EXPECT_EQ(match(trained, trained).refused, "");
+  expect_refused(trained, now, "labels was \"1, 2\", now \"2, 1\"");
+}
+
 TEST(SameTask, AnotherKindOrScaleIsRefused) {
   Task now = stars();
   now.label_scale = 100;

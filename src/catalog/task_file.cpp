@@ -1,9 +1,12 @@
 #include "catalog/task_file.h"
 
+#include <algorithm>
+#include <array>
 #include <filesystem>
 #include <set>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/text_util.h"
 #include "catalog/reader.h"
@@ -14,6 +17,22 @@
 
 namespace pals {
 namespace {
+
+// The JSON files beside it are what it may have meant.
+[[noreturn]] void fail_no_file(const std::string& path) {
+  const std::filesystem::path whole(path);
+  const std::string folder = whole.parent_path().string();
+  std::vector<std::string> names;
+  if (directory_exists(folder.empty() ? "." : folder)) {
+    for (const std::string& name : list_directory(folder.empty() ? "." : folder)) {
+      if (name.ends_with(".json")) names.push_back(name);
+    }
+  }
+  const std::string nearest = nearest_name(whole.filename().string(), names);
+  const std::string meant = (whole.parent_path() / nearest).string();
+  fail("--task_file: there is no file ", path,
+       nearest.empty() ? "" : concat("; did you mean ", quote(meant), "?"));
+}
 
 void check_name_is_free(const std::string& name, const std::string& where) {
   const std::string lower = ascii_lower(name);
@@ -27,10 +46,39 @@ void check_name_is_free(const std::string& name, const std::string& where) {
   }
 }
 
+// By these values nothing would be learned. Model folders may have them, of earlier versions.
+void check_losses(const Task& task, const std::string& where) {
+  const LossSettings& loss = task.loss;
+  const bool no_class = std::ranges::find(loss.class_weights, 0.0) != loss.class_weights.end();
+  const std::string here = concat(where, ": task ", quote(task.name), ": ");
+  if (loss.weight == 0.0 || no_class) {
+    fail_usage(here, quote(no_class ? "class_weights" : "loss_weight"),
+               " is 0, want a number above 0");
+  }
+  if (loss.label_smoothing == 1.0) {
+    fail_usage(here, "\"label_smoothing\" is 1, want a number from 0 to below 1");
+  }
+}
+
 }  // namespace
 
+Json parse_task_document(std::string_view text, const std::string& where) {
+  try {
+    return parse_json(text, where);
+  } catch (const Error& error) {
+    constexpr std::array kData = {".csv", ".tsv", ".jsonl", ".txt", ".conll", ".iob2"};
+    const std::string name = ascii_lower(where);
+    const bool is_named_so =
+        std::ranges::any_of(kData, [&](const char* end) { return name.ends_with(end); });
+    const bool is_object = trim(text).starts_with("{") && !name.ends_with(".jsonl");
+    if (!is_named_so || is_object) throw;
+    fail(where, ": it is a data file, expected a task file, in JSON; `pals init ", where,
+         "` writes one for it");
+  }
+}
+
 std::vector<Task> parse_task_file(const Json& document, const std::string& where,
-                                  const std::string& folder) {
+                                  const std::string& folder, DataFiles data_files) {
   if (!document.is_object() || !document.contains("tasks") || !document["tasks"].is_array() ||
       document["tasks"].empty()) {
     fail_usage(where,
@@ -51,7 +99,8 @@ std::vector<Task> parse_task_file(const Json& document, const std::string& where
       fail_usage(where, ": two tasks are named ", quote(task.name));
     }
     check_name_is_free(task.name, where);
-    if (task.files.empty()) {
+    check_losses(task, where);
+    if (task.files.empty() && data_files == DataFiles::kNeeded) {
       fail_usage(where, ": task ", quote(task.name),
                  " has no files; want \"train\", \"dev\" or \"test\": \"FILE\"");
     }
@@ -63,9 +112,15 @@ std::vector<Task> parse_task_file(const Json& document, const std::string& where
   return tasks;
 }
 
-std::vector<Task> read_task_file(const std::string& path) {
+std::vector<Task> read_task_file(const std::string& path, DataFiles data_files) {
+  std::error_code error;
+  const bool is_path = path.find('\0') == std::string::npos;
+  if (is_path &&
+      std::filesystem::status(path, error).type() == std::filesystem::file_type::not_found)
+    fail_no_file(path);
   const std::string folder = std::filesystem::path(path).parent_path().string();
-  std::vector<Task> tasks = parse_task_file(read_json(path), path, folder);
+  const Json document = parse_task_document(read_file(path, kMostTaskFileBytes), path);
+  std::vector<Task> tasks = parse_task_file(document, path, folder, data_files);
   for (Task& task : tasks) {
     if (kind_of(task).has_labels() && task.labels.empty()) {
       const std::vector<const DataFile*> training = files_of(task, "train");

@@ -112,6 +112,43 @@ TEST(TaskJson, ReportsWrongValues) {
                   "no \"text_a\"");
 }
 
+TEST(TaskJson, LossesAndAdaptersAreWithinTheirRange) {
+  const auto error = [](const std::string& more) {
+    const std::string message = parse_error(task_with(R"("labels": ["a", "b"], )" + more));
+    EXPECT_LE(message.size(), 300U) << message;
+    return message;
+  };
+  expect_contains(error(R"("loss_weight": -1)"), "want a number from 0");
+  expect_contains(error(R"("label_smoothing": 1.5)"), "want a number from 0");
+  for (const char* text :
+       {R"("loss_weight": "0.5")", R"("label_smoothing": "0.1")", R"("class_weights": ["1", 2])",
+        R"("class_weights": {"a": "1", "b": 2})"}) {
+    expect_contains(error(text), "is string, want a number, without quotes");
+  }
+  expect_contains(error(R"("class_weights": "0.5")"), "or \"balanced\"");
+  expect_contains(error(R"("class_weights": {"a": 1, "b": 2, "bb": 3})"),
+                  "\"class_weights\" has one for \"bb\", which is no label");
+  expect_contains(error(R"("class_weights": {"a": 1})"), "has none for \"b\"");
+  for (const char* weights : {R"("class_weights": {"a": 1})", R"("class_weights": [1])"}) {
+    expect_contains(parse_error(task_with(weights)), "need \"labels\", which lists them all");
+  }
+  expect_contains(error(R"("adapter": {"rank": 4})"), "\"adapter\" has no \"kind\"; give one");
+  expect_contains(error(R"("adapter": "lora")"), "an object {\"kind\": ...}");
+}
+
+TEST(TaskJson, SchemesHaveTheirUsualNames) {
+  const auto scheme = [](const std::string& name) {
+    const Task task = parse(concat(R"({"name": "x", "kind": "tagging", "train": "a.conll", )",
+                                   R"("format": "conll", "scheme": ")", name, "\"}"));
+    return task_to_json(task)["scheme"];
+  };
+  for (const char* name : {"bio", "BIO", "iob2", "IOB2"}) EXPECT_EQ(scheme(name), "bio") << name;
+  for (const char* name : {"bioes", "IOBES", "iobes"}) EXPECT_EQ(scheme(name), "bioes") << name;
+  EXPECT_EQ(scheme("IOB1"), "iob1");
+  EXPECT_EQ(scheme("Plain"), "plain");
+  expect_contains(message_of<UsageError>([&] { scheme("bilou"); }), "\"bio\", \"iob1\", \"bioes\"");
+}
+
 TEST(TaskFile, ReadsTasksRelativeToItsFolder) {
   const TemporaryFolder folder;
   set_quiet(true);
@@ -148,6 +185,24 @@ TEST(TaskFile, ReportsWhatIsWrongWithTheDocument) {
   expect_contains(error(R"({"tasks": [{"name": "x", "kind": "regression"}]})"), "has no files");
 }
 
+TEST(TaskFile, RefusesLossesByWhichNothingIsLearned) {
+  const auto document = [](const std::string& more) {
+    return "{\"tasks\": [" + task_with(R"("labels": ["a", "b"], )" + more) + "]}";
+  };
+  const auto error = [&](const std::string& more) {
+    return message_of<UsageError>(
+        [&] { parse_task_file(parse_json(document(more), "t"), "t", ""); });
+  };
+  for (const char* zero : {R"("loss_weight": 0)", R"("loss_weight": -0.0)"}) {
+    expect_contains(error(zero), "task \"x\": \"loss_weight\" is 0, want a number above 0");
+  }
+  for (const char* zero :
+       {R"("class_weights": [1, 0])", R"("class_weights": {"a": 0.0, "b": 1})"}) {
+    expect_contains(error(zero), "\"class_weights\" is 0, want a number above 0");
+  }
+  expect_contains(error(R"("label_smoothing": 1.0)"), "want a number from 0 to below 1");
+}
+
 TEST(TaskFile, AcceptsTheExamplesOfItsDocumentation) {
   const std::string text = read_file(PALS_SOURCE_DIR "/docs/tasks.md", 1 << 20);
   int documents = 0;
@@ -166,7 +221,17 @@ TEST(TaskFile, AcceptsTheExamplesOfItsDocumentation) {
     }
   }
   EXPECT_EQ(documents, 1);
-  EXPECT_EQ(tasks, 6);
+  EXPECT_GE(tasks, 6) << "the page has an example of more kinds";
+}
+
+TEST(TaskFile, NeedsNoDataFilesForAModelsHeads) {
+  const TemporaryFolder folder;
+  const std::string path = folder.write("tasks.json", R"({"tasks": [
+      {"name": "t", "kind": "multi_label", "labels": ["a", "b"], "threshold": "tuned"}]})");
+  const std::vector<Task> tasks = read_task_file(path, DataFiles::kIdle);
+  EXPECT_TRUE(tasks.front().files.empty());
+  EXPECT_EQ(tasks.front().labels.size(), 2U);
+  expect_contains(message_of<UsageError>([&] { read_task_file(path); }), "has no files");
 }
 
 TEST(TaskFile, WantsAPlaceForLabels) {
@@ -175,6 +240,18 @@ TEST(TaskFile, WantsAPlaceForLabels) {
       {"name": "x", "kind": "classification", "text_a": 0, "label": 1, "dev": "dev.tsv"}]})");
   expect_contains(message_of<UsageError>([&] { read_task_file(path); }), "neither \"labels\" nor");
   expect_contains(message_of([&] { read_task_file(folder.path() + "/none.json"); }), "none.json");
+}
+
+TEST(TaskFile, NamesTheFlagAndTheFileThatMayBeMeant) {
+  const TemporaryFolder folder;
+  folder.write("tasks.json", "{}");
+  folder.write("tast.tsv", "");
+  const std::string typo = message_of([&] { read_task_file(folder.path() + "/task.json"); });
+  expect_contains(typo, "--task_file: there is no file " + folder.path() + "/task.json");
+  expect_contains(typo, "did you mean \"" + folder.path() + "/tasks.json\"?");
+  const std::string other = message_of([&] { read_task_file(folder.path() + "/reviews.json"); });
+  EXPECT_EQ(other, "--task_file: there is no file " + folder.path() + "/reviews.json");
+  expect_contains(message_of([&] { read_task_file(folder.path() + "/no/tasks.json"); }), "no file");
 }
 
 }  // namespace

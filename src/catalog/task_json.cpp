@@ -13,6 +13,8 @@
 namespace pals {
 namespace {
 
+constexpr double kLargestWeight = 1e6;
+
 /// The keys of a task alone, beside its splits and file_keys().
 std::vector<std::string> task_keys(TaskKind kind) {
   std::vector<std::string> keys = {"name", "kind", "adapter", "metrics", "loss_weight"};
@@ -84,6 +86,10 @@ std::vector<std::string> splits_of(const Json& object) {
 /// What a task says of its adapter, as JSON: adapters know what it may be.
 std::string adapter_of(const Json& value, const std::string& where) {
   if (!value.is_object()) fail_type(where, "adapter", value, "an object {\"kind\": ...}");
+  if (!value.contains("kind")) {
+    fail_usage(where, ": \"adapter\" has no \"kind\"; give one, such as {\"kind\": \"lora\", ",
+               "\"rank\": 8}");
+  }
   return json_text(value, -1);
 }
 
@@ -97,21 +103,30 @@ void read_class_weights(const Json& value, const std::string& where, Task& task)
   if (!value.is_array() && !value.is_object()) {
     fail_type(where, kKey, value, "numbers in the order of the labels, or \"balanced\"");
   }
-  if (task.labels.empty()) fail_usage(where, ": ", quote(kKey), " as numbers needs \"labels\"");
+  if (task.labels.empty()) {
+    fail_usage(where, ": ", quote(kKey), " for single labels need \"labels\", which lists them all",
+               "; without it they can only be \"balanced\"");
+  }
   for (size_t i = 0; i < task.labels.size(); ++i) {
     const bool found = value.is_array() ? i < value.size() : value.contains(task.labels[i]);
     if (!found) fail_usage(where, ": ", quote(kKey), " has none for ", quote(task.labels[i]));
     const Json& weight = value.is_array() ? value[i] : value[task.labels[i]];
-    task.loss.class_weights.push_back(number_of(weight, kKey, 0.0, 1e6, where));
+    task.loss.class_weights.push_back(number_of(weight, kKey, 0.0, kLargestWeight, where));
+  }
+  for (const auto& [name, weight] : value.items()) {
+    if (value.is_array() || is_one_of(name, task.labels)) continue;
+    fail_usage(where, ": ", quote(kKey), " has one for ", quote(name), ", which is no label",
+               did_you_mean(name, task.labels));
   }
   if (value.size() != task.labels.size()) {
-    fail_usage(where, ": ", value.size(), " ", quote(kKey), " for ", task.labels.size(), " labels");
+    fail_usage(where, ": ", value.size(), " ", quote(kKey), " for ",
+               counted(std::ssize(task.labels), "label"));
   }
 }
 
 void read_loss_keys(const Json& object, const std::string& where, Task& task) {
   if (object.contains("loss_weight")) {
-    task.loss.weight = number_of(object["loss_weight"], "loss_weight", 0.0, 1e6, where);
+    task.loss.weight = number_of(object["loss_weight"], "loss_weight", 0.0, kLargestWeight, where);
   }
   if (object.contains("class_weights")) read_class_weights(object["class_weights"], where, task);
   if (object.contains("label_smoothing")) {
@@ -167,7 +182,7 @@ Task parse_task(const Json& object, const std::string& where) {
 void check_task(const Task& task, const std::string& where) {
   const std::string here = concat(where, ": task ", quote(task.name, 64));
   if (kind_of(task).has_labels() && task.labels.size() < 2) {
-    fail_usage(here, ": ", task.labels.size(), " labels, want at least 2");
+    fail_usage(here, ": ", counted(std::ssize(task.labels), "label"), ", want at least 2");
   }
   const std::string problem = kind_of(task).problem(task);
   if (!problem.empty()) fail_usage(here, ": ", problem);

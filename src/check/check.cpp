@@ -1,6 +1,7 @@
 #include "check/check.h"
 
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -8,17 +9,18 @@
 #include "base/file.h"
 #include "base/text_util.h"
 #include "catalog/reader.h"
+#include "catalog/task_file.h"
 #include "catalog/task_json.h"
 #include "check/labels.h"
+#include "check/tags.h"
 #include "check/task_problems.h"
 #include "check/texts.h"
+#include "check/typos.h"
 #include "kinds/kind.h"
 #include "kinds/row_reading.h"
 
 namespace pals {
 namespace {
-
-constexpr uint64_t kMostBytes = uint64_t{64} << 20;  // of a task file
 
 /// Checks one task and its files.
 class TaskCheck {
@@ -41,6 +43,7 @@ class TaskCheck {
     if (options_.check_adapter) guard([&] { options_.check_adapter(task_); });
     TaskTexts texts(task_);
     for (const char* split : {"train", "dev", "test"}) {
+      if (std::string_view(split) == "dev") remark_typos(texts.files());
       for (size_t i = 0; i < task_.files.size(); ++i) {
         if (!task_.files[i].split.starts_with(split)) continue;
         texts.add(read_checked(task_, task_.files[i], watches_[i]), options_.lengths.threads,
@@ -50,6 +53,7 @@ class TaskCheck {
     texts.compare(problems_);
     check_first_rows(task_, texts.files(), problems_);
     check_labels(task_, texts.files(), problems_);
+    check_tags(task_, texts.files(), problems_);
     check_lengths(task_, texts, options_.lengths, problems_);
     for (const CheckedFile& checked : texts.files()) {
       check_answers(task_, checked, options_.lengths, problems_);
@@ -57,6 +61,20 @@ class TaskCheck {
   }
 
  private:
+  /// Errors of the other files that list the labels are to say which of them look mistyped.
+  void remark_typos(const std::vector<CheckedFile>& training) {
+    if (!kind_of(task_).has_labels()) return;
+    std::vector<std::string> names;
+    for (const LabelTypo& typo : find_typos(task_.labels, training_counts(task_, training))) {
+      names.push_back(quote(task_.labels[typo.label]));
+    }
+    if (names.empty()) return;
+    const std::string remark =
+        concat("; of these labels ", join(names, ", "), names.size() == 1 ? " looks" : " look",
+               " mistyped in the training data");
+    for (FileWatch& watch : watches_) watch.remark_labels(remark);
+  }
+
   void tell(Severity severity, std::string message) {
     problems_.add({severity, task_file_, line_, task_.name, std::move(message)});
   }
@@ -118,8 +136,8 @@ class TaskCheck {
 
 ProblemList check_task_file(const std::string& path, const CheckOptions& options) {
   ProblemList problems;
-  const std::string text = read_file(path, kMostBytes);
-  const Json document = parse_json(text, path);
+  const std::string text = read_file(path, kMostTaskFileBytes);
+  const Json document = parse_task_document(text, path);
   for (PlacedTask& placed : parse_tasks(document, text, path, problems)) {
     TaskCheck(std::move(placed.task), placed.line, path, options, problems).run();
   }

@@ -104,11 +104,61 @@ TEST_F(CheckTest, LabelsThatOnlyDevHasAndOddOnes) {
   folder_.write("dev.csv", "text,label\n" + sound_rows(6, "dev") + "b,fair\nc,fair\n");
   const std::vector<Problem> found = check(task);
   expect_error(found, "dev.csv", 8, "label \"fair\" is in no training row, but in 2 here");
-  expect_warning(found, "train.csv", 0,
-                 "rare labels, with fewer than 10 training rows: \"Good\" (1)");
+  expect_warning(found, "train.csv", 32,
+                 "rare labels, with fewer than 10 training rows: \"Good\" (1, first in line 32)");
   expect_warning(found, "train.csv", 0, "labels that no row has: \"never\"");
-  expect_warning(found, "train.csv", 0, "labels that differ in their case alone");
+  expect_warning(found, "train.csv", 32,
+                 "labels that differ in case or blanks alone: \"good\" (15, first in line 2) and "
+                 "\"Good\" (1, first in line 32)");
   EXPECT_EQ(list_.errors(), 1);
+}
+
+TEST_F(CheckTest, LabelsThatDifferInBlanksAlone) {
+  folder_.write("train.csv", "text,label\n" + sound_rows(30, "train") +
+                                 "a,very good\nb,verygood\n" + "c,\xC2\xA0good\n");
+  folder_.write("dev.csv", "text,label\n" + sound_rows(6, "dev"));
+  const std::vector<Problem> found = check(kReviews);
+  expect_warning(found, "train.csv", 32, "blanks alone: \"very good\" (1, first in line 32)");
+  expect_warning(found, "train.csv", 34, "blanks alone");
+}
+
+TEST_F(CheckTest, LabelsThatLookMistyped) {
+  folder_.write("train.csv", "text,label\n" + sound_rows(30, "train") + "a b,goood\n");
+  folder_.write("dev.csv", "text,label\n" + sound_rows(6, "dev") + "a film,neutral\n");
+  const std::vector<Problem> found = check(kReviews);
+  expect_warning(found, "train.csv", 32,
+                 "label \"goood\" (1, first in line 32) looks mistyped; did you mean \"good\" (15, "
+                 "first in line 2)?");
+  expect_error(found, "dev.csv", 8, "of these labels \"goood\" looks mistyped");
+}
+
+TEST_F(CheckTest, BlankAndUnlabelledRowsHaveTheirPlace) {
+  Json task = kReviews;
+  task["unlabelled"] = {"-"};
+  folder_.write("train.csv",
+                "text,label\n" + sound_rows(30, "train") + "\n \na b,-\nc d,-\ne f,bad\n");
+  folder_.write("dev.csv", "\ntext,label\n" + sound_rows(6, "dev"));
+  const std::vector<Problem> found = check(task);
+  expect_warning(found, "train.csv", 32, "2 blank lines passed over; the first is this one");
+  expect_warning(found, "train.csv", 34, "2 rows without a label left out; the first is this one");
+  expect_warning(found, "dev.csv", 1, "1 blank line passed over");
+}
+
+TEST_F(CheckTest, TagsThatDoNotFitTheirScheme) {
+  std::string words;
+  for (int i = 0; i < 20; ++i) words += "Ada" + std::to_string(i) + " B-PER\nsleeps O\n\n";
+  const Json task = {{"name", "names"}, {"kind", "tagging"}, {"train", "names.conll"}};
+  folder_.write("names.conll", words + "Rome B-LOC\nOslo I-PER\n\nLima I-LOC\n\nBonn B_LOC\n");
+  const std::vector<Problem> found = check(task);
+  expect_warning(found, "names.conll", 62,
+                 "2 of 23 sentences have tags where the scheme \"bio\" has none such; the first is "
+                 "here: \"I-PER\" between \"B-LOC\" and the end");
+  expect_error(found, "names.conll", 66,
+               "the tag \"B_LOC\" is none of the scheme \"bio\"; did you mean \"B-LOC\"?");
+  Json plain = task;
+  plain["scheme"] = "plain";
+  check(plain);
+  EXPECT_EQ(list_.errors(), 0) << problems_text(list_);
 }
 
 TEST_F(CheckTest, AHeaderThatIsReadAsData) {
@@ -151,7 +201,7 @@ TEST_F(CheckTest, ValuesOfARegression) {
   expect_error(found, "sts.tsv", 2, "want a number");
   expect_error(found, "sts.tsv", 3, "the second text is empty");
   expect_error(found, "sts.tsv", 6, "want a number");
-  expect_warning(found, "sts.tsv", 0, "1 of 4 values are beyond \"label_scale\"");
+  expect_warning(found, "sts.tsv", 4, "1 of 4 values is beyond \"label_scale\"");
   expect_warning(found, "sts.tsv", 5, "with other values");
   expect_warning(found, "tasks.json", 3, "no \"dev\" file");
   EXPECT_EQ(list_.errors(), 3) << problems_text(list_);
@@ -193,7 +243,7 @@ TEST_F(CheckTest, ChoicesLabelListsTagsAndQuestions) {
   const std::vector<Problem> found = check_tasks({{"tasks", tasks}});
   expect_error(found, "choice.jsonl", 2, "1 choice, want 2");
   expect_error(found, "choice.jsonl", 3, "want the number of the right choice");
-  expect_error(found, "choice.jsonl", 4, "");
+  expect_error(found, "choice.jsonl", 4, "column ");
   expect_error(found, "topics.jsonl", 2, "holds number, want strings");
   expect_error(found, "topics.jsonl", 3, "the text is empty");
   expect_error(found, "topics.jsonl", 4, "with another label: none, there \"sport\"");

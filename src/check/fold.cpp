@@ -28,6 +28,19 @@ void append_code(char32_t code, std::string& text) {
   text.append(bytes, static_cast<size_t>(write_utf8(code, bytes) - bytes));
 }
 
+/// Appends the ASCII letters and digits that follow, several at once, and passes over them.
+void append_ascii_word(const char*& at, const char* end, std::string& folded) {
+  const std::array<CharRule, 128>& ascii = ascii_rules();
+  std::array<char, 32> run;
+  size_t size = 0;
+  for (; at < end && size < run.size(); ++at) {
+    const auto byte = static_cast<unsigned char>(*at);
+    if (byte >= ascii.size() || ascii[byte].action() != CharAction::kWord) break;
+    run[size++] = static_cast<char>(ascii[byte].target());
+  }
+  folded.append(run.data(), size);
+}
+
 }  // namespace
 
 int64_t fold_text(std::string_view text, std::string& folded) {
@@ -67,8 +80,9 @@ int64_t fold_text(std::string_view text, std::string& folded) {
         const bool plain = rule.action() == CharAction::kWord;
         if (rule.action() == CharAction::kExpansion) {
           folded += table().expansion(rule);
-        } else if (plain && rule.target() < ascii.size()) {
+        } else if (plain && code.value < ascii.size()) {
           folded += static_cast<char>(rule.target());
+          append_ascii_word(at, end, folded);
         } else {
           append_code(plain ? rule.target() : code.value, folded);
         }

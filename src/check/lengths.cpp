@@ -15,7 +15,7 @@
 namespace pals {
 namespace {
 
-constexpr int64_t kItemsPerPiece = 1024;
+constexpr int64_t kLengthsPerPiece = 1024;
 constexpr int64_t kLongest = 1 << 20;
 constexpr int kSpecialTokens = 2;  // [CLS] [SEP], and one more of a pair
 constexpr double kStillCut = 0.01;
@@ -25,21 +25,23 @@ std::vector<int32_t> token_lengths(const CheckedFile& checked, const LengthRules
   const std::vector<Example>& examples = checked.set.examples;
   std::vector<int32_t> lengths(examples.size());
   const auto count = static_cast<int64_t>(examples.size());
-  parallel_for((count + kItemsPerPiece - 1) / kItemsPerPiece, rules.threads, [&](int64_t piece) {
-    FeatureSet features;
-    const int64_t first = piece * kItemsPerPiece, last = std::min(count, first + kItemsPerPiece);
-    for (int64_t item = first; item < last; ++item) {
-      encode_example(examples[static_cast<size_t>(item)], *rules.tokenizer, kLongest, features);
-    }
-    for (int64_t item = first; item < last; ++item) {
-      int64_t longest = 0;
-      for (int64_t row = features.first_row(item - first);
-           row < features.first_row(item - first + 1); ++row) {
-        longest = std::max(longest, features.row_length(row));
-      }
-      lengths[static_cast<size_t>(item)] = static_cast<int32_t>(longest);
-    }
-  });
+  parallel_for(
+      (count + kLengthsPerPiece - 1) / kLengthsPerPiece, rules.threads, [&](int64_t piece) {
+        FeatureSet features;
+        const int64_t first = piece * kLengthsPerPiece,
+                      last = std::min(count, first + kLengthsPerPiece);
+        for (int64_t item = first; item < last; ++item) {
+          encode_example(examples[static_cast<size_t>(item)], *rules.tokenizer, kLongest, features);
+        }
+        for (int64_t item = first; item < last; ++item) {
+          int64_t longest = 0;
+          for (int64_t row = features.first_row(item - first);
+               row < features.first_row(item - first + 1); ++row) {
+            longest = std::max(longest, features.row_length(row));
+          }
+          lengths[static_cast<size_t>(item)] = static_cast<int32_t>(longest);
+        }
+      });
   return lengths;
 }
 
@@ -80,9 +82,9 @@ void check_lengths(const Task& task, const TaskTexts& texts, const LengthRules& 
     std::ranges::sort(lengths);
     problems.add(
         {Severity::kWarning, checked.file->path, checked.line(longest), task.name,
-         concat(percent(cut, lengths.size()), " of ", lengths.size(), " texts (", cut,
-                ") are longer than --max_seq_length ", rules.max_seq_length,
-                " and are cut; half have ", "up to ", quantile(lengths, 0.5),
+         concat(percent(cut, lengths.size()), " of ", counted(std::ssize(lengths), "text"), " (",
+                cut, cut == 1 ? ") is" : ") are", " longer than --max_seq_length ",
+                rules.max_seq_length, " and cut; half have ", "up to ", quantile(lengths, 0.5),
                 " tokens, 90 % up to ", quantile(lengths, 0.9), ", 99 % up to ",
                 quantile(lengths, 1.0 - kStillCut), ", the longest, here, ", lengths.back(),
                 rules.tokenizer == nullptr

@@ -50,10 +50,6 @@ const char* severity_name(Severity severity) {
   return severity == Severity::kError ? "error" : "warning";
 }
 
-std::string counted(int64_t count, const char* unit) {
-  return concat(format_count(static_cast<uint64_t>(count)), " ", unit, count == 1 ? "" : "s");
-}
-
 }  // namespace
 
 PlacedMessage take_apart(std::string_view message, const std::string& where) {
@@ -67,7 +63,8 @@ PlacedMessage take_apart(std::string_view message, const std::string& where) {
     rest.remove_prefix(static_cast<size_t>(end - rest.data()));
   }
   if (!rest.starts_with(":")) return {0, std::string(message)};
-  placed.text = trim(rest.substr(1));
+  const bool column = placed.line > 0 && rest.size() > 1 && is_digit(rest[1]);
+  placed.text = concat(column ? "column " : "", trim(rest.substr(1)));
   return placed;
 }
 

@@ -27,7 +27,8 @@ struct Problem {
   bool operator==(const Problem&) const = default;
 };
 
-/// A message "where:line: text" or "where: text" taken apart; `line` is 0 if it has none.
+/// A message "where:line: text" or "where: text" taken apart; `line` is 0 if it has none. The text
+/// of "where:line:7: text" begins with "column 7: ".
 struct PlacedMessage {
   int64_t line = 0;
   std::string text;

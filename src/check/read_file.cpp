@@ -32,6 +32,7 @@ std::vector<std::string> other_notes(const Task& task, const CheckedFile& checke
 void FileWatch::fault(const Error& error) {
   PlacedMessage placed = take_apart(error.what(), file_.path);
   if (placed.line > 0 && !wrong_lines_.insert(placed.line).second) return;
+  if (placed.text.find(" (labels: ") != std::string::npos) placed.text += label_remark_;
   problems_.add({Severity::kError, file_.path, placed.line, task_.name, std::move(placed.text)});
   if (++faults_ < kMostFaults) return;
   fail(file_.path, ": ", kMostFaults, " rows are wrong; the rest was not looked at");
@@ -39,6 +40,11 @@ void FileWatch::fault(const Error& error) {
 
 void FileWatch::add(Severity severity, int64_t line, std::string message) {
   problems_.add({severity, file_.path, line, task_.name, std::move(message)});
+}
+
+int64_t FileWatch::line_of_note(const std::string& note) const {
+  const auto found = note_lines_.find(note);
+  return found == note_lines_.end() ? 0 : found->second;
 }
 
 void FileWatch::end(const Error& error) {
@@ -60,11 +66,13 @@ CheckedFile read_checked(const Task& task, const DataFile& file, FileWatch& watc
   }
   if (checked.set.skipped > 0) {
     watch.add(Severity::kWarning, 0,
-              concat(checked.set.skipped, checked.set.skipped == 1 ? " row" : " rows",
-                     " left out for ", kind_of(task).skipped().reason));
+              concat(counted(checked.set.skipped, "row"), " left out for ",
+                     kind_of(task).skipped().reason));
   }
   for (std::string& note : other_notes(task, checked)) {
-    watch.add(Severity::kWarning, 0, std::move(note));
+    const int64_t line = watch.line_of_note(note);
+    if (line > 0) note += "; the first is this one";
+    watch.add(Severity::kWarning, line, std::move(note));
   }
   return checked;
 }

@@ -3,8 +3,10 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "check/problems.h"
@@ -26,11 +28,17 @@ class FileWatch : public RowWatch {
   /// Throws Error past kMostFaults.
   void fault(const Error& error) override;
   void example(int64_t line) override { lines_.push_back(line); }
+  void note(int64_t line, const std::string& note) override { note_lines_[note] = line; }
 
   /// Adds a problem of a line of this file; 0: of the whole file.
   void add(Severity severity, int64_t line, std::string message);
   /// The same of an error that ends the reading.
   void end(const Error& error);
+
+  /// The first line that a note of the file is of; 0: of the whole file.
+  int64_t line_of_note(const std::string& note) const;
+  /// What is to stand behind faults that list the task's labels.
+  void remark_labels(std::string remark) { label_remark_ = std::move(remark); }
 
   /// Of each example so far.
   const std::vector<int64_t>& lines() const { return lines_; }
@@ -43,6 +51,8 @@ class FileWatch : public RowWatch {
   ProblemList& problems_;
   std::vector<int64_t> lines_;
   std::unordered_set<int64_t> wrong_lines_;
+  std::map<std::string, int64_t> note_lines_;
+  std::string label_remark_;
   int64_t faults_ = 0;
 };
 

@@ -36,9 +36,7 @@ void for_each_text(const ExampleSet& set, int64_t item, const See& see) {
   for (const std::string& choice : example.choices) see(std::string_view(choice));
 }
 
-std::string rows_of(int64_t count) {
-  return concat(format_count(static_cast<uint64_t>(count)), count == 1 ? " row" : " rows");
-}
+std::string rows_of(int64_t count) { return counted(count, "row"); }
 
 bool by_text(const TextKey& one, const TextKey& other) {
   return std::tie(one.folded, one.exact, one.file, one.item) <

@@ -171,14 +171,14 @@ int run_bench_command(const BenchFlags& flags, const std::stop_token& stop) {
   if (!flags.json) {
     std::cout << chosen.name << ", adapter " << adapter_kinds_text(work.model.adapters);
     if (adapter.size > 0) std::cout << "(" << adapter.size << ")";
-    std::cout << ", " << work.rows.size() << (work.rows.size() == 1 ? " task" : " tasks") << "\n"
+    std::cout << ", " << counted(std::ssize(work.rows), "task") << "\n"
               << (device.is_cpu() ? "" : device_name(device) + "\n") << cpu_name() << ", "
-              << matrix_isa() << " (kernels: " << cpu_isa() << "), " << at::get_num_threads()
-              << (at::get_num_threads() == 1 ? " thread\n" : " threads\n")
+              << matrix_isa() << " (kernels: " << cpu_isa() << "), "
+              << counted(at::get_num_threads(), "thread") << "\n"
               << (real ? "real" : "generated") << " rows of " << format_double(row_tokens, 1)
-              << " tokens, " << options.batch_size << " a batch, " << options.batches
-              << " batches, " << options.rounds << (options.rounds == 1 ? " round" : " rounds")
-              << "\n\n"
+              << " tokens, " << options.batch_size << " a batch, "
+              << counted(options.batches, "batch", "batches") << ", "
+              << counted(options.rounds, "round") << "\n\n"
               << bench_table(results) << "\n";
     if (flags.profile) std::cout << profile_tables(results) << "\n";
   }

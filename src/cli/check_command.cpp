@@ -1,10 +1,13 @@
 #include <iostream>
 #include <optional>
+#include <string>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "check/check.h"
 #include "cli/commands.h"
 #include "cli/option_flags.h"
+#include "hub/cache.h"
 #include "model/open.h"
 #include "settings/data_options.h"
 #include "train/choose_adapters.h"
@@ -16,6 +19,18 @@ struct CommandLine {
   CheckFlags flags;
   std::vector<std::string> files;
 };
+
+/// What to type once the data are looked through.
+std::string next_command(const CommandLine& line, const ProblemList& problems) {
+  const std::string& path = line.files.front();
+  if (problems.errors() > 0) {
+    return concat("next: correct the ", problems.errors() == 1 ? "error" : "errors",
+                  ", then pals check ", path);
+  }
+  const std::string model = name_of_snapshot(line.flags.init_checkpoint);
+  return concat("next: pals plan --task_file ", path, " --init_checkpoint ",
+                model.empty() ? "MODEL" : model);
+}
 
 int run_check(const CommandLine& line) {
   const CheckFlags& flags = line.flags;
@@ -50,6 +65,7 @@ int run_check(const CommandLine& line) {
   } else {
     std::cout << problems_text(problems);
   }
+  log_info(next_command(line, problems));
   return problems.errors() > 0 ? 1 : 0;
 }
 

@@ -37,6 +37,7 @@ Command add_plan_command(CLI::App& program);
 Command add_report_command(CLI::App& program);
 Command add_compare_command(CLI::App& program);
 Command add_transfer_command(CLI::App& program);
+Command add_export_command(CLI::App& program);
 
 /// Rewrites arguments before parsing: `--train-batch-size` to `--train_batch_size`, and
 /// `--config FILE` (a JSON object of options) to the options it holds, placed before the others so

@@ -13,6 +13,7 @@
 #include "cli/option_flags.h"
 #include "report/comparison.h"
 #include "settings/compare_options.h"
+#include "train/choose_adapters.h"
 
 namespace pals {
 namespace {
@@ -43,6 +44,7 @@ std::vector<PlannedRun> plan_runs(const CompareOptions& options) {
       own.nproc = 1;
       own.output_dir = concat(options.output_dir, "/", name);
       check_options(own);
+      if (!adapter.empty()) with_settings({.kind = adapter}, own);  // before another one trains
       runs.push_back({name, std::move(own)});
     }
   }
@@ -61,7 +63,7 @@ int run_compare(const CompareOptions& options, const std::stop_token& stop) {
   refuse_launchers("compare");
   const std::vector<PlannedRun> planned = plan_runs(options);
   check_asked(options.output_dir, kAskedName, common_options(options));
-  note_asked(options.output_dir, kAskedName, common_options(options));
+  const AskedNote note(options.output_dir, kAskedName, common_options(options));
   std::vector<RunData> runs;
   Comparison comparison;
   for (const PlannedRun& run : planned) {

@@ -40,6 +40,7 @@ std::string bash_completion(const std::vector<Command>& commands) {
     values += value_cases(command);
     flags += flags_case(command);
   }
+  names += " man completion";
   return concat("_pals() {\n", "  local word=${COMP_WORDS[COMP_CWORD]} flags=\n",
                 "  if [ \"$COMP_CWORD\" = 1 ]; then ", reply(concat("-W \"", names, "\"")),
                 "; return; fi\n", "  case \"${COMP_WORDS[1]} ${COMP_WORDS[COMP_CWORD - 1]}\" in\n",

@@ -2,9 +2,11 @@
 
 #include "base/error.h"
 #include "base/output_path.h"
+#include "base/text_util.h"
 #include "cli/commands.h"
 #include "cli/option_flags.h"
 #include "convert/convert.h"
+#include "hub/fetch.h"
 #include "settings/tool_options.h"
 
 namespace pals {
@@ -19,7 +21,7 @@ int run_convert(const CommandLine& line) {
   ConvertOptions options = line.flags.convert;
   if (line.files.size() < 2 || line.files.size() > 3) {
     fail_usage("pals convert takes FROM TO, or CHECKPOINT CONFIGURATION OUTPUT; found ",
-               line.files.size(), " arguments");
+               counted(std::ssize(line.files), "argument"));
   }
   if (line.files.size() == 3) {
     if (!options.bert_config_file.empty()) {
@@ -28,9 +30,9 @@ int run_convert(const CommandLine& line) {
     }
     options.bert_config_file = line.files[1];
   }
-  options.from = line.files.front();
+  options.from = local_model(line.files.front());
   options.to = line.files.back();
-  refuse_to_overwrite(options.from, options.to, "TO:");
+  refuse_output_in(options.from, options.to, "TO:");
   const ConvertReport report = convert(options);
   std::cout << (line.flags.json ? json_text(report_to_json(report)) : report_text(report));
   return 0;

@@ -2,54 +2,17 @@
 #include <iostream>
 #include <memory>
 
-#include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/log.h"
-#include "catalog/same_task.h"
-#include "catalog/task_file.h"
 #include "cli/commands.h"
 #include "cli/option_flags.h"
-#include "data/feature_cache.h"
-#include "dist/world.h"
-#include "kinds/kind.h"
-#include "model/open.h"
-#include "model/weights.h"
-#include "nn/device.h"
-#include "nn/precision_choice.h"
-#include "predict/find_task.h"
 #include "report/details.h"
 #include "settings/use_options.h"
-#include "train/data_parallel.h"
-#include "train/evaluator.h"
-#include "train/setup.h"
+#include "train/folder_evaluation.h"
 
 namespace pals {
 namespace {
-
-// With --task_file, tasks are as it describes them; outputs of their heads follow its labels.
-void take_task_file(LoadedModel& loaded, const std::string& task_file) {
-  if (task_file.empty()) return;
-  std::vector<Task>& tasks = loaded.description.tasks;
-  for (const Task& own : read_task_file(task_file)) {
-    const int place = find_task(tasks, own.name, task_file);
-    Task& task = tasks[static_cast<size_t>(place)];
-    order_outputs(*loaded.model, place, own,
-                  match_task(task, own, task_file, "; name another task, or mend it"));
-    task = kind_of(own).settled(own, task);
-  }
-  loaded.model->arena().refresh_shadow();
-}
-
-/// Whether each task was asked for.
-std::vector<bool> asked_tasks(const std::vector<Task>& tasks, const EvalOptions& options) {
-  std::vector<bool> asked(tasks.size(), options.tasks.empty());
-  if (options.tasks.empty()) return asked;
-  for (const int place : find_tasks(tasks, options.tasks, "--tasks")) {
-    asked[static_cast<size_t>(place)] = true;
-  }
-  return asked;
-}
 
 std::vector<AnalysedTask> analyse_all(const Evaluation& evaluation, const EvalOptions& options) {
   std::vector<AnalysedTask> analysed;
@@ -90,34 +53,7 @@ void print_scores(const Evaluation& evaluation, const std::vector<AnalysedTask>&
   std::cout << json_text(json);
 }
 
-void run_eval(const EvalOptions& options, const World& world) {
-  set_threads(options.threads, world);
-  const at::Device device = world.device();
-  report_device(device);
-  LoadedModel loaded =
-      load_model_folder(options.model, choose_precision(options.precision, device), device);
-  take_task_file(loaded, options.task_file);
-  for (Task& task : loaded.description.tasks) task = kind_of(task).settled(task, task);
-  const std::vector<Task>& tasks = loaded.description.tasks;
-  const std::vector<bool> asked = asked_tasks(tasks, options);
-  const std::string cache = feature_cache_dir(options.cache_dir);
-  std::vector<EvaluationSet> sets;
-  for (size_t i = 0; i < tasks.size(); ++i) {
-    if (!asked[i]) continue;
-    for (const DataFile* file : files_of(tasks[i], "dev")) {
-      sets.push_back({static_cast<int>(i), file->split,
-                      load_features(tasks[i], *file, options.data_dir, *loaded.tokenizer,
-                                    loaded.description.max_seq_length, cache, options.threads)});
-    }
-  }
-  if (sets.empty()) fail(options.model, ": none of its tasks has a dev file");
-  const Evaluation evaluation = evaluate(*loaded.model, loaded.description, *loaded.tokenizer, sets,
-                                         options.eval_batch_size, world);
-  if (!world.first()) return;
-  if (!options.output_dir.empty()) {
-    make_directories(options.output_dir);
-    write_answers(options.output_dir, tasks, evaluation.answers);
-  }
+void show(const Evaluation& evaluation, const EvalOptions& options) {
   std::vector<AnalysedTask> analysed;
   if (options.per_class || !options.errors.empty()) analysed = analyse_all(evaluation, options);
   if (!options.errors.empty()) write_errors(analysed, options);
@@ -139,10 +75,8 @@ Command add_eval_command(CLI::App& program) {
       "      --errors errors.jsonl");
   return {app,
           [options](const std::stop_token& stop) {
-            const Launch launch = read_launch();
-            run_in_world(
-                launch, stop, [&] { return choose_device(options->device, local_rank(launch)); },
-                [&](const World& world) { run_eval(*options, world); });
+            const auto evaluation = evaluate_folder(*options, stop);
+            if (evaluation) show(*evaluation, *options);
             return 0;
           },
           list};

@@ -5,19 +5,19 @@
 #include "cli/commands.h"
 #include "cli/input_flags.h"
 #include "cli/option_flags.h"
+#include "cli/shares.h"
 #include "model/feature_model.h"
 #include "model/model_runner.h"
 #include "model/open.h"
 #include "nn/device.h"
 #include "nn/precision_choice.h"
-#include "nn/threads.h"
 #include "predict/output.h"
 #include "predict/run.h"
 #include "predict/token_features.h"
 #include "predict/vector_writer.h"
 #include "predict/windows.h"
 #include "settings/use_options.h"
-#include "train/setup.h"
+#include "train/data_parallel.h"
 
 namespace pals {
 namespace {
@@ -26,8 +26,11 @@ namespace {
 // memory than one vector a text.
 constexpr int64_t kTokenWindowBatches = 4, kVectorWindowBatches = 64;
 
-FeatureModelOptions source_of(const FeaturesOptions& o) {
-  const at::Device device = choose_device(o.no_cuda ? DeviceChoice{DeviceType::kCpu} : o.device);
+DeviceChoice device_of(const FeaturesOptions& o) {
+  return o.no_cuda ? DeviceChoice{DeviceType::kCpu} : o.device;
+}
+
+FeatureModelOptions source_of(const FeaturesOptions& o, at::Device device) {
   report_device(device);
   return {.model = o.model,
           .init_checkpoint = o.init_checkpoint,
@@ -67,6 +70,7 @@ VectorFormat format_of(const FeaturesOptions& options) {
 struct FeaturesRun {
   const FeaturesOptions& options;
   const FeatureModel& model;
+  const std::string& output;
   const ModelRunner runner;
   RunOptions batches;
 };
@@ -81,17 +85,15 @@ void write_tokens(const FeaturesRun& run, WindowReader& reader) {
   TokenFeatures features(run.model.tokenizer->vocabulary(),
                          choose_layers(options.layers, num_layers), num_layers,
                          run.runner.hidden_size());
-  TextOutput output(options.output);
-  int64_t index = 0;
+  TextOutput output(run.output);
   while (const std::optional<EncodedRows> window = reader.next()) {
     const FeaturesPtr& rows = window->features.front();
     run_wanted(run.runner, run.model.task, rows, features.wanted(), run.batches,
                [&](const PackedBatch& batch, RunOutputs outputs) {
                  features.add(batch, std::move(outputs));
                });
-    features.drain(*rows, index, [&](const std::string& line) { output.write(line); });
+    features.drain(*rows, window->first_row, [&](const std::string& line) { output.write(line); });
     output.flush();
-    index += window->num_texts;
   }
   output.finish();
 }
@@ -99,34 +101,39 @@ void write_tokens(const FeaturesRun& run, WindowReader& reader) {
 void write_vectors(const FeaturesRun& run, WindowReader& reader) {
   const FeaturesOptions& options = run.options;
   const VectorOptions vectors{*options.pooling, options.normalize};
-  const auto writer =
-      make_vector_writer(format_of(options), options.output, run.runner.hidden_size());
+  const auto writer = make_vector_writer(format_of(options), run.output, run.runner.hidden_size());
   while (const std::optional<EncodedRows> window = reader.next()) {
-    writer->write(
-        run_vectors(run.runner, run.model.task, window->features.front(), vectors, run.batches));
+    writer->write(window->first_row, run_vectors(run.runner, run.model.task,
+                                                 window->features.front(), vectors, run.batches));
     writer->flush();
   }
   writer->finish();
 }
 
-int run_features(const FeaturesOptions& options, const std::stop_token& stop) {
+void run_features(const FeaturesOptions& options, const World& world) {
+  const Share share = choose_share(options.share, options.input, options.output, world);
   refuse_to_overwrite(options.input.input, options.output, "--output");
-  use_threads(options.threads);
-  const FeatureModel model = load_feature_model(source_of(options));
+  set_threads(options.threads, world);
+  const FeatureModel model = load_feature_model(source_of(options, world.device()));
   check_options(options, model);
   const bool tokens = !options.pooling;
-  const FeaturesRun run{
-      options, model, ModelRunner(*model.model), {.batch_size = options.batch_size, .stop = stop}};
-  WindowReader reader(open_text_input(options.input, LineRule::kBars, stop), *model.tokenizer,
-                      options.max_seq_length,
+  const FeaturesRun run{options,
+                        model,
+                        share.output,
+                        ModelRunner(*model.model),
+                        {.batch_size = options.batch_size, .stop = world.stop()}};
+  WindowReader reader(open_text_input(options.input, LineRule::kBars, world.stop()),
+                      *model.tokenizer, options.max_seq_length,
                       (tokens ? kTokenWindowBatches : kVectorWindowBatches) * options.batch_size,
-                      {RowForm()}, stop);
+                      {RowForm()}, world.stop(), {.shard = share.shard});
   if (tokens) {
     write_tokens(run, reader);
   } else {
     write_vectors(run, reader);
   }
-  return 0;
+  join_shares(share, options.output, world, [&](const std::vector<std::string>& parts) {
+    join_vectors(format_of(options), parts, options.output, run.runner.hidden_size());
+  });
 }
 
 }  // namespace
@@ -146,7 +153,12 @@ Command add_features_command(CLI::App& program) {
       "      --input texts.txt --output vectors.npy\n"
       "  pals extract --vocab_file vocab.txt --bert_config_file bert_config.json \\\n"
       "      --init_checkpoint pytorch_model.bin --input_file in.txt --output_file out.jsonl");
-  return {app, [options](const std::stop_token& stop) { return run_features(*options, stop); },
+  return {app,
+          [options](const std::stop_token& stop) {
+            run_shared(options->share, device_of(*options), stop,
+                       [&](const World& world) { run_features(*options, world); });
+            return 0;
+          },
           list};
 }
 

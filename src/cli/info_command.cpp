@@ -9,7 +9,8 @@
 #include "base/version.h"
 #include "cli/commands.h"
 #include "cli/option_flags.h"
-#include "dist/mpi_backend.h"
+#include "dist/load_mpi.h"
+#include "hub/fetch.h"
 #include "model/folder_facts.h"
 #include "nn/blocks.h"
 #include "nn/device.h"
@@ -58,7 +59,7 @@ int run_info(const CommandLine& line) {
     fail_usage("pals info takes one model folder, or none; found ", line.folders.size());
   }
   if (!line.folders.empty()) {
-    const OrderedJson facts = folder_facts(line.folders.front());
+    const OrderedJson facts = folder_facts(local_model(line.folders.front()));
     std::cout << (line.options.json ? json_text(facts) : folder_facts_text(facts));
     return 0;
   }

@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "base/text_util.h"
 #include "kinds/kind.h"
-#include "predict/find_task.h"
+#include "predict/find_tasks.h"
 #include "predict/fit.h"
 #include "predict/input_format.h"
 
@@ -62,6 +62,7 @@ class InputOpener {
       : flags_(flags), stream_(std::make_unique<InputStream>(flags.input, stop)) {}
 
   std::unique_ptr<TextInput> open(LineRule rule) {
+    if (!flags_.texts.empty() || !flags_.text_pairs.empty()) return open_given();
     const InputFormat format = resolve_format();
     if (format == InputFormat::kSquad) return open_questions();
     if (format == InputFormat::kLines) return open_plain_lines(rule);
@@ -141,10 +142,10 @@ class InputOpener {
       } else if (all_) {
         others.push_back(concat(task(number).name, " ", problem));
       } else {
-        fail_usage("--task: ", quote(task(number).name), " ", problem,
-                   shape.table && shape.texts == 1 && texts_of(task(number)) == size_t{2}
-                       ? "; --text_b names the column of the second"
-                       : "");
+        const bool second = shape.texts == 1 && texts_of(task(number)) == size_t{2};
+        const char* hint = shape.table ? "; --text_b names the column of the second"
+                                       : "; --text_pair gives the second";
+        fail_usage("--task: ", quote(task(number).name), " ", problem, second ? hint : "");
       }
     }
     keep(std::move(fitting), others);
@@ -155,6 +156,21 @@ class InputOpener {
     if (fitting.empty()) fail_usage("--task all: none fits the input: ", join(others, "; "));
     log_warning("--task all: left out are ", join(others, "; "));
     numbers_ = std::move(fitting);
+  }
+
+  // The texts that flags give.
+  std::unique_ptr<TextInput> open_given() {
+    const size_t texts = flags_.texts.size(), pairs = flags_.text_pairs.size();
+    if (!flags_.input.empty() || flags_.format != InputFormat::kAuto || names_columns(flags_)) {
+      fail_usage("--text gives the texts themselves: --input, --input_format and columns ",
+                 "(--text_a, --text_b, --choices, --id, --header) do not go with it");
+    }
+    if (pairs > 0 && pairs != texts) {
+      fail_usage("--text_pair is given ", counted(static_cast<int64_t>(pairs), "time"),
+                 " and --text ", texts, ", expected one for each");
+    }
+    check_fit({.texts = pairs > 0 ? size_t{2} : size_t{1}});
+    return open_texts(flags_.texts, flags_.text_pairs, "--text");
   }
 
   std::unique_ptr<TextInput> open_questions() {

@@ -185,6 +185,8 @@ std::string man_page(const CLI::App& program, const std::vector<Command>& comman
     page.entry(bold(command.app->get_name()), plain_text(command.app->get_description()));
     pages.push_back(bold(page_name(command)) + "(1)");
   }
+  page.entry(bold("man"), "print this page, or that of the command whose name follows");
+  page.entry(bold("completion bash"), "print the script with which bash completes");
   page.section("OPTIONS");
   page.entry(bold("-h") + ", " + bold("--help"), "print the commands; after a command, its flags");
   page.entry(bold("--version"), "print the version");

@@ -26,11 +26,12 @@ void add_options(CLI::App& app, const OptionList& options) {
     CLI::Option* added = app.add_option(
         names,
         [option](const CLI::results_t& values) {
-          option.read(values.front());
+          for (const std::string& value : values) option.read(value);
           return true;
         },
         help_text(option));
-    added->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+    added->multi_option_policy(option.field.is_repeated() ? CLI::MultiOptionPolicy::TakeAll
+                                                          : CLI::MultiOptionPolicy::TakeLast);
     if (option.is_switch()) {
       added->expected(0);
     } else {

@@ -37,7 +37,7 @@ std::string another(const Option& row) {
     case FieldType::kInteger:
       return concat(value.is_null() ? 1 : value.get<int64_t>() + 1);
     case FieldType::kNumber:
-      return value == 0.0 ? "0.5" : concat(value.get<double>() / 2);
+      return value.is_null() || value == 0.0 ? "0.5" : concat(value.get<double>() / 2);
     case FieldType::kChoice:
       if (row.field.names().back() == "cuda:NUMBER") return "cuda:1";
       return row.field.names().front() == value ? row.field.names().back()

@@ -6,6 +6,7 @@
 #include <regex>
 #include <set>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "base/error.h"
@@ -73,8 +74,13 @@ TEST_F(ConfigFile, ValuesCannotBecomeFlags) {
             (Arguments{"train", "--tasks=--freeze", "--vocab_file=a b"}));
 }
 
+TEST_F(ConfigFile, ListsOfTextsAreWrittenWithCommas) {
+  EXPECT_EQ(expand(R"({"tasks": ["rte", "sst"], "teacher": []})"),
+            (Arguments{"train", "--tasks=rte,sst"}));
+}
+
 TEST_F(ConfigFile, RefusesWhatIsNoOption) {
-  EXPECT_THROW(expand(R"({"tasks": ["rte"]})"), UsageError);
+  EXPECT_THROW(expand(R"({"tasks": ["rte", 1]})"), UsageError);
   EXPECT_THROW(expand(R"({"tasks": null})"), UsageError);
   EXPECT_THROW(expand(R"({"tasks": {"a": 1}})"), UsageError);
   EXPECT_THROW(expand("[]"), UsageError);
@@ -111,8 +117,8 @@ TEST(Program, CompletesCommandsFlagsAndValues) {
   const std::string script = run({"completion", "bash"}).out;
   EXPECT_EQ(offers(script, "pals tra"), "train transfer\n");
   EXPECT_EQ(offers(script, "pals train --learn"), "--learning_rate\n");
-  EXPECT_EQ(offers(script, "pals train --sample a"), "anneal\n");
-  EXPECT_EQ(offers(script, "pals train --sample ''"), "rr prop sqrt anneal\n");
+  EXPECT_EQ(offers(script, "pals train --sample a"), "anneal auto\n");
+  EXPECT_EQ(offers(script, "pals train --sample ''"), "rr prop sqrt anneal temperature auto\n");
   EXPECT_EQ(offers(script, "pals eval --learn"), "\n");
   EXPECT_EQ(run({"completion", "csh"}).code, 2);
 }
@@ -208,6 +214,78 @@ TEST(Program, NamesTheNearestFlagOrCommand) {
   const Outcome page = run({"man", "evla"});
   EXPECT_EQ(page.code, 2);
   EXPECT_NE(page.err.find("did you mean \"eval\"?"), std::string::npos) << page.err;
+}
+
+// What the program says to arguments that it refuses, which all are mistakes of usage.
+std::string refusal(const Arguments& arguments) {
+  const Outcome outcome = run(arguments);
+  EXPECT_EQ(outcome.code, 2) << outcome.err;
+  EXPECT_LE(outcome.err.size(), 300U) << outcome.err;
+  return outcome.err;
+}
+
+void expect_words(const std::string& text, const std::string& words) {
+  EXPECT_NE(text.find(words), std::string::npos) << text << " lacks " << words;
+}
+
+TEST(Program, KnowsTheHabitsOfOtherPrograms) {
+  expect_words(refusal({"help"}), "did you mean `pals --help`?");
+  expect_words(refusal({"help", "train"}), "did you mean `pals train --help`?");
+  expect_words(refusal({"help", "nonsense"}), "did you mean `pals --help`?");
+  expect_words(refusal({"version"}), "did you mean `pals --version`?");
+  expect_words(refusal({"evaluate", "--model", "m"}), "did you mean `pals eval`?");
+  for (const auto& [flag, words] :
+       {std::pair{"--model", "did you mean \"--init_checkpoint\"?"},
+        std::pair{"--output", "did you mean \"--output_dir\"?"},
+        std::pair{"--data", "did you mean \"--task_file\" or \"--data_dir\"?"},
+        std::pair{"--weight-decay", "weight decay is fixed at 0.01"},
+        std::pair{"--warmup_steps", "did you mean \"--warmup_proportion\"?"}}) {
+    expect_words(refusal({"train", flag, "x"}), words);
+    expect_words(refusal({"train", std::string(flag) + "=x"}), words);
+  }
+}
+
+TEST(Program, SaysWhatIsExpectedOfCompletionAndOfFlags) {
+  for (const Arguments& arguments : {Arguments{"completion"}, Arguments{"completion", "zsh"}}) {
+    expect_words(refusal(arguments), "expected `pals completion bash`");
+  }
+  const std::string help = run({"--help"}).out;
+  expect_words(help, "pals man [COMMAND]");
+  expect_words(help, "pals completion bash");
+  expect_words(refusal({"completoin"}), "did you mean \"completion\"?");
+  expect_words(run({"trian", "x"}).err, "man, completion)");
+  expect_words(refusal({"--foo"}), "unknown argument \"--foo\" where a command is expected");
+  expect_words(refusal({"--seed=3", "train"}), "\"--seed=3\"");
+  expect_words(refusal({"--versoin"}), "did you mean \"--version\"?");
+  expect_words(refusal({"train", "--learning-rate"}), "(see `pals train --help`)");
+  expect_words(refusal({}), "(see `pals --help`)");
+}
+
+TEST(Program, NamesTheBlankThatCutsAList) {
+  expect_words(refusal({"compare", "--adapters", "pals,", "low_rank"}),
+               "the blank before \"low_rank\" ends the list; write pals,low_rank");
+  expect_words(refusal({"train", "--tasks", "rte", ",mrpc"}), "write rte,mrpc");
+  expect_words(refusal({"train", "--tasks", "rte", "mrpc"}), "unknown argument \"mrpc\"");
+}
+
+TEST(Program, NamesTheRunThatIsMissing) {
+  const Outcome missing = run({"report", "/nonexistent/run"});
+  EXPECT_EQ(missing.code, 1);
+  EXPECT_EQ(missing.err, "pals: /nonexistent/run: no such run folder\n");
+}
+
+TEST(Program, NamesTheFlagThatAFileLacks) {
+  for (const auto& [command, argument, flag] :
+       {std::tuple{"train", "tasks.json", "--task_file tasks.json"},
+        std::tuple{"plan", "no/tasks.json", "--task_file no/tasks.json"},
+        std::tuple{"train", "/", "--init_checkpoint /"}, std::tuple{"eval", "/", "--model /"},
+        std::tuple{"predict", "/dev/null", "--input /dev/null"}}) {
+    const Outcome outcome = run({command, argument});
+    EXPECT_EQ(outcome.code, 2);
+    EXPECT_NE(outcome.err.find(concat("did you mean ", flag, "?")), std::string::npos)
+        << outcome.err;
+  }
+  EXPECT_NE(run({"train", "rte"}).err.find("unknown argument \"rte\""), std::string::npos);
 }
 
 TEST(Program, MistakesAreOneLine) {

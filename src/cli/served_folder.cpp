@@ -110,11 +110,10 @@ class SnapshotRunner : public Runner {
 };
 
 /// Adds a task without adapter, whose head nobody asks: its trunk is the shared encoder.
-int add_encoder(MultiTaskModel& model, const std::vector<AdapterConfig>& adapters,
-                bool& has_pooler) {
-  has_pooler = !std::ranges::all_of(adapters, &AdapterConfig::task_pooler);
+int add_encoder(MultiTaskModel& model, const std::vector<AdapterConfig>& adapters) {
+  const bool needs_own = std::ranges::all_of(adapters, &AdapterConfig::task_pooler);
   const AdapterConfig none =
-      resolve_adapter({.task_pooler = !has_pooler}, model.bert_config(), "the shared encoder");
+      resolve_adapter({.task_pooler = needs_own}, model.bert_config(), "the shared encoder");
   const int number = model.add_task(none, {.num_outputs = 1});
   model.task_arena(number).refresh_shadow();
   model.pack_task(number);
@@ -211,7 +210,8 @@ ServedFolder::ServedFolder(std::string path, const Precision& precision, at::Dev
   LoadedModel& loaded = network_->loaded;
   const ModelDescription& description = loaded.description;
   auto served = std::make_shared<ServedModel>();
-  served->encoder = add_encoder(*loaded.model, description.adapters, served->has_pooler);
+  served->encoder = add_encoder(*loaded.model, description.adapters);
+  served->has_pooler = loaded.has_pooler;
   served->tasks = description.tasks;
   served->max_seq_length = description.max_seq_length;
   served->tokenizer = std::make_shared<Tokenizer>(*loaded.tokenizer);

@@ -8,6 +8,7 @@
 #include "cli/commands.h"
 #include "cli/option_flags.h"
 #include "cli/run_training.h"
+#include "hub/fetch.h"
 #include "model/folder_parts.h"
 #include "settings/folder_options.h"
 #include "train/add_task.h"
@@ -17,16 +18,17 @@ namespace pals {
 namespace {
 
 int run_remove_task(const RemoveTaskOptions& options) {
-  refuse_to_overwrite(options.model, options.output, "--output:");
+  refuse_output_in(options.model, options.output, "--output:");
   check_folder_output(options.output, options.overwrite, "--output");
   remove_tasks(options.model, options.tasks, options.output);
   std::cout << "written: " << options.output << "\n";
   return 0;
 }
 
-int run_merge_tasks(const MergeTasksOptions& options) {
-  for (const std::string& folder : options.folders) {
-    refuse_to_overwrite(folder, options.output, "--output:");
+int run_merge_tasks(MergeTasksOptions options) {
+  for (std::string& folder : options.folders) {
+    folder = local_model(folder);
+    refuse_output_in(folder, options.output, "--output:");
   }
   check_folder_output(options.output, options.overwrite, "--output");
   merge_folders(options.folders, options.output);

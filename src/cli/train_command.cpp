@@ -26,7 +26,7 @@ std::optional<int> run_processes(const TrainOptions& options) {
   if (options.nproc) return run_under_mpirun(processes);
   if (!can_start_processes()) {
     log_info(processes, " GPUs, of which this run takes one: to take all, start it by `torchrun ",
-             "--no-python --nproc-per-node ", processes, "`, or install MPI and build again");
+             "--no-python --nproc-per-node ", processes, "`, or install MPI (pals info shows it)");
     return std::nullopt;
   }
   log_info("training on all ", processes,

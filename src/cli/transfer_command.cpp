@@ -21,6 +21,7 @@
 #include "measure/task_gradients.h"
 #include "report/transfer.h"
 #include "runlog/file_names.h"
+#include "runlog/finished_run.h"
 #include "settings/transfer_options.h"
 #include "train/setup.h"
 #include "train/transfer_runs.h"
@@ -82,6 +83,7 @@ class TransferSession {
   std::string run() {
     check_asked(options_.output_dir, kAskedName, common_options(options_));
     learn_sizes();
+    std::optional<AskedNote> note;
     for (int64_t i = 0; i < options_.max_seeds; ++i) {
       const uint64_t seed = options_.train.seed + static_cast<uint64_t>(i);
       const std::vector<TransferRun> runs =
@@ -94,7 +96,7 @@ class TransferSession {
                       minutes_text(left), " of --budget_minutes ", *options_.budget_minutes,
                       " are left.");
       }
-      if (i == 0) note_asked(options_.output_dir, kAskedName, common_options(options_));
+      if (i == 0) note.emplace(options_.output_dir, kAskedName, common_options(options_));
       if (needed > 0.0) {
         log_info("seed ", seed, ": ", tasks_.size(), " tasks together and each alone, about ",
                  minutes_text(needed), " minutes of the ", minutes_text(left), " that are left");
@@ -113,7 +115,8 @@ class TransferSession {
                            const std::vector<TransferRun>& runs) const {
     fail_usage("--budget_minutes ", *options_.budget_minutes, ", of which ", minutes_text(left),
                " are left: seed ", seed, " still takes about ", minutes_text(needed),
-               " minutes here (", runs.front().steps, " steps of the tasks together, as many ",
+               " minutes here (", counted(runs.front().steps, "step"),
+               " of the tasks together, as many ",
                "alone); give more minutes, or fewer --max_steps or --num_train_epochs");
   }
 
@@ -228,7 +231,8 @@ class TransferSession {
     if (own.gradients) return;
     const Clock::time_point began = Clock::now();
     const std::string model = joint.options.output_dir + "/best";
-    log_info("gradients of ", options_.gradient_batches, " batches of each task at ", model);
+    log_info("gradients of ", counted(options_.gradient_batches, "batch", "batches"),
+             " of each task at ", model);
     try {
       GradientRecord record =
           measure_gradients(joint.options, model, options_.gradient_batches, stop_);

@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 #include <string_view>
+#include <utility>
 
 #include "base/error.h"
 #include "base/text_util.h"
@@ -42,11 +43,11 @@ std::string choice_stem(std::string_view field) {
   if (name.empty()) return "";
   const char last = name.back();
   name.pop_back();
-  const bool counted = (last >= '0' && last <= '9') || (last >= 'a' && last <= 'h');
+  const bool numbered = (last >= '0' && last <= '9') || (last >= 'a' && last <= 'h');
   while (name.ends_with('_') || name.ends_with(' ') || name.ends_with('-')) name.pop_back();
   const bool known =
       is_one_of(name, {"ending", "choice", "option", "answer", "alternative", "candidate", "sol"});
-  return counted && known ? name : "";
+  return numbered && known ? name : "";
 }
 
 /// How often the separator parts values into labels that others have, too.
@@ -72,14 +73,38 @@ bool parts_labels(const SampleColumn& column, char separator) {
          static_cast<double>(words) <= kFewWords * static_cast<double>(parts);
 }
 
+/// What the values of a column that are no numbers are: exceptions, labels with something between,
+/// or numbers that are written otherwise. `whole` says that all numbers are.
+void find_meaning(const SampleColumn& column, const std::vector<size_t>& others, bool whole,
+                  ColumnFacts& facts) {
+  Dressings dressings;
+  for (const size_t row : others) dressings.see(column.values[row], row);
+  const size_t known = facts.rows - facts.marks;
+  const auto nearly_all = [&](size_t count) {
+    return count > 0 && (known - count) * kValuesPerException <= known;
+  };
+  for (const char separator : {'|', ';', ','}) {
+    if (!facts.separator.empty() || !parts_labels(column, separator)) continue;
+    if (separator != ',' || !dressings.parted_numbers(whole)) facts.separator = separator;
+  }
+  const size_t numbers = known - others.size();
+  facts.numbers = facts.separator.empty() && nearly_all(numbers + dressings.count());
+  if (!facts.numbers) return;
+  if (nearly_all(numbers)) {
+    facts.exceptions = others;
+  } else {
+    facts.dressed = dressings.most();
+  }
+}
+
 /// How much a column looks like a label: the more the better; nothing if it cannot be one.
 std::optional<double> label_score(const Sample& sample, size_t number, const ColumnFacts& facts) {
   const SampleColumn& column = sample.columns[number];
   if (column.kind != FieldKind::kText || facts.distinct < 2) return std::nullopt;
   const bool named = is_label_name(column.name);
-  const bool counted = facts.whole && facts.distinct == facts.rows && facts.rows > 2;
+  const bool serial = facts.whole && facts.distinct == facts.rows && facts.rows > 2;
   double score = named ? 10.0 : 0.0;
-  if (is_id_name(column.name) || (counted && !named)) return std::nullopt;
+  if (is_id_name(column.name) || (serial && !named)) return std::nullopt;
   if (is_text_name(column.name) && !named) score -= 5.0;
   const bool few = facts.words <= kFewWords && (facts.distinct * 2 <= facts.rows ||
                                                 facts.distinct <= 2 || !facts.separator.empty());
@@ -109,11 +134,49 @@ std::optional<size_t> find_label(const Sample& sample, const std::vector<ColumnF
       second = c, second_score = *score;
     }
   }
-  if (best && second && best_score - second_score < kJustAsGood) {
-    doubts.push_back(concat("the label: ", column_text(sample, *best), " is taken, ",
-                            column_text(sample, *second), " could be it as well"));
+  if (!best || !second) return best;
+  const auto is_named = [&](size_t column) { return is_label_name(sample.columns[column].name); };
+  if (best_score - second_score < kJustAsGood || is_named(*best) == is_named(*second)) {
+    doubts.push_back(concat(
+        "the label: ", column_text(sample, *best), " is taken, ", column_text(sample, *second),
+        " could be it as well; \"label\": ", json_text(column_key(sample, *second), -1),
+        " in the task file chooses that one"));
   }
   return best;
+}
+
+/// What keeps a key of JSONL, most of all a label, from being a column; else what to do. Keys that
+/// few rows have are most likely mistyped.
+std::string fault_of(const Sample& sample) {
+  const SampleColumn* faulty = nullptr;
+  int best = -1;
+  for (const SampleColumn& column : sample.columns) {
+    if (column.fault.empty() && column.unlike_fault.empty()) continue;
+    const int rank =
+        (column.lacking * 2 <= sample.rows ? 2 : 0) + (is_label_name(column.name) ? 1 : 0);
+    if (rank <= best) continue;
+    faulty = &column;
+    best = rank;
+  }
+  if (faulty == nullptr) return "; write the task file by hand";
+  return concat("; ", faulty->unlike_fault.empty() ? faulty->fault : faulty->unlike_fault);
+}
+
+/// Refuses a sample whose label, by its name, is the same in all rows, unless another column with
+/// such a name is the label.
+void refuse_one_value(const Sample& sample, const std::vector<ColumnFacts>& facts,
+                      const std::optional<size_t>& label) {
+  if (label && is_label_name(sample.columns[*label].name)) return;
+  for (size_t c = 0; c < sample.columns.size(); ++c) {
+    const SampleColumn& column = sample.columns[c];
+    if (column.kind != FieldKind::kText || facts[c].distinct != 1) continue;
+    const bool last_hope = !label && facts[c].words <= kFewWords && !is_id_name(column.name) &&
+                           !is_text_name(column.name);
+    if (!is_label_name(column.name) && !last_hope) continue;
+    const auto value = std::ranges::find_if_not(column.values, is_no_label_mark);
+    fail(sample.path, ": ", column.name.empty() ? "" : "column ", column_text(sample, c),
+         " has one value alone, ", quote(*value), "; a task needs two or more");
+  }
 }
 
 /// Columns that are each a choice of a question.
@@ -140,7 +203,9 @@ ColumnFacts facts_of(const SampleColumn& column) {
   ColumnFacts facts{.rows = column.values.size()};
   std::set<std::string_view> distinct;
   size_t words = 0, numbers = 0, whole = 0, bits = 0;
-  for (const std::string& value : column.values) {
+  std::vector<size_t> others;
+  for (size_t row = 0; row < facts.rows; ++row) {
+    const std::string& value = column.values[row];
     if (is_no_label_mark(value)) {
       ++facts.marks;
       continue;
@@ -148,29 +213,45 @@ ColumnFacts facts_of(const SampleColumn& column) {
     distinct.insert(value);
     words += static_cast<size_t>(std::ranges::count(value, ' ')) + 1;
     bits += value == "0" || value == "1" ? 1 : 0;
-    const std::optional<double> number = parse_double(value);
-    if (!number || !std::isfinite(*number)) continue;
+    const std::optional<double> number = number_of(value);
+    if (!number) {
+      others.push_back(row);
+      continue;
+    }
     ++numbers;
     whole += *number == std::floor(*number) ? 1 : 0;
-    facts.largest = std::max(facts.largest, std::abs(*number));
   }
   const size_t known = facts.rows - facts.marks;
   facts.distinct = distinct.size();
   facts.words = known == 0 ? 0.0 : static_cast<double>(words) / static_cast<double>(known);
   facts.numbers = known > 0 && numbers == known;
-  facts.whole = known > 0 && whole == known;
   facts.bits = known > 0 && bits == facts.rows;
-  if (!facts.numbers) {
-    for (const char separator : {'|', ';', ','}) {
-      if (facts.separator.empty() && parts_labels(column, separator)) facts.separator = separator;
-    }
-  }
+  if (known > 0 && !facts.numbers) find_meaning(column, others, whole == numbers, facts);
+  facts.whole = facts.numbers && whole == numbers && !facts.dressed;
   return facts;
 }
 
 std::string column_text(const Sample& sample, size_t column) {
   const std::string& name = sample.columns[column].name;
   return name.empty() ? concat("column ", column) : quote(name);
+}
+
+bool has_names(const Sample& sample) {
+  return sample.format == FileFormat::kJsonl || sample.header;
+}
+
+OrderedJson column_key(const Sample& sample, size_t column) {
+  const std::string& name = sample.columns[column].name;
+  if (has_names(sample) && !name.empty()) return name;
+  return column;
+}
+
+std::map<double, std::string> numbers_in(const SampleColumn& column) {
+  std::map<double, std::string> numbers;
+  for (const std::string& value : column.values) {
+    if (const std::optional<double> number = number_of(value)) numbers.emplace(*number, value);
+  }
+  return numbers;
 }
 
 std::vector<size_t> find_texts(const Sample& sample, const std::vector<size_t>& others,
@@ -201,8 +282,7 @@ std::vector<size_t> find_texts(const Sample& sample, const std::vector<size_t>& 
       left.push_back(column_text(sample, column));
     }
   }
-  if (texts.empty())
-    fail(sample.path, ": no column looks like a text; write the task file by hand");
+  if (texts.empty()) fail(sample.path, ": no column looks like a text", fault_of(sample));
   std::ranges::sort(texts);
   if (!left.empty()) {
     doubts.push_back(concat("the texts: ", left.front(), " could be one, too, and is left out"));
@@ -228,8 +308,9 @@ Roles find_roles(const Sample& sample) {
   others.insert(others.end(), roles.label_columns.begin(), roles.label_columns.end());
   if (roles.label_columns.empty()) {
     roles.label = find_label(sample, facts, roles.doubts);
+    refuse_one_value(sample, facts, roles.label);
     if (!roles.label) {
-      fail(sample.path, ": no column looks like a label or value; write the task file by hand");
+      fail(sample.path, ": no column looks like a label or value", fault_of(sample));
     }
     others.push_back(*roles.label);
   } else {

@@ -2,10 +2,13 @@
 #pragma once
 
 #include <cstddef>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "base/json.h"
+#include "draft/numbers.h"
 #include "draft/sample.h"
 
 namespace pals {
@@ -13,13 +16,14 @@ namespace pals {
 /// What the values of a column of texts have in common.
 struct ColumnFacts {
   size_t rows = 0, distinct = 0;
-  double words = 0.0;     ///< of a value, on average
-  bool numbers = false;   ///< all values that are not empty
-  bool whole = false;     ///< all of them whole numbers
-  bool bits = false;      ///< all values 0 or 1
-  double largest = 0.0;   ///< of numbers, without sign
-  size_t marks = 0;       ///< values that mean that there is none: "", "-", "nan", ...
-  std::string separator;  ///< between several labels of a value, if the values look so
+  double words = 0.0;              ///< of a value, on average
+  bool numbers = false;            ///< all values that are not empty, but for exceptions
+  bool whole = false;              ///< all these numbers are whole
+  bool bits = false;               ///< all values 0 or 1
+  size_t marks = 0;                ///< values that mean that there is none: "", "-", "nan", ...
+  std::string separator;           ///< between several labels of a value, if the values look so
+  std::vector<size_t> exceptions;  ///< rows whose value is no number, where nearly all are
+  std::optional<DressedNumbers> dressed;  ///< most of what keeps a column from being of numbers
 };
 
 ColumnFacts facts_of(const SampleColumn& column);
@@ -46,5 +50,14 @@ std::vector<size_t> find_texts(const Sample& sample, const std::vector<size_t>& 
 
 /// How a person would name a column: its name in quotes, or "column 3" (counted from 0).
 std::string column_text(const Sample& sample, size_t column);
+
+/// Whether columns can be given by their names; else by their numbers.
+bool has_names(const Sample& sample);
+
+/// A column as task files give it.
+OrderedJson column_key(const Sample& sample, size_t column);
+
+/// The different numbers of a column, each as it stands there first.
+std::map<double, std::string> numbers_in(const SampleColumn& column);
 
 }  // namespace pals

@@ -170,7 +170,7 @@ TEST_F(DraftTest, WhatCannotBeATaskIsRefused) {
     return message_of([&] { draft_tasks({path}, folder_.path()); });
   };
   expect_contains(refusal("x-dev.csv", "text,label\na b,c\n"), "no training file goes with it");
-  expect_contains(refusal("x-train.dat", "a;b\nc;d\n"), "semicolons do");
+  expect_contains(refusal("x-train.dat", "a;b\nc;d\n"), "semicolons part its columns");
   expect_contains(refusal("y-train.json", "[{\"a\": 1}]"), "a JSON list");
   expect_contains(refusal("z-train.csv", "1,2\n3,4\n5,6\n"), "no column looks like");
   expect_contains(refusal("e-train.csv", ""), "empty");

@@ -1,7 +1,7 @@
 #include "draft/kind_draft.h"
 
 #include <algorithm>
-#include <cmath>
+#include <map>
 #include <optional>
 #include <set>
 #include <utility>
@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/text_util.h"
 #include "draft/columns.h"
+#include "draft/scale.h"
 #include "draft/tagging_draft.h"
 #include "tasks/text_rows.h"
 
@@ -16,25 +17,11 @@ namespace pals {
 namespace {
 
 constexpr size_t kFewValues = 20;  // whole numbers that may be classes
+constexpr size_t kShownExceptions = 3;
+constexpr size_t kShownBytes = 24;
 
 bool is_table(FileFormat format) {
   return format == FileFormat::kTsv || format == FileFormat::kCsv;
-}
-
-/// Whether columns can be given by their names.
-bool has_names(const Sample& sample) {
-  if (sample.format == FileFormat::kJsonl) return true;
-  if (!sample.header) return false;
-  std::set<std::string> names;
-  return std::ranges::all_of(sample.columns, [&](const SampleColumn& column) {
-    return column.name.empty() || names.insert(column.name).second;
-  });
-}
-
-OrderedJson column_key(const Sample& sample, size_t column) {
-  const std::string& name = sample.columns[column].name;
-  if (has_names(sample) && !name.empty()) return name;
-  return column;
 }
 
 /// The columns of a file under the names that task files give them.
@@ -151,8 +138,11 @@ class RowsDraft {
     const ColumnFacts facts = facts_of(label);
     columns_ = text_columns(roles.texts, "text_a", "text_b");
     columns_.push_back({"label", *roles.label});
-    if (facts.marks > 0) leave_out(label, facts);
-    if (facts.numbers && (!facts.whole || facts.distinct > kFewValues)) {
+    if (facts.dressed) fail_dressed(label, *facts.dressed);
+    const bool values = facts.numbers && (!facts.whole || facts.distinct > kFewValues);
+    if (facts.marks > 0) leave_out(label, !facts.separator.empty());
+    for (const Sample& sample : samples_) doubt_exceptions(sample, *roles.label, values);
+    if (values) {
       regression(*roles.label);
       return;
     }
@@ -160,36 +150,98 @@ class RowsDraft {
     if (!facts.separator.empty()) {
       kind_ = "multi_label";
       settings_["label_separator"] = facts.separator;
-      settings_.erase("unlabelled");  // an empty field is a row without labels
       draft_.doubts.push_back(concat(column_text(train_, *roles.label),
                                      " is taken for labels with ", quote(facts.separator),
                                      " between"));
-    } else if (facts.whole && facts.distinct > 2) {
-      draft_.doubts.push_back(concat(column_text(train_, *roles.label), " holds ", facts.distinct,
+    } else if (facts.whole) {
+      numbers_as_classes(*roles.label);
+    }
+  }
+
+  /// A column of a file, if it is the one of that number in the training file.
+  const SampleColumn* same_column(const Sample& sample, size_t column) const {
+    if (column >= sample.columns.size()) return nullptr;
+    const SampleColumn& own = sample.columns[column];
+    return own.name == train_.columns[column].name ? &own : nullptr;  // else another order
+  }
+
+  /// Where values that are no numbers stand among them, the numbers alone are the labels, so that
+  /// training refuses the others.
+  void numbers_as_classes(size_t label) {
+    std::map<double, std::string> numbers;
+    bool exceptions = false;
+    for (size_t i = 0; i < samples_.size(); ++i) {
+      const SampleColumn* column = same_column(samples_[i], label);
+      if (column == nullptr || !group_.files[i].split.starts_with("train")) continue;
+      numbers.merge(numbers_in(*column));
+      exceptions = exceptions || !facts_of(*column).exceptions.empty();
+    }
+    if (numbers.size() > 2) {
+      draft_.doubts.push_back(concat(column_text(train_, label), " holds ", numbers.size(),
                                      " whole numbers, which are taken for classes; if they are ",
                                      "values, the kind is \"regression\""));
     }
+    if (!exceptions || numbers.size() < 2) return;
+    for (const auto& [number, name] : numbers) settings_["labels"].push_back(name);
   }
 
-  void leave_out(const SampleColumn& label, const ColumnFacts& facts) {
-    std::set<std::string> marks;
-    for (const std::string& value : label.values) {
-      if (is_no_label_mark(value)) marks.insert(value);
+  [[noreturn]] void fail_dressed(const SampleColumn& label, const DressedNumbers& dressed) const {
+    fail(train_.path, ":", train_.lines[dressed.first], ": ",
+         quote(label.values[dressed.first], kShownBytes), " has ", dressed.how, ", as ",
+         dressed.count, " of ", counted(std::ssize(label.values), "value"),
+         " of this column; want numbers such as ", dressed.plain,
+         "; write the column so, or, if these are labels, the task file by hand");
+  }
+
+  /// Of a file whose values are numbers, says which ones are not.
+  void doubt_exceptions(const Sample& sample, size_t column, bool values) {
+    const SampleColumn* found = same_column(sample, column);
+    if (found == nullptr) return;
+    const SampleColumn& label = *found;
+    const std::vector<size_t> rows = facts_of(label).exceptions;
+    if (rows.empty()) return;
+    std::vector<std::string> shown;
+    for (size_t i = 0; i < std::min(rows.size(), kShownExceptions); ++i) {
+      shown.push_back(concat(i == 0 ? sample.path + ":" : "line ", sample.lines[rows[i]], " ",
+                             quote(label.values[rows[i]], kShownBytes)));
     }
-    settings_["unlabelled"] = std::vector<std::string>(marks.begin(), marks.end());
-    draft_.doubts.push_back(concat(facts.marks, " of the rows looked at have no label (",
-                                   quote(*marks.begin()), "); \"unlabelled\" leaves them out"));
+    draft_.doubts.push_back(
+        concat(column_text(sample, column), ": ", rows.size(), " of ",
+               counted(std::ssize(label.values), "value"),
+               rows.size() == 1 ? " is no number (" : " are no numbers (", join(shown, ", "),
+               rows.size() > shown.size() ? ", ..." : "", "), which `pals train` refuses; ",
+               values ? "`pals check` lists all such"
+                      : "what is a class among them, \"labels\" has to list as well"));
   }
 
-  /// The scale is the largest value of all files, as a whole number.
+  /// Rows without a label are left out. Of several labels a row may have none.
+  void leave_out(const SampleColumn& label, bool several) {
+    std::set<std::string> marks;
+    size_t left = 0, none = 0;
+    for (const std::string& value : label.values) {
+      if (!is_no_label_mark(value)) continue;
+      if (several && value.empty()) {
+        ++none;
+      } else {
+        marks.insert(value);
+        ++left;
+      }
+    }
+    const auto say = [&](size_t rows, const std::string& what) {
+      draft_.doubts.push_back(concat(rows, " of ", counted(std::ssize(label.values), "row"),
+                                     rows == 1 ? " has" : " have", what));
+    };
+    if (none > 0) say(none, " an empty field for labels; such rows stay, as texts with no label");
+    if (left == 0) return;
+    settings_["unlabelled"] = std::vector<std::string>(marks.begin(), marks.end());
+    say(left, concat(" no label (", quote(*marks.begin()), "); \"unlabelled\" leaves them out"));
+  }
+
   void regression(size_t label) {
     kind_ = "regression";
-    double largest = 0.0;
-    for (const Sample& sample : samples_) {
-      if (label >= sample.columns.size()) continue;
-      largest = std::max(largest, facts_of(sample.columns[label]).largest);
-    }
-    if (largest > 1.0) settings_["label_scale"] = std::ceil(largest);
+    FoundScale found = find_scale(samples_, label);
+    if (found.scale) settings_["label_scale"] = *found.scale;
+    if (!found.doubt.empty()) draft_.doubts.push_back(std::move(found.doubt));
   }
 
   KindDraft finish() {
@@ -226,10 +278,6 @@ class RowsDraft {
     if (&sample == &train_) return own;
     const bool lacks_label = is_test && sample.columns.size() + 1 == train_.columns.size();
     if (has_names(train_) != has_names(sample) || (lacks_label && !has_names(sample))) {
-      if (has_names(train_) && sample.header) {
-        fail(sample.path, ": the names of its columns repeat or are missing; make them as in ",
-             train_.path);
-      }
       put_own_columns(sample, lacks_label, own);
     } else if (has_names(train_)) {
       check_names(sample, is_test);

@@ -1,9 +1,9 @@
 #include "draft/sample.h"
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <memory>
-#include <set>
 #include <string_view>
 #include <utility>
 
@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/text_util.h"
 #include "base/unpack.h"
+#include "draft/format.h"
 #include "tasks/jsonl.h"
 #include "tasks/rows.h"
 #include "tasks/squad.h"
@@ -20,106 +21,97 @@ namespace pals {
 namespace {
 
 constexpr size_t kMostColumns = 1000;
-constexpr size_t kLongestName = 40;  // of a column that is taken for one
-constexpr size_t kStartBytes = size_t{1} << 16;
-constexpr size_t kStartLines = 50;
+constexpr size_t kLongestColumnName = 40;  // of a column that is taken for one
 
 using Fields = std::vector<std::string>;
 
-std::string_view start_of(std::string_view bytes) { return bytes.substr(0, kStartBytes); }
-
-/// The first lines that are not blank.
-std::vector<std::string_view> first_lines(std::string_view bytes) {
-  std::vector<std::string_view> lines;
-  for (const std::string_view line : split(start_of(bytes), '\n')) {
-    if (!trim(line).empty()) lines.push_back(trim(line));
-    if (lines.size() == kStartLines) break;
-  }
-  return lines;
-}
-
-bool all_have(const std::vector<std::string_view>& lines, char c) {
-  return !lines.empty() &&
-         std::ranges::all_of(lines, [&](auto line) { return line.find(c) != line.npos; });
-}
-
-/// Lines of a word and a tag, and blank lines between sentences.
-bool looks_like_conll(std::string_view bytes) {
-  const std::string_view start = start_of(bytes);
-  if (start.find("\n\n") == start.npos && start.find("\n\r\n") == start.npos) return false;
-  const std::vector<std::string_view> lines = first_lines(bytes);
-  return !lines.empty() && std::ranges::all_of(lines, [](std::string_view line) {
-    const auto breaks = std::ranges::count_if(line, [](char c) { return c == ' ' || c == '\t'; });
-    return line.starts_with('#') || (breaks >= 1 && breaks <= 12 && line.size() < 200);
-  });
-}
-
-FileFormat format_of_content(std::string_view bytes, const std::string& path) {
-  const std::vector<std::string_view> lines = first_lines(text_of_file(bytes, path));
-  if (lines.empty()) fail(path, ": the file is empty");
-  if (lines.front().starts_with('[')) {
-    fail(path,
-         ": a JSON list; want an object a line, for example by: jq -c '.[]' FILE > FILE.jsonl");
-  }
-  if (lines.front().starts_with('{')) {
-    const bool alone = lines.size() == 1 || !lines[1].starts_with('{');
-    const bool squad = alone && start_of(bytes).find("\"data\"") != std::string_view::npos;
-    return squad ? FileFormat::kSquad : FileFormat::kJsonl;
-  }
-  if (looks_like_conll(bytes)) return FileFormat::kConll;
-  if (all_have(lines, '\t')) return FileFormat::kTsv;
-  if (all_have(lines, ',')) return FileFormat::kCsv;
-  fail(path,
-       ": neither tabs nor commas part its columns; want TSV, CSV, JSONL, CoNLL or SQuAD's JSON",
-       all_have(lines, ';') ? " (semicolons do: save it with commas)" : "");
-}
+struct Row {
+  Fields fields;
+  int64_t line = 0;
+};
 
 bool is_number(std::string_view text) { return parse_double(trim(text)).has_value(); }
 
-/// The rows of a TSV or CSV file, blank lines left out; those of another width than most are
-/// counted.
-std::vector<Fields> table_rows(std::string_view bytes, Sample& sample) {
+/// Whether so few of the rows are exceptions.
+bool are_few(size_t exceptions, size_t rows) { return exceptions * kValuesPerException <= rows; }
+
+void leave_out(const std::string& fault, Sample& sample) {
+  if (sample.left_out++ == 0) sample.first_fault = fault;
+}
+
+/// Leaves out rows that are not as wide as the first one, if they are few; else refuses them.
+void leave_out_other_widths(std::vector<Row>& rows, Sample& sample) {
+  const int64_t line = rows.front().line;
+  const size_t width = rows.front().fields.size();
+  const auto is_other = [&](const Row& row) { return row.fields.size() != width; };
+  const auto others = static_cast<size_t>(std::ranges::count_if(rows, is_other));
+  const bool few = are_few(others, rows.size());
+  for (const Row& row : rows) {
+    if (!is_other(row)) continue;
+    const char* csv = "; a field with commas wants double quotes around it";
+    const char* tsv = "; is a tab part of a field?";
+    const std::string fault = concat(
+        sample.path, ":", row.line, ": ", counted(std::ssize(row.fields), "field"), ", but line ",
+        line, ", the first row, has ", width,
+        few ? "" : concat(", as ", rows.size() - others, " of ", counted(std::ssize(rows), "row")),
+        row.fields.size() < width           ? "; is a separator missing?"
+        : sample.format == FileFormat::kCsv ? csv
+                                            : tsv);
+    if (!few) fail(fault);
+    leave_out(fault, sample);
+  }
+  std::erase_if(rows, is_other);
+}
+
+/// The rows of a TSV or CSV file, blank lines left out, and a few that cannot be read.
+std::vector<Row> table_rows(std::string_view bytes, Sample& sample) {
   const auto reader = make_row_reader(sample.format, bytes, sample.path, {});
-  std::vector<Fields> rows;
-  std::map<size_t, size_t> widths;
+  std::vector<Row> rows;
   for (std::vector<std::string_view> fields; rows.size() <= kSampleRows;) {
     try {
       if (!reader->next(fields)) break;
-    } catch (const Error&) {
-      ++sample.other_widths;
+    } catch (const Error& error) {
+      leave_out(error.what(), sample);
       continue;
     }
     if (reader->blank()) continue;
-    rows.emplace_back(fields.begin(), fields.end());
-    ++widths[rows.back().size()];
+    rows.push_back({Fields(fields.begin(), fields.end()), reader->line()});
   }
-  if (rows.empty()) fail(sample.path, ": no row that can be read; is it UTF-8?");
-  const size_t width =
-      std::ranges::max_element(widths, {}, [](const auto& one) { return one.second; })->first;
+  if (rows.empty()) fail(sample.first_fault);  // a file without any is refused as empty
+  const size_t width = rows.front().fields.size();
   if (width > kMostColumns) fail(sample.path, ": ", width, " columns, at most ", kMostColumns);
-  const size_t before = rows.size();
-  std::erase_if(rows, [&](const Fields& row) { return row.size() != width; });
-  sample.other_widths += before - rows.size();
+  leave_out_other_widths(rows, sample);
   return rows;
 }
 
-/// Whether a first row names the columns; `sure` says how clear that is.
-bool is_header(const std::vector<Fields>& rows, bool& sure) {
-  const Fields& first = rows.front();
-  sure = true;
-  std::set<std::string> distinct;
-  bool named = false;
-  for (const std::string& field : first) {
-    const std::string_view name = trim(field);
-    if (name.size() > kLongestName || is_number(name)) return false;
+/// Whether the first row names the columns; `sample.header_sure` says how clear that is. Throws
+/// Error for a header with a name twice.
+bool is_header(const std::vector<Row>& rows, Sample& sample) {
+  const Fields& first = rows.front().fields;
+  sample.header_sure = true;
+  std::map<std::string, size_t, std::less<>> places;
+  std::string repeated;
+  bool named = false, nameless = false;
+  for (size_t c = 0; c < first.size(); ++c) {
+    const std::string_view name = trim(first[c]);
+    if (name.size() > kLongestColumnName || is_number(name)) return false;
+    nameless = nameless || name.empty();
     if (name.empty()) continue;  // of a column of numbers, perhaps
-    if (!distinct.insert(std::string(name)).second) return false;
+    const auto [found, added] = places.emplace(name, c);
+    if (!added)
+      repeated = concat(quote(name), " (columns ", found->second, " and ", c, ", from 0)");
     named = named || is_text_name(name) || is_label_name(name);
   }
-  if (named) return true;
-  if (distinct.size() < first.size()) return false;
+  const auto unless_repeated = [&] {
+    if (repeated.empty()) return true;
+    fail(sample.path, ":", rows.front().line, ": the header has a name twice, ", repeated,
+         "; give each column a name of its own (if this row is no header, write the task file by ",
+         "hand, with \"header\": false)");
+  };
+  if (named) return unless_repeated();
+  if (nameless) return false;
   if (rows.size() < 3) {
-    sure = false;
+    sample.header_sure = false;
     return false;
   }
   // A column of numbers has a word on top; or one of few words has another one there.
@@ -127,36 +119,40 @@ bool is_header(const std::vector<Fields>& rows, bool& sure) {
     std::map<std::string, size_t> others;
     size_t numbers = 0;
     for (size_t r = 1; r < rows.size(); ++r) {
-      ++others[rows[r][c]];
-      numbers += is_number(rows[r][c]) ? 1 : 0;
+      ++others[rows[r].fields[c]];
+      numbers += is_number(rows[r].fields[c]) ? 1 : 0;
     }
-    if (numbers == rows.size() - 1) return true;
+    if (are_few(rows.size() - 1 - numbers, rows.size() - 1)) return unless_repeated();
     const bool few = others.size() * 4 <= rows.size() && !others.contains(first[c]);
-    if (few) {
-      sure = false;
+    if (few && repeated.empty()) {
+      sample.header_sure = false;
       return true;
     }
   }
-  sure = rows.size() > 20;
+  sample.header_sure = rows.size() > 20;
   return false;
 }
 
 void read_table(std::string_view bytes, Sample& sample) {
-  std::vector<Fields> rows = table_rows(bytes, sample);
-  sample.header = is_header(rows, sample.header_sure);
-  sample.columns.resize(rows.front().size());
+  refuse_other_separators(bytes, sample.format, sample.path);
+  const std::vector<Row> rows = table_rows(bytes, sample);
+  sample.header = is_header(rows, sample);
+  sample.columns.resize(rows.front().fields.size());
   for (size_t r = 0; r < rows.size(); ++r) {
     for (size_t c = 0; c < sample.columns.size(); ++c) {
       SampleColumn& column = sample.columns[c];
       if (r == 0 && sample.header) {
-        column.name = trim(rows[r][c]);
+        column.name = trim(rows[r].fields[c]);
       } else {
-        column.values.emplace_back(trim(rows[r][c]));
+        column.values.emplace_back(trim(rows[r].fields[c]));
       }
     }
+    if (r > 0 || !sample.header) sample.lines.push_back(rows[r].line);
   }
   sample.rows = rows.size() - (sample.header ? 1 : 0);
-  if (sample.rows == 0) fail(sample.path, ": a header alone, no rows");
+  if (sample.rows > 0) return;
+  if (sample.left_out > 0) fail(sample.first_fault);
+  fail(sample.path, ": a header alone, no rows");
 }
 
 bool is_span(const Json& item) {
@@ -184,6 +180,7 @@ std::optional<FieldKind> kind_of_value(const Json& value) {
 struct KeyValues {
   std::optional<FieldKind> kind;  ///< nothing yet: empty lists alone
   bool mixed = false;
+  size_t rows = 0;  ///< that have the key
   SampleColumn column;
 
   void add(const Json& value) {
@@ -192,7 +189,8 @@ struct KeyValues {
       return;
     }
     const std::optional<FieldKind> found = kind_of_value(value);
-    if (found == FieldKind::kMixed || (found && kind && *found != *kind)) mixed = true;
+    const bool unlike = found && kind && *found != *kind;
+    if (found == FieldKind::kMixed || unlike) mixed = true;
     if (found) kind = found;
     if (mixed) return;
     if (found == FieldKind::kText) {
@@ -207,41 +205,127 @@ struct KeyValues {
   }
 };
 
-void read_jsonl(std::string_view bytes, Sample& sample) {
+/// The objects of a JSONL file, each with its line.
+struct Objects {
+  std::vector<Json> items;
+  std::vector<int64_t> lines;
+  std::vector<KeyValues> keys;  ///< in the order in which they come
+};
+
+Objects read_objects(std::string_view bytes, Sample& sample) {
   LineReader lines(bytes, sample.path);
-  std::vector<std::string> order;
-  std::map<std::string, KeyValues> keys;
-  std::map<std::string, size_t> counts;
+  Objects objects;
+  std::map<std::string, size_t> known;
   std::string_view line;
-  while (sample.rows < kSampleRows) {
+  while (objects.items.size() < kSampleRows) {
     Json object;
     try {
       if (!lines.next(line)) break;
       if (trim(line).empty()) continue;
       object = parse_json_line(line, concat(sample.path, ":", lines.line()));
-    } catch (const Error&) {
-      if (sample.rows == 0) throw;
-      ++sample.other_widths;
+    } catch (const Error& error) {
+      if (objects.items.empty()) throw;
+      leave_out(error.what(), sample);
       continue;
     }
-    ++sample.rows;
     for (const auto& [key, value] : object.items()) {
-      if (!keys.contains(key)) {
-        if (keys.size() == kMostColumns) fail(sample.path, ": more than ", kMostColumns, " keys");
-        order.push_back(key);
+      const auto [found, added] = known.emplace(key, objects.keys.size());
+      if (added) objects.keys.emplace_back().column.name = key;
+      ++objects.keys[found->second].rows;
+    }
+    if (known.size() > kMostColumns) fail(sample.path, ": more than ", kMostColumns, " keys");
+    objects.items.push_back(std::move(object));
+    objects.lines.push_back(lines.line());
+  }
+  if (objects.items.empty()) fail(sample.path, ": the file is empty");
+  return objects;
+}
+
+/// Says of each key which rows lack it; 1 for those that lack one which nearly all have, such as a
+/// mistyped one.
+std::vector<uint8_t> find_lacking(const std::string& path, Objects& objects) {
+  std::vector<uint8_t> lacking(objects.items.size());
+  for (KeyValues& key : objects.keys) {
+    key.column.lacking = objects.items.size() - key.rows;
+    const bool few = are_few(key.column.lacking, objects.items.size());
+    for (size_t i = 0; key.column.lacking > 0 && i < objects.items.size(); ++i) {
+      if (objects.items[i].contains(key.column.name)) continue;
+      if (few) lacking[i] = 1;
+      if (!key.column.fault.empty()) continue;
+      try {
+        value_at(objects.items[i], key.column.name, concat(path, ":", objects.lines[i]));
+      } catch (const Error& error) {
+        key.column.fault = error.what();
       }
-      keys[key].add(value);
-      ++counts[key];
     }
   }
-  if (sample.rows == 0) fail(sample.path, ": the file is empty");
-  for (const std::string& key : order) {
-    KeyValues& values = keys[key];
-    SampleColumn column = std::move(values.column);
-    column.name = key;
-    const bool whole = counts[key] == sample.rows && !values.mixed && !key.empty();
-    column.kind = whole ? values.kind.value_or(FieldKind::kTextList) : FieldKind::kMixed;
-    sample.columns.push_back(std::move(column));
+  return lacking;
+}
+
+/// How a person would name what a value is.
+const char* name_of_value(const Json& value) {
+  return value.is_array() ? "a list" : value.is_object() ? "an object" : "no list";
+}
+
+/// Says of each key which rows have another kind of value there than most, and marks them where
+/// they are few.
+void find_unlike(const std::string& path, Objects& objects, std::vector<uint8_t>& aside) {
+  for (KeyValues& key : objects.keys) {
+    std::map<std::optional<FieldKind>, std::vector<size_t>> rows;
+    size_t all = 0;
+    for (size_t i = 0; i < objects.items.size(); ++i) {
+      const auto found = objects.items[i].find(key.column.name);
+      if (found == objects.items[i].end() || found->is_null()) continue;
+      rows[kind_of_value(*found)].push_back(i);
+      ++all;
+    }
+    if (rows.size() < 2) continue;
+    const auto most =
+        std::ranges::max_element(rows, {}, [](const auto& one) { return one.second.size(); });
+    const std::optional<FieldKind> usual = most->first;
+    if (!usual || usual == FieldKind::kMixed) continue;
+    if (usual != FieldKind::kText) rows.erase(std::nullopt);  // a list may be empty
+    size_t first = objects.items.size(), others = 0;
+    for (const auto& [kind, unlike] : rows) {
+      if (kind == usual) continue;
+      others += unlike.size();
+      first = std::min(first, unlike.front());
+    }
+    if (others == 0) continue;
+    key.column.unlike = others;
+    key.column.unlike_fault = concat(
+        path, ":", objects.lines[first], ": key ", quote(key.column.name), " is ",
+        name_of_value(objects.items[first][key.column.name]), ", unlike in ", rows[usual].size(),
+        " of ", counted(static_cast<int64_t>(all), "row"), "; write it alike in all rows");
+    if (!are_few(others, all)) continue;
+    for (const auto& [kind, unlike] : rows) {
+      for (const size_t row : unlike) aside[row] |= kind == usual ? 0 : 1;
+    }
+  }
+}
+
+void read_jsonl(std::string_view bytes, Sample& sample) {
+  Objects objects = read_objects(bytes, sample);
+  std::vector<uint8_t> lacking = find_lacking(sample.path, objects);
+  find_unlike(sample.path, objects, lacking);
+  const auto complete = static_cast<size_t>(std::ranges::count(lacking, uint8_t{0}));
+  if (complete * 2 < lacking.size()) lacking.assign(lacking.size(), 0);  // keys of some rows
+  for (KeyValues& key : objects.keys) key.rows = 0;
+  for (size_t i = 0; i < objects.items.size(); ++i) {
+    if (lacking[i] != 0) continue;
+    ++sample.rows;
+    sample.lines.push_back(objects.lines[i]);
+    for (KeyValues& key : objects.keys) {
+      const auto found = objects.items[i].find(key.column.name);
+      if (found == objects.items[i].end()) continue;
+      key.add(*found);
+      ++key.rows;
+    }
+  }
+  for (KeyValues& key : objects.keys) {
+    const bool whole = key.rows == sample.rows && !key.mixed && !key.column.name.empty();
+    key.column.kind = whole ? key.kind.value_or(FieldKind::kTextList) : FieldKind::kMixed;
+    sample.columns.push_back(std::move(key.column));
   }
 }
 
@@ -249,6 +333,7 @@ void read_jsonl(std::string_view bytes, Sample& sample) {
 
 Sample read_sample(const std::string& path) {
   const UnpackedFile content(path);
+  refuse_binary(content.bytes(), path);
   Sample sample{.path = path};
   const std::optional<FileFormat> named = format_of_name(path);
   sample.format_named = named.has_value();

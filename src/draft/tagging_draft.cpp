@@ -6,10 +6,7 @@
 
 #include "base/error.h"
 #include "base/text_util.h"
-#include "catalog/reader.h"
-#include "catalog/task_json.h"
-#include "eval/entities.h"
-#include "tasks/row_watch.h"
+#include "draft/scheme.h"
 
 namespace pals {
 namespace {
@@ -60,42 +57,6 @@ std::optional<WordsAndTags> find_spans(const Sample& sample) {
   return WordsAndTags{*text, *spans};
 }
 
-/// Passes over what cannot be read: `pals check` tells.
-class Deaf : public RowWatch {
- public:
-  void fault(const Error& /*error*/) override {}
-  void example(int64_t /*line*/) override {}
-};
-
-/// The scheme of the tags of a file that is described so far.
-TagScheme find_scheme(Json described, const std::string& path) {
-  described["scheme"] = name_of(TagScheme::kPlain);
-  described["train"] = path;
-  Task task = parse_task(described, path);
-  Deaf watch;
-  task.labels = labels_in_file(task, task.files.front(), "", &watch);
-  const auto all = [&](TagScheme scheme) {
-    return std::ranges::all_of(task.labels,
-                               [&](const std::string& tag) { return is_tag_of(tag, scheme); });
-  };
-  const bool entities = std::ranges::find(task.labels, "O") != task.labels.end();
-  if (!all(TagScheme::kBio)) {
-    return entities && all(TagScheme::kBioes) ? TagScheme::kBioes : TagScheme::kPlain;
-  }
-  // In bio each I-X goes on from a word of the same entity.
-  for (const Example& example : read_examples(task, task.files.front(), "", &watch).examples) {
-    std::string before = "O";
-    for (const float target : example.targets) {
-      const std::string& tag = task.labels[static_cast<size_t>(target)];
-      if (tag.starts_with("I-") && (before == "O" || before.substr(2) != tag.substr(2))) {
-        return TagScheme::kIob1;
-      }
-      before = tag;
-    }
-  }
-  return TagScheme::kBio;
-}
-
 }  // namespace
 
 std::optional<KindDraft> draft_tagging(const FileGroup& group, const std::vector<Sample>& samples) {
@@ -121,8 +82,9 @@ std::optional<KindDraft> draft_tagging(const FileGroup& group, const std::vector
     Json described = keys;
     described["name"] = group.name;
     described["format"] = format_name(train.format);
-    const TagScheme scheme = find_scheme(std::move(described), train.path);
-    keys["scheme"] = name_of(scheme);
+    FoundScheme found = find_scheme(std::move(described), train.path);
+    keys["scheme"] = name_of(found.scheme);
+    if (!found.doubt.empty()) draft.doubts.push_back(std::move(found.doubt));
     if (train.format == FileFormat::kConll) {
       draft.doubts.emplace_back("words are taken from the first column, tags from the last");
     }

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/text_util.h"
 #include "eval/scores.h"
+#include "kinds/kind.h"
 #include "report/kind_analysis.h"
 
 namespace pals {
@@ -22,17 +23,16 @@ void analyse_kind(const TaskPredictions& predictions, const Task* task, TaskAnal
     fail("task ", predictions.head.task, ": its kind is ", quote(predictions.head.kind),
          ", which this program does not know");
   }
-  switch (*kind) {
-    case TaskKind::kClassification:
-    case TaskKind::kMultipleChoice:
+  switch (kind_of(*kind).analysis_form()) {
+    case AnalysisForm::kChoice:
       return analyse_choices(predictions, analysis);
-    case TaskKind::kRegression:
+    case AnalysisForm::kValue:
       return analyse_values(predictions, analysis);
-    case TaskKind::kSpan:
+    case AnalysisForm::kAnswer:
       return analyse_answers(predictions, task, analysis);
-    case TaskKind::kTagging:
+    case AnalysisForm::kTags:
       return analyse_tags(predictions, task, analysis);
-    case TaskKind::kMultiLabel:
+    case AnalysisForm::kLabelSet:
       return analyse_label_sets(predictions, analysis);
   }
 }

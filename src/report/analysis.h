@@ -40,7 +40,9 @@ struct WrongRow {
   size_t number = 0;     ///< among the predictions' rows
   double badness = 0.0;  /// the worse the higher; of values how far they are off
   std::string gold, prediction;
-  std::optional<double> probability = {};  ///< of what was predicted
+  std::optional<double> probability = {};       ///< of what was predicted
+  std::optional<double> gold_probability = {};  ///< of what was given
+  std::string measure = {};                     ///< how bad it is, for a reader; may be empty
 };
 
 struct TaskAnalysis {
@@ -57,6 +59,7 @@ struct TaskAnalysis {
   std::vector<CalibrationBin> calibration = {};
   std::vector<std::pair<double, double>> values = {};  ///< of a regression: given, predicted
   std::vector<WrongRow> wrong = {};                    ///< the worst first
+  std::string wrong_order = {};                        ///< what that means: "ordered by ..."
 
   // For resampling.
   std::vector<std::string> metric_names = {};

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "base/error.h"
 #include "base/text_util.h"
 #include "eval/answer_metrics.h"
 #include "report/kind_analysis.h"
@@ -45,8 +46,11 @@ void analyse_answers(const TaskPredictions& predictions, const Task* task, TaskA
                               .badness = 1.0 - score.f1 + row.probability.value_or(0.0),
                               .gold = has_no_answer(row) ? "(no answer)" : join(golds, " / "),
                               .prediction = said.empty() ? "(no answer)" : said,
-                              .probability = row.probability});
+                              .probability = row.probability,
+                              .measure = concat("F1 ", format_double(score.f1, 2))});
   }
+  analysis.wrong_order =
+      "ordered by F1 and probability: sure of what shares no word with a right answer comes first";
   if (!confidences.empty()) {
     analysis.probabilities_are = "of the answer among the best ones";
     analysis.calibration = calibration_bins(confidences, right);

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/text_util.h"
+#include "report/chart_overlap.h"
 #include "report/html.h"
 
 namespace pals {
@@ -12,7 +13,7 @@ namespace {
 
 // In units of the SVG's own system; the page scales it.
 constexpr double kWidth = 420, kHeight = 230, kLeft = 46, kRight = 12, kTop = 10, kBottom = 34;
-constexpr size_t kMostDots = 600, kMostOfPath = 400, kMostMarked = 60;
+constexpr size_t kMostDots = 600, kMostOfPath = 400, kMostMarked = 60, kMostShared = 24;
 
 // Such that differences are numbers, too.
 bool is_usable(double value) { return std::isfinite(value) && std::abs(value) < 1e300; }
@@ -37,9 +38,11 @@ struct Scale {
 /// What a chart spans.
 struct Bounds {
   double x_low = HUGE_VAL, x_high = -HUGE_VAL, y_low = HUGE_VAL, y_high = -HUGE_VAL;
+  bool x_whole = true;  ///< such as epochs: there is nothing between them
 
   void see(double x, double y) {
     if (!is_usable(x) || !is_usable(y)) return;
+    x_whole = x_whole && x == std::floor(x);
     x_low = std::min(x_low, x);
     x_high = std::max(x_high, x);
     y_low = std::min(y_low, y);
@@ -100,7 +103,7 @@ std::string line_from(double x1, double y1, double x2, double y2, const char* st
 /// Frame, ticks and names of the axes.
 class Plot {
  public:
-  Plot(const ChartAxes& axes, Bounds bounds) : axes_(axes) {
+  Plot(const ChartAxes& axes, Bounds bounds) : axes_(axes), x_whole_(bounds.x_whole) {
     bounds.finish(axes);
     x_ = {bounds.x_low, bounds.x_high, kLeft, kWidth - kRight};
     y_ = {bounds.y_low, bounds.y_high, kHeight - kBottom, kTop, axes.log_y};
@@ -116,32 +119,73 @@ class Plot {
   void add(const std::string& piece) { out_ += piece; }
   std::string finish() { return out_ + "</svg>\n"; }
 
-  // Of many points the path has a part, and none is marked.
-  void add_line(const ChartLine& line) {
-    const size_t colour = line.colour % kChartColours;
-    const size_t every = (line.points.size() + kMostOfPath - 1) / kMostOfPath;
-    std::string path;
-    for (size_t i = 0; i < line.points.size(); ++i) {
-      const CurvePoint& point = line.points[i];
-      const bool wanted = i % every == 0 || i + 1 == line.points.size();
-      if (!wanted || !is_usable(point)) continue;
-      path += concat(path.empty() ? "M" : "L", place(x(point.x)), " ", place(y(point.y)));
+  /// Lines that lie on each other take turns. Dots stand above all lines.
+  void add_lines(const std::vector<ChartLine>& lines) {
+    const std::vector<size_t> below = lines_below(places_of(lines));
+    std::vector<size_t> drawn(lines.size());  // of the lines on each
+    std::vector<ChartDot> dots;
+    for (size_t i = 0; i < lines.size(); ++i) {
+      const auto count = static_cast<size_t>(std::ranges::count(below, below[i]));
+      add_path(lines[below[i]], lines[i], drawn[below[i]]++, count);
+      if (has_dots(lines[i], count)) take_dots(lines[i], dots);
     }
-    if (path.empty()) return;
-    if (line.joined) {
-      out_ += concat("<path class=\"l k", colour, line.dashed ? " d" : "", "\" d=\"", path, "\"/>");
+    out_ += dots_svg(dots);
+  }
+  /// Which lines lie on each other; empty if none do.
+  std::string about_overlap(const std::vector<ChartLine>& lines) const {
+    const std::vector<size_t> below = lines_below(places_of(lines));
+    std::vector<std::string> groups;
+    for (size_t first = 0; first < lines.size(); ++first) {
+      std::vector<std::string> names;
+      for (size_t i = first; i < lines.size(); ++i) {
+        if (below[i] == first) names.push_back(lines[i].name);
+      }
+      if (names.size() > 1) groups.push_back(join(names, ", "));
     }
-    if (!line.dots || (line.joined && line.points.size() > kMostMarked)) return;
-    for (const CurvePoint& point : line.points) {
-      if (!is_usable(point)) continue;
-      out_ += concat("<circle class=\"f", colour, "\" cx=\"", place(x(point.x)), "\" cy=\"",
-                     place(y(point.y)), "\" r=\"2.5\"><title>", html_text(line.name), ": ",
-                     figure_text(point.y, 4), " (", html_text(axes_.x_name), " ",
-                     format_double(point.x, 0), ")</title></circle>");
-    }
+    return groups.empty() ? "" : remark(concat("The same values: ", join(groups, "; "), "."));
   }
 
  private:
+  std::vector<std::vector<CurvePoint>> places_of(const std::vector<ChartLine>& lines) const {
+    std::vector<std::vector<CurvePoint>> places;
+    for (const ChartLine& line : lines) {
+      places.emplace_back();
+      if (line.dashed || !line.joined) continue;
+      for (const CurvePoint& point : line.points) {
+        if (is_usable(point)) places.back().push_back({x(point.x), y(point.y)});
+      }
+    }
+    return places;
+  }
+  // Of many points the path has a part.
+  void add_path(const ChartLine& path_of, const ChartLine& line, size_t number, size_t count) {
+    if (!line.joined) return;
+    const std::vector<CurvePoint>& points = path_of.points;
+    const size_t every = (points.size() + kMostOfPath - 1) / kMostOfPath;
+    std::string path;
+    for (size_t i = 0; i < points.size(); ++i) {
+      const bool wanted = i % every == 0 || i + 1 == points.size();
+      if (!wanted || !is_usable(points[i])) continue;
+      path += concat(path.empty() ? "M" : "L", place(x(points[i].x)), " ", place(y(points[i].y)));
+    }
+    if (path.empty()) return;
+    out_ += concat("<path class=\"l k", line.colour % kChartColours, line.dashed ? " d" : "",
+                   count > 1 ? " t\"" : "\"", turn_of_line(number, count), " d=\"", path, "\"/>");
+  }
+  // Not of many points, nor of many lines on each other, whose turns they would hide.
+  static bool has_dots(const ChartLine& line, size_t lines_there) {
+    const size_t most = lines_there > 1 ? kMostShared / lines_there : kMostMarked;
+    return line.dots && (!line.joined || line.points.size() <= most);
+  }
+  void take_dots(const ChartLine& line, std::vector<ChartDot>& dots) const {
+    for (const CurvePoint& point : line.points) {
+      if (!is_usable(point)) continue;
+      dots.push_back({{x(point.x), y(point.y)},
+                      line.colour % kChartColours,
+                      concat(html_text(line.name), ": ", figure_text(point.y, 4), " (",
+                             html_text(axes_.x_name), " ", format_double(point.x, 0), ")")});
+    }
+  }
   void draw_axes() {
     const std::vector<double> up = axes_.log_y ? log_ticks() : round_ticks(y_.low, y_.high, 4);
     const double up_step = up.size() > 1 ? up[1] - up[0] : 1.0;
@@ -150,8 +194,9 @@ class Plot {
       out_ += text_at(kLeft - 5, y(value) + 4, "end", tick_text(value, up_step));
     }
     const std::vector<double> across = round_ticks(x_.low, x_.high, 5);
-    const double step = across.size() > 1 ? across[1] - across[0] : 1.0;
+    const double step = across.size() > 1 && !x_whole_ ? across[1] - across[0] : 1.0;
     for (const double value : across) {
+      if (x_whole_ && std::abs(value - std::round(value)) > 1e-6) continue;
       out_ += text_at(x(value), kHeight - kBottom + 15, "middle", tick_text(value, step));
     }
     out_ += line_from(kLeft, kHeight - kBottom, kWidth - kRight, kHeight - kBottom, "a");
@@ -169,6 +214,7 @@ class Plot {
   }
 
   const ChartAxes& axes_;
+  bool x_whole_;
   Scale x_, y_;
   std::string out_;
 };
@@ -215,8 +261,8 @@ std::string line_chart(const ChartAxes& axes, const std::vector<ChartLine>& line
   const Bounds bounds = bounds_of(lines);
   if (bounds.empty()) return nothing();
   Plot plot(axes, bounds);
-  for (const ChartLine& line : lines) plot.add_line(line);
-  return plot.finish() + legend(lines);
+  plot.add_lines(lines);
+  return concat(plot.finish(), legend(lines), plot.about_overlap(lines));
 }
 
 std::string scatter_chart(const ChartAxes& axes, const std::vector<CurvePoint>& points) {
@@ -257,7 +303,7 @@ std::string bar_chart(const ChartAxes& axes, const std::vector<ChartBar>& bars,
                     " to ", figure_text(bar.to, 2), ": ", figure_text(bar.height, 2),
                     "</title></rect>"));
   }
-  for (const ChartLine& line : lines) plot.add_line(line);
+  plot.add_lines(lines);
   return plot.finish();
 }
 

@@ -30,7 +30,8 @@ struct ChartAxes {
   bool log_y = false;
 };
 
-/// Curves over a common axis, with a legend if there are several. Points that are not finite are
+/// Curves over a common axis, with a legend if there are several. Those that lie on each other take
+/// turns, and are named. Points that are not finite are
 /// left out; a chart without points says so.
 std::string line_chart(const ChartAxes& axes, const std::vector<ChartLine>& lines);
 

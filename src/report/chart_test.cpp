@@ -16,6 +16,8 @@ TEST(Html, EscapesWhateverComesFromOutside) {
   EXPECT_EQ(html_text("<a href=\"x\">&'"), "&lt;a href=&quot;x&quot;&gt;&amp;&#39;");
   EXPECT_EQ(html_text("a\xff\x01z"), "a\xEF\xBF\xBD\xEF\xBF\xBDz");
   EXPECT_EQ(html_text("äöü", 2), "äö…");
+  EXPECT_EQ(breakable_text("not_entailment"), "not_entailment");
+  EXPECT_EQ(breakable_text("science_and_<i>"), "science_&#8203;and_&#8203;&lt;i&gt;");
   EXPECT_EQ(html_text("äö", 2), "äö");
 }
 
@@ -52,6 +54,61 @@ TEST(Chart, LeavesOutWhatIsNotFinite) {
   EXPECT_NE(scatter_chart(axes, {{1, 1}, {1, 1}}).find("<circle"), std::string::npos);
   EXPECT_EQ(share_chart("x", {{"a", 0.0, "0"}}).find("<svg"), std::string::npos);
   EXPECT_NE(bar_chart(axes, {{0, 1, 2}, {1, 2, kInfinity}}).find("<rect"), std::string::npos);
+}
+
+/// How often a text holds another one.
+size_t count_of(const std::string& text, const std::string& part) {
+  size_t count = 0;
+  for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++count;
+  return count;
+}
+
+TEST(Chart, LinesOnEachOtherAreAllSeen) {
+  const std::vector<CurvePoint> even = {{1, 0.25}, {2, 0.25}}, nearly = {{1, 0.25}, {2, 0.2501}},
+                                other = {{1, 0.5}, {2, 0.25}};
+  const std::string chart =
+      line_chart({.about = "a", .x_name = "epoch", .y_least = 0.0},
+                 {{.name = "a", .points = even, .colour = 0, .dots = true},
+                  {.name = "<b>", .points = nearly, .colour = 1, .dots = true},
+                  {.name = "c", .points = other, .colour = 2, .dots = true},
+                  {.name = "d", .points = even, .colour = 3, .dots = true}});
+  EXPECT_EQ(count_of(chart, "class=\"l k"), 4U);
+  // The second and third of three take turns above the first; the other line is whole.
+  EXPECT_EQ(count_of(chart, "stroke-dasharray=\"9 18\""), 2U);
+  EXPECT_EQ(count_of(chart, "stroke-dashoffset=\"-9\""), 1U);
+  EXPECT_EQ(count_of(chart, "stroke-dashoffset=\"-18\""), 1U);
+  // At 1 three dots share a place, at 2 all four do; each has its legend.
+  EXPECT_EQ(count_of(chart, "<circle"), 1U);
+  EXPECT_EQ(count_of(chart, "<path class=\"f"), 7U);
+  EXPECT_EQ(count_of(chart, "<title>"), 8U);
+  EXPECT_NE(chart.find("The same values: a, &lt;b&gt;, d."), std::string::npos) << chart;
+}
+
+TEST(Chart, ManyLinesOnEachOtherHaveNoDots) {
+  std::vector<ChartLine> lines;
+  for (size_t i = 0; i < 8; ++i) {
+    lines.push_back({.name = "t", .points = {{1, 1}, {2, 1}, {3, 1}}, .colour = i, .dots = true});
+  }
+  EXPECT_EQ(count_of(line_chart({.about = "a", .x_name = "epoch"}, lines), "<title>"), 24U);
+  for (ChartLine& line : lines) line.points.push_back({4, 1});
+  EXPECT_EQ(count_of(line_chart({.about = "a", .x_name = "epoch"}, lines), "<title>"), 0U);
+}
+
+TEST(Chart, BetweenWholeNumbersAreNoTicks) {
+  const std::string chart = line_chart({.about = "a", .x_name = "epoch", .y_least = 0.0},
+                                       {{.name = "a", .points = {{1, 4}, {2, 5}, {3, 4}}}});
+  EXPECT_EQ(count_of(chart, "text-anchor=\"middle\">"), 3U) << chart;
+  EXPECT_NE(chart.find(">2</text>"), std::string::npos) << chart;
+}
+
+TEST(Chart, LinesApartAreAsEver) {
+  const std::string chart =
+      line_chart({.about = "a", .x_name = "step"}, {{.name = "a", .points = {{1, 1}, {2, 2}}},
+                                                    {.name = "b", .points = {{1, 1}, {2, 3}}},
+                                                    {.name = "none"},
+                                                    {.name = "nor here"}});
+  EXPECT_EQ(chart.find("stroke-dash"), std::string::npos);
+  EXPECT_EQ(chart.find("The same values"), std::string::npos);
 }
 
 TEST(Chart, ASeriesOfAnyLengthIsShort) {

@@ -95,8 +95,10 @@ void analyse_choices(const TaskPredictions& predictions, TaskAnalysis& analysis)
                               .badness = 1.0 - probability_of(row, gold),
                               .gold = names[static_cast<size_t>(gold)],
                               .prediction = names[static_cast<size_t>(said)],
-                              .probability = confidence});
+                              .probability = confidence,
+                              .gold_probability = probability_of(row, gold)});
   }
+  analysis.wrong_order = "ordered by the probability of what was given, the lowest first";
   analysis.classes_are = labels ? "label" : "choice";
   if (!confidences.empty()) {
     analysis.probabilities_are = "of what was predicted";

@@ -14,8 +14,8 @@
 namespace pals {
 namespace {
 
-constexpr uint64_t kSeed = 20190207;
-constexpr size_t kMostNamed = 4, kMostName = 120;
+constexpr uint64_t kPairSeed = 20190207;
+constexpr size_t kMostNamed = 4, kMostSettingName = 120;
 
 /// Names of the options in which two runs differ, the seed and where they lie aside.
 std::vector<std::string> differences(const RunData& one, const RunData& other) {
@@ -68,7 +68,8 @@ void name_settings(std::vector<Setting>& settings) {
       if (!value.empty()) parts.push_back(concat(name, " ", value));
     }
     const bool says = !parts.empty() && names.size() <= kMostNamed;
-    setting.name = says ? join(parts, ", ").substr(0, kMostName) : setting.runs.front()->name;
+    setting.name =
+        says ? join(parts, ", ").substr(0, kMostSettingName) : setting.runs.front()->name;
   }
 }
 
@@ -150,7 +151,8 @@ PairedDifference difference_of(const std::vector<Pair>& pairs, size_t metric) {
                           .pairs = std::ssize(pairs),
                           .difference = difference(all).front()};
   const auto resamples = usual_resamples(num_rows * std::ssize(pairs));
-  const std::vector<std::vector<double>> drawn = bootstrap(difference, num_rows, resamples, kSeed);
+  const std::vector<std::vector<double>> drawn =
+      bootstrap(difference, num_rows, resamples, kPairSeed);
   if (drawn.empty()) return paired;
   const auto better = std::ranges::count_if(drawn[0], [&](double d) { return sign * d > 0.0; });
   paired.share_better = static_cast<double>(better) / static_cast<double>(drawn[0].size());

@@ -83,7 +83,10 @@ std::string scores_card(const Comparison& comparison) {
     table.add_row(std::move(cells));
   }
   return card("Scores of the best models by average",
-              table.html() + remark("Mean over the runs of a setting, ± their standard deviation."),
+              table.html() +
+                  remark("Mean over the runs of a setting, ± their standard deviation; of one run "
+                         "there is none. The best mean of a row is in bold: whether it is more "
+                         "than chance, the spread and the rows below tell."),
               "wide");
 }
 
@@ -198,17 +201,14 @@ std::string comparison_page(const std::vector<RunData>& runs, const Comparison& 
     notes += concat("<p class=\"warn\">", html_text(comparison.notes[i]), "</p>\n");
   }
   const std::string main =
-      concat(notes, "<div class=\"grid\">", scores_card(comparison), paired_card(comparison),
-             costs_card(comparison), cost_chart(comparison), curves(comparison),
-             runs_card(comparison), "</div>\n");
+      stack(concat(notes, scores_card(comparison), paired_card(comparison), costs_card(comparison),
+                   grid(cost_chart(comparison) + curves(comparison)), runs_card(comparison)));
   return bounded_page([&](const PageLimits&) {
-    return html_page(
-        "Comparison of runs",
-        concat("<h1>Comparison of ", runs.size(), " runs</h1>\n",
-               remark(concat(comparison.settings.size(),
-                             comparison.settings.size() == 1 ? " setting" : " settings",
-                             "; runs that differ in their seed alone are one."))),
-        concat("<p></p>", main));
+    return html_page("Comparison of runs",
+                     concat("<h1>Comparison of ", counted(std::ssize(runs), "run"), "</h1>\n",
+                            remark(concat(counted(std::ssize(comparison.settings), "setting"),
+                                          "; runs that differ in their seed alone are one."))),
+                     concat("<p></p>", main));
   });
 }
 

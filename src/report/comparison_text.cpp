@@ -15,7 +15,9 @@ OrderedJson comparison_json(const Comparison& comparison) {
     OrderedJson json = OrderedJson::object();
     for (const auto& [name, own] : values) {
       const Spread spread = spread_of(own);
-      json[name] = {{"mean", spread.mean}, {"deviation", spread.deviation}, {"runs", spread.count}};
+      const OrderedJson deviation =
+          spread.count > 1 ? OrderedJson(spread.deviation) : OrderedJson(nullptr);
+      json[name] = {{"mean", spread.mean}, {"deviation", deviation}, {"runs", spread.count}};
     }
     return json;
   };

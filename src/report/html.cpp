@@ -125,6 +125,26 @@ std::string card(std::string_view title, const std::string& content, const char*
                 "</div>\n");
 }
 
+std::string grid(const std::string& cards) {
+  return cards.empty() ? "" : concat("<div class=\"grid\">", cards, "</div>\n");
+}
+
+std::string stack(const std::string& blocks) {
+  return concat("<div class=\"stack\">", blocks, "</div>\n");
+}
+
+std::string breakable_text(std::string_view text, size_t most_characters) {
+  constexpr size_t kLong = 14;
+  std::string escaped = html_text(text, most_characters);
+  if (text.size() <= kLong) return escaped;
+  std::string out;
+  for (const char c : escaped) {
+    out += c;
+    if (c == '_' || c == '-' || c == '/') out += "&#8203;";  // a space without width
+  }
+  return out;
+}
+
 std::string remark(std::string_view text) {
   return concat("<p class=\"quiet\">", html_text(text), "</p>\n");
 }

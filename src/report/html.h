@@ -47,6 +47,15 @@ std::string section(std::string_view id, std::string_view title, const std::stri
 /// A box with a heading that stands in a grid of such.
 std::string card(std::string_view title, const std::string& content, const char* style = "");
 
+/// Boxes beside each other, as many as the page has room for.
+std::string grid(const std::string& cards);
+
+/// Blocks below each other.
+std::string stack(const std::string& blocks);
+
+/// Escaped text that may be broken behind "_", "-" and "/", as long names are.
+std::string breakable_text(std::string_view text, size_t most_characters = 400);
+
 /// A paragraph of quiet text; `text` is escaped.
 std::string remark(std::string_view text);
 

@@ -1,5 +1,6 @@
-// The analyses of the kinds of tasks, which analyse() puts together. Each fills in metric names,
-// statistic, classes, calibration, baseline and wrong rows (in any order).
+// One analysis for each AnalysisForm, of which a kind of task names its own; analyse() puts them
+// together. Each fills in metric names, statistic, classes, calibration, baseline and wrong rows
+// (in any order).
 #pragma once
 
 #include "report/analysis.h"

@@ -5,6 +5,7 @@
 #include <memory>
 #include <unordered_map>
 
+#include "base/error.h"
 #include "base/text_util.h"
 #include "eval/multi_label_metrics.h"
 #include "report/kind_analysis.h"
@@ -85,11 +86,14 @@ void analyse_label_sets(const TaskPredictions& predictions, TaskAnalysis& analys
       same = same && given == said;
     }
     if (same) continue;
+    const double badness = badness_of(*sets, i);
     analysis.wrong.push_back({.number = i,
-                              .badness = badness_of(*sets, i),
+                              .badness = badness,
                               .gold = set_text(row.gold),
-                              .prediction = set_text(row.prediction)});
+                              .prediction = set_text(row.prediction),
+                              .measure = concat("off by ", format_double(badness, 2))});
   }
+  analysis.wrong_order = "ordered by how far the probability of the worst label is off";
   analysis.classes_are = "label";
   for (size_t i = 0; i < labels.size(); ++i) analysis.classes.push_back({labels[i], classes[i]});
   if (!sets->gold.empty()) {

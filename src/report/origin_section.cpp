@@ -53,11 +53,11 @@ std::string starts_card(const RunHistory& history) {
   std::string content;
   const StartRecord* before = nullptr;
   for (const StartRecord& start : history.starts) {
-    content += remark(concat(
-        start.from_step == 0 ? "Began " : concat("Went on at step ", start.from_step, ", "),
-        time_text(start.time), ", pals ", start.program, ", ", start.device, ", ", start.precision,
-        ", ", start.ranks, start.ranks == 1 ? " process of " : " processes of ", start.threads,
-        start.threads == 1 ? " thread" : " threads"));
+    content += remark(
+        concat(start.from_step == 0 ? "Began " : concat("Went on at step ", start.from_step, ", "),
+               time_text(start.time), ", pals ", start.program, ", ", start.device, ", ",
+               start.precision, ", ", counted(start.ranks, "process", "processes"), " of ",
+               counted(start.threads, "thread")));
     if (before == nullptr || before->command != start.command) {
       content += concat("<pre>", html_text(command_text(start), kMostCommand), "</pre>\n");
     }
@@ -115,9 +115,8 @@ int64_t sum_of(const std::map<std::string, int64_t>& parts) {
 }  // namespace
 
 std::string origin_section(const RunData& run) {
-  const std::string content = starts_card(run.history) + options_card(run) + hashes_card(run);
-  if (content.empty()) return "";
-  return section("origin", "How it was made", concat("<div class=\"grid\">", content, "</div>"));
+  const std::string content = starts_card(run.history) + grid(options_card(run) + hashes_card(run));
+  return content.empty() ? "" : section("origin", "How it was made", stack(content));
 }
 
 std::string model_section(const RunData& run) {
@@ -144,8 +143,8 @@ std::string model_section(const RunData& run) {
                      count_text(sum_of(parts))});
     }
   }
-  shares.push_back({concat("of ", start.own.size(), start.own.size() == 1 ? " task" : " tasks"),
-                    static_cast<double>(own), count_text(own)});
+  shares.push_back({concat("of ", counted(std::ssize(start.own), "task")), static_cast<double>(own),
+                    count_text(own)});
   std::string note = concat(short_count(static_cast<double>(shared + own)), " parameters");
   if (shared > 0) {
     note += concat(
@@ -154,9 +153,8 @@ std::string model_section(const RunData& run) {
   }
   return section(
       "model", "Parameters",
-      concat("<div class=\"grid\">",
-             card("By part", share_chart("parameters by part", shares) + remark(note + ".")),
-             card("Of each task", table.html()), "</div>"));
+      grid(card("By part", share_chart("parameters by part", shares) + remark(note + ".")) +
+           card("Of each task", table.html())));
 }
 
 }  // namespace pals

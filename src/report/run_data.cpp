@@ -1,6 +1,7 @@
 #include "report/run_data.h"
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <set>
 #include <utility>
@@ -72,7 +73,9 @@ void read_history(RunData& run) {
 void read_results(RunData& run) {
   const std::string path = run.folder + kResultsName;
   run.finished = file_exists(path);
-  if (run.finished) run.results = parse_results(read_json(path), path);
+  if (!run.finished) return;
+  run.results = parse_results(read_json(path), path);
+  run.finished = run.results->finished;
 }
 
 // Of the best model, or the last one; the folders of a run all have the same tasks.
@@ -87,7 +90,9 @@ void read_tasks(RunData& run) {
     for (const Json& task : json["tasks"]) run.tasks.push_back(task_from_json(task, path));
     return;
   }
-  run.notes.emplace_back("There is no model folder yet: errors are shown without their texts.");
+  if (directory_exists(run.folder + kDevPredictionsName)) {
+    run.notes.emplace_back("There is no model folder yet: errors are shown without their texts.");
+  }
 }
 
 void read_predictions(RunData& run) {
@@ -191,11 +196,24 @@ std::string RunData::option_text(const char* name) const {
   return value->is_string() ? value->get<std::string>() : json_text(*value, -1);
 }
 
+bool holds_run(const std::string& folder) {
+  constexpr std::array kNames = {kRunConfigName, kMetricsName, kResultsName, kIdentityName};
+  return std::ranges::any_of(kNames, [&](const char* name) { return file_exists(folder + name); });
+}
+
+std::vector<std::string> runs_below(const std::string& folder) {
+  std::vector<std::string> runs;
+  if (!directory_exists(folder)) return runs;
+  for (const std::string& name : list_directory(folder)) {
+    const std::string path = concat(folder, "/", name);
+    if (directory_exists(path) && holds_run(path)) runs.push_back(path);
+  }
+  return runs;
+}
+
 RunData read_run(const std::string& folder) {
   RunData run{.folder = folder, .name = name_of_folder(folder)};
-  const bool known = file_exists(folder + kRunConfigName) || file_exists(folder + kMetricsName) ||
-                     file_exists(folder + kResultsName) || file_exists(folder + kIdentityName);
-  if (!known) {
+  if (!holds_run(folder)) {
     fail_usage(folder, ": it holds no run (no ", kRunConfigName + 1, ", ", kMetricsName + 1, " or ",
                kResultsName + 1, "); give the --output_dir of `pals train`");
   }

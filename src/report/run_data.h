@@ -67,6 +67,12 @@ struct RunData {
   std::string option_text(const char* name) const;
 };
 
+/// Whether a folder holds a run, whole or not.
+bool holds_run(const std::string& folder);
+
+/// The folders below one that hold runs, by name: those of `pals compare` and `pals transfer`.
+std::vector<std::string> runs_below(const std::string& folder);
+
 /// Reads a run's folder. Error if it holds no run; what else is missing or damaged is a note.
 RunData read_run(const std::string& folder);
 

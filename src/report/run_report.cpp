@@ -23,7 +23,8 @@ std::string state_text(const RunData& run) {
 std::string tiles(const RunData& run) {
   std::string out;
   if (run.results && run.results->evaluated) {
-    out += tile(figure_text(run.results->evaluated->best.average), "best average score");
+    out += tile(figure_text(run.results->evaluated->best.average),
+                run.finished ? "best average score" : "best average score so far");
     out += tile(count_text(run.results->evaluated->step), "step of the best model");
   } else if (!run.history.evaluations.empty()) {
     const auto best = std::ranges::max_element(

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
+#include "kinds/tagged_files.h"
 #include "report/page.h"
 #include "report/test_runs.h"
 
@@ -41,6 +42,47 @@ TEST(RunReport, ShowsARunOnOnePageWithoutOutsideResources) {
     EXPECT_FALSE(has(page, part)) << part;
   }
   EXPECT_LT(page.size(), 100'000U);
+}
+
+TEST(RunReport, ExplainsTheOrderOfTheWorstErrors) {
+  const TestFolder folder;
+  write_run(folder.path(), 40, 10, "pals", 1);
+  const std::string page = page_of(folder.path());
+  EXPECT_TRUE(has(page, "10 of 10 wrong rows, ordered by the probability of what was given"));
+  EXPECT_TRUE(has(page, "</b> (10.0 %), predicted <b>"));
+}
+
+TEST(RunReport, ShowsWordsWithBothTags) {
+  const TestFolder folder;
+  write_file_atomically(folder.path() + "/dev.conll",
+                        "Anna B-PER\nof O\n<Rome> B-LOC\nsleeps O\n. O\n\nYes O\n");
+  RunData run{.folder = folder.path(), .name = "run"};
+  run.tasks.push_back({.name = "ner",
+                       .kind = TaskKind::kTagging,
+                       .labels = {"O", "B-PER", "B-LOC"},
+                       .metrics = {Metric::kF1},
+                       .settings = TaggingSettings(),
+                       .files = {{.split = "dev",
+                                  .path = folder.path() + "/dev.conll",
+                                  .format = FileFormat::kConll,
+                                  .text_a = {0, ""},
+                                  .label = Column{-1, ""}}}});
+  run.predictions.push_back(
+      {.head = {.task = "ner", .kind = "tagging", .labels = {"O", "B-PER", "B-LOC"}},
+       .rows = {{.split = "dev",
+                 .row = 0,
+                 .gold = {"B-PER", "O", "B-LOC", "O", "O"},
+                 .prediction = {"B-PER", "O", "O", "O", "O"}}}});
+  const std::string page = run_page(run);
+  for (const char* part :
+       {"1 wrong word of 5", "ordered by the number of wrong words",
+        "<span class=\"w\"><b>Anna</b> <span>B-PER</span> <span>B-PER</span></span>",
+        "<span class=\"w bad\"><b>&lt;Rome&gt;</b> <span>B-LOC</span> <span>O</span></span>"}) {
+    EXPECT_TRUE(has(page, part)) << part;
+  }
+  // Where the words are not known, the tags alone.
+  run.tasks.clear();
+  EXPECT_TRUE(has(run_page(run), "given <b>B-PER O B-LOC O O</b>"));
 }
 
 TEST(RunReport, TextsOfAFileThatHasChangedAreNotShown) {

@@ -65,11 +65,10 @@ std::string figure_with_interval(double value, const std::optional<Interval>& in
 
 std::string scores_section(const RunData& run, const std::vector<AnalysedTask>& tasks,
                            const PageLimits& limits) {
-  std::string content;
+  std::string table_card, content;
   if (!tasks.empty()) {
-    HtmlTable table(
-        {"task", "kind", "best model by average", "without looking", "own best", "dev rows"},
-        {1, 2, 3});
+    HtmlTable table({"task", "kind", "best model by average", "baseline", "own best", "dev rows"},
+                    {1, 2, 3});
     for (const AnalysedTask& task : tasks) {
       const TaskAnalysis& analysis = task.analysis;
       const Baseline& baseline = analysis.baseline;
@@ -82,7 +81,7 @@ std::string scores_section(const RunData& run, const std::vector<AnalysedTask>& 
                                   "<div class=\"quiet\">", html_text(baseline.guess, 60), "</div>"),
                      best_of_task(run, analysis.task), count_text(analysis.rows)});
     }
-    content += card("Development sets", table.html(), "wide");
+    table_card = card("Development sets", table.html(), "wide");
   }
   std::vector<std::string> names;
   for (const AnalysedTask& task : tasks) names.push_back(task.analysis.task);
@@ -112,8 +111,10 @@ std::string scores_section(const RunData& run, const std::vector<AnalysedTask>& 
     content += card(
         name, line_chart({.about = "scores of " + name + " by step", .x_name = "step"}, lines));
   }
-  if (content.empty()) content = remark("This run has not been evaluated.");
-  return section("scores", "Scores", concat("<div class=\"grid\">", content, "</div>"));
+  if (table_card.empty() && content.empty()) {
+    table_card = remark("This run has not been evaluated.");
+  }
+  return section("scores", "Scores", stack(table_card + grid(content)));
 }
 
 }  // namespace pals

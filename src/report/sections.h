@@ -28,6 +28,10 @@ std::string training_section(const RunData& run, const PageLimits& limits);
 /// One task: classes, confusion matrix, calibration, residuals, the worst errors.
 std::string task_section(const AnalysedTask& task, RowTexts* texts, const PageLimits& limits);
 
+/// The rows of a task that were predicted worst; empty without one. Of taggings the words are shown
+/// with both tags.
+std::string errors_card(const AnalysedTask& task, RowTexts* texts, const PageLimits& limits);
+
 /// Parameters by part.
 std::string model_section(const RunData& run);
 

@@ -94,11 +94,15 @@ void analyse_tags(const TaskPredictions& predictions, const Task* task, TaskAnal
       count_entities(given, found, types);
     }
     if (own.right == own.words) continue;
-    analysis.wrong.push_back({.number = i,
-                              .badness = static_cast<double>(own.words - own.right),
-                              .gold = join(texts_of(row.gold), " "),
-                              .prediction = join(texts_of(row.prediction), " ")});
+    const int64_t wrong = own.words - own.right;
+    analysis.wrong.push_back(
+        {.number = i,
+         .badness = static_cast<double>(wrong),
+         .gold = join(texts_of(row.gold), " "),
+         .prediction = join(texts_of(row.prediction), " "),
+         .measure = concat(counted(static_cast<int64_t>(wrong), "wrong word"), " of ", own.words)});
   }
+  analysis.wrong_order = "ordered by the number of wrong words";
   analysis.classes_are = plain ? "tag" : "entity";
   for (size_t i = 0; i < (plain ? labels.size() : types.size()); ++i) {
     analysis.classes.push_back(

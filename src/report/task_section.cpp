@@ -27,19 +27,23 @@ std::vector<size_t> frequent_classes(const ConfusionMatrix& matrix, size_t most)
   return classes;
 }
 
+std::string matrix_head(const char* scope, const std::string& label) {
+  return concat("<th scope=\"", scope, "\"><div>", breakable_text(label, kMostName), "</div></th>");
+}
+
 std::string matrix_card(const TaskAnalysis& analysis, const PageLimits& limits, const char* style) {
   const ConfusionMatrix& matrix = *analysis.matrix;
   const std::vector<size_t> classes = frequent_classes(matrix, limits.matrix);
   std::string out =
-      "<div class=\"scroll\"><table class=\"matrix\"><thead><tr><th>given \\ predicted</th>";
+      "<div class=\"scroll\"><table class=\"matrix\"><thead><tr><th><div>given \\ "
+      "predicted</div></th>";
   for (const size_t j : classes) {
-    out += concat("<th scope=\"col\">", html_text(analysis.matrix_labels[j], kMostName), "</th>");
+    out += matrix_head("col", analysis.matrix_labels[j]);
   }
   out += "</tr></thead><tbody>\n";
   for (const size_t i : classes) {
     const int64_t given = matrix.scores(i).gold;
-    out +=
-        concat("<tr><th scope=\"row\">", html_text(analysis.matrix_labels[i], kMostName), "</th>");
+    out += "<tr>" + matrix_head("row", analysis.matrix_labels[i]);
     for (const size_t j : classes) {
       const int64_t count = matrix.count(i, j);
       const double share =
@@ -150,43 +154,6 @@ std::string residual_cards(const TaskAnalysis& analysis) {
                                            bars));
 }
 
-std::string error_html(const AnalysedTask& task, const WrongRow& wrong, RowTexts* texts,
-                       const PageLimits& limits) {
-  const PredictionRecord& row = task.predictions->rows[wrong.number];
-  std::string out = concat(
-      "<div class=\"error\"><div class=\"said\"><span class=\"tag\">", html_text(row.split, 40),
-      " ", row.row, row.id.empty() ? "" : concat(" ", html_text(row.id, 40)), "</span>given <b>",
-      html_text(wrong.gold, limits.error_characters), "</b>, predicted <b>",
-      html_text(wrong.prediction, limits.error_characters), "</b>");
-  if (wrong.probability)
-    out += concat(" <span class=\"tag\">", percent_text(*wrong.probability), "</span>");
-  out += "</div>";
-  if (texts != nullptr) {
-    for (const auto& [name, text] : texts->find(row.split, row.row)) {
-      out += concat("<p><span class=\"tag\">", html_text(name), "</span>",
-                    html_text(text, limits.error_characters), "</p>");
-    }
-  }
-  return out + "</div>\n";
-}
-
-std::string errors_card(const AnalysedTask& task, RowTexts* texts, const PageLimits& limits) {
-  const TaskAnalysis& analysis = task.analysis;
-  if (analysis.wrong.empty()) return "";
-  const size_t shown = std::min(limits.errors, analysis.wrong.size());
-  std::string out;
-  for (size_t i = 0; i < shown; ++i) out += error_html(task, analysis.wrong[i], texts, limits);
-  if (texts != nullptr) {
-    for (const std::string& problem : texts->problems()) out += remark(problem);
-  }
-  const char* what =
-      analysis.values.empty() ? " wrong rows" : " rows that are off by more than the RMSE";
-  return card("The worst errors",
-              remark(concat(shown, " of ", count_text(std::ssize(analysis.wrong)), what, ".")) +
-                  concat("<div class=\"errors\">", out, "</div>"),
-              "wide");
-}
-
 }  // namespace
 
 std::string task_section(const AnalysedTask& task, RowTexts* texts, const PageLimits& limits) {
@@ -198,18 +165,21 @@ std::string task_section(const AnalysedTask& task, RowTexts* texts, const PageLi
   std::string classes;
   if (!analysis.classes.empty()) classes += classes_card(analysis, limits);
   if (width > 0 && small) classes += matrix_card(analysis, limits, "");
-  if (!classes.empty()) cards += concat("<div class=\"stack\">", classes, "</div>");
+  if (!classes.empty()) cards += stack(classes);
   if (!analysis.calibration.empty()) cards += calibration_card(analysis);
   if (!analysis.values.empty()) cards += residual_cards(analysis);
-  if (!small) cards += matrix_card(analysis, limits, "wide");
-  cards += errors_card(task, texts, limits);
-  std::string facts = concat(analysis.kind, ", ", count_text(analysis.rows),
-                             " development rows, the best model by average, after step ",
-                             count_text(task.predictions->head.step));
+  const std::string wide =
+      (small ? "" : matrix_card(analysis, limits, "wide")) + errors_card(task, texts, limits);
+  std::string facts =
+      concat(analysis.kind, ", ", counted(analysis.rows, "development row"),
+             ", the best model by average, after step ", count_text(task.predictions->head.step));
   if (analysis.left_out > 0)
-    facts += concat("; ", analysis.left_out, " rows make no sense and do not count");
+    facts += concat(
+        "; ",
+        counted(analysis.left_out, "row makes no sense and does", "rows make no sense and do"),
+        " not count");
   return section(task_anchor(analysis.task), analysis.task,
-                 concat(remark(facts + "."), "<div class=\"grid\">", cards, "</div>"));
+                 remark(facts + ".") + stack(grid(cards) + wide));
 }
 
 }  // namespace pals

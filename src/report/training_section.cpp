@@ -29,10 +29,23 @@ std::string loss_cards(const RunData& run, const PageLimits& limits) {
         concat("Loss of ", name),
         line_chart({.about = "loss of " + name + " by step", .x_name = "step", .y_least = 0.0},
                    lines) +
-            remark(concat(count_text(steps.losses.count()), " steps, ", count_text(steps.rows),
-                          " rows, ", short_count(static_cast<double>(steps.tokens)), " tokens")));
+            remark(concat(counted(steps.losses.count(), "step"), ", ", counted(steps.rows, "row"),
+                          ", ", short_count(static_cast<double>(steps.tokens)), " tokens")));
   }
   return out;
+}
+
+// "temperature, alpha 0.3, at most 100000 rows count, each task at least 0.05".
+std::string sampling_text(const RunData& run) {
+  std::string text = run.option_text("sample");
+  if (text.empty()) return text;
+  const std::string alpha = run.option_text("sample_alpha"), cap = run.option_text("sample_cap");
+  if (!alpha.empty()) text += ", alpha " + alpha;
+  if (!cap.empty()) text += ", at most " + cap + " rows count";
+  const auto share = run.options.find("min_share");
+  const bool has_least =
+      share != run.options.end() && share->is_number() && share->get<double>() > 0.0;
+  return has_least ? concat(text, ", each task at least ", share->get<double>()) : text;
 }
 
 std::string sampling_card(const RunData& run, const PageLimits& limits) {
@@ -48,7 +61,7 @@ std::string sampling_card(const RunData& run, const PageLimits& limits) {
     }
   }
   if (lines.size() < 2) return "";
-  const std::string sample = run.option_text("sample");
+  const std::string sample = sampling_text(run);
   return card(concat("Sampling", sample.empty() ? "" : concat(" (", sample, ")")),
               line_chart({.about = "probability of each task by epoch",
                           .x_name = "epoch",
@@ -120,7 +133,7 @@ std::string time_card(const RunHistory& history) {
 
 std::string speed_text(const SpeedRecord& speed) {
   std::string text = concat(format_double(1000.0 * speed.seconds_a_step, 1), " ms a step, ",
-                            speed.ranks, speed.ranks == 1 ? " process" : " processes");
+                            counted(speed.ranks, "process", "processes"));
   if (!speed.traffic) return text + ".";
   return concat(text, "; ", bytes_text(speed.traffic->bytes_a_step),
                 " given to collectives a step, ", percent_text(speed.traffic->hidden),
@@ -149,7 +162,7 @@ std::string training_section(const RunData& run, const PageLimits& limits) {
   }
   content += throughput_card(history) + time_card(history);
   if (content.empty()) return "";
-  content = concat("<div class=\"grid\">", content, "</div>");
+  content = grid(content);
   if (history.speed) content += remark(speed_text(*history.speed));
   return section("training", "Training", content);
 }

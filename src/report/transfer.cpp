@@ -188,7 +188,7 @@ Transfer compare_transfer(const std::vector<std::string>& tasks,
 std::string seeds_text(const std::vector<uint64_t>& seeds) {
   std::vector<std::string> names;
   for (const uint64_t seed : seeds) names.push_back(concat(seed));
-  return concat(seeds.size(), seeds.size() == 1 ? " seed" : " seeds",
+  return concat(counted(std::ssize(seeds), "seed"),
                 names.empty() ? "" : concat(" (", join(names, ", "), ")"));
 }
 

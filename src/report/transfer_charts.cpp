@@ -13,11 +13,12 @@ namespace pals {
 namespace {
 
 // In units of the SVG's own system; the page scales it.
-constexpr double kWidth = 420, kLeft = 118, kRight = 14, kTop = 8, kRowHeight = 24, kBottom = 34;
-constexpr size_t kMostName = 18;
-constexpr double kStrong = 0.55;  // of a cell's colour, from which its figure is white
+constexpr double kPlotWidth = 420, kPlotLeft = 140, kPlotRight = 14, kPlotTop = 8, kRowHeight = 24,
+                 kPlotBottom = 34;
+constexpr size_t kMostPlotName = 18;
+constexpr double kStrongCell = 0.55;  // of a cell's colour, from which its figure is white
 
-std::string place(double value) { return format_double(value, 1); }
+std::string plot_place(double value) { return format_double(value, 1); }
 
 double mean_of(const std::vector<double>& values) {
   return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
@@ -28,7 +29,7 @@ class Rows {
  public:
   Rows(const std::string& about, const std::string& x_name, size_t count,
        const std::vector<double>& shown)
-      : height_(kTop + kRowHeight * static_cast<double>(count) + kBottom) {
+      : height_(kPlotTop + kRowHeight * static_cast<double>(count) + kPlotBottom) {
     for (const double value : shown) {
       if (!std::isfinite(value)) continue;
       low_ = std::min(low_, value);
@@ -38,15 +39,15 @@ class Rows {
     const double room = std::max(0.06 * (high_ - low_), 1e-3);
     low_ -= room;
     high_ += room;
-    out_ = concat("<svg viewBox=\"0 0 ", kWidth, " ", height_, "\" role=\"img\" aria-label=\"",
+    out_ = concat("<svg viewBox=\"0 0 ", kPlotWidth, " ", height_, "\" role=\"img\" aria-label=\"",
                   html_text(about), "\">");
     draw_axis(x_name);
   }
 
   void name_row(const std::string& name) {
-    middle_ = kTop + kRowHeight * (static_cast<double>(number_++) + 0.5);
-    add(concat("<text x=\"", place(kLeft - 8), "\" y=\"", place(middle_ + 4),
-               "\" text-anchor=\"end\">", html_text(name, kMostName), "</text>"));
+    middle_ = kPlotTop + kRowHeight * (static_cast<double>(number_++) + 0.5);
+    add(concat("<text x=\"", plot_place(kPlotLeft - 8), "\" y=\"", plot_place(middle_ + 4),
+               "\" text-anchor=\"end\">", html_text(name, kMostPlotName), "</text>"));
   }
   void line(double from, double to, const std::string& style) {
     if (!std::isfinite(from) || !std::isfinite(to)) return;
@@ -54,37 +55,38 @@ class Rows {
   }
   void dot(double value, double radius, const std::string& style, const std::string& title) {
     if (!std::isfinite(value)) return;
-    add(concat("<circle class=\"", style, "\" cx=\"", place(x(value)), "\" cy=\"", place(middle_),
-               "\" r=\"", place(radius), "\"><title>", html_text(title), "</title></circle>"));
+    add(concat("<circle class=\"", style, "\" cx=\"", plot_place(x(value)), "\" cy=\"",
+               plot_place(middle_), "\" r=\"", plot_place(radius), "\"><title>", html_text(title),
+               "</title></circle>"));
   }
   /// From the first row to the last.
   void upright(double value, const std::string& style) {
-    path(x(value), kTop, x(value), height_ - kBottom, style);
+    path(x(value), kPlotTop, x(value), height_ - kPlotBottom, style);
   }
   std::string finish() { return out_ + "</svg>\n"; }
 
  private:
   double x(double value) const {
-    return kLeft + (value - low_) / (high_ - low_) * (kWidth - kRight - kLeft);
+    return kPlotLeft + (value - low_) / (high_ - low_) * (kPlotWidth - kPlotRight - kPlotLeft);
   }
   void add(const std::string& piece) { out_ += piece; }
   void path(double x1, double y1, double x2, double y2, const std::string& style) {
-    add(concat("<path class=\"", style, "\" d=\"M", place(x1), " ", place(y1), "L", place(x2), " ",
-               place(y2), "\"/>"));
+    add(concat("<path class=\"", style, "\" d=\"M", plot_place(x1), " ", plot_place(y1), "L",
+               plot_place(x2), " ", plot_place(y2), "\"/>"));
   }
   void draw_axis(const std::string& x_name) {
-    const double bottom = height_ - kBottom;
+    const double bottom = height_ - kPlotBottom;
     const std::vector<double> ticks = round_ticks(low_, high_, 4);
     const double step = ticks.size() > 1 ? ticks[1] - ticks[0] : 1.0;
     const int digits = std::clamp(static_cast<int>(std::ceil(-std::log10(step) - 1e-9)), 0, 6);
     for (const double tick : ticks) {
       upright(tick, "g");
-      add(concat("<text x=\"", place(x(tick)), "\" y=\"", place(bottom + 15),
+      add(concat("<text x=\"", plot_place(x(tick)), "\" y=\"", plot_place(bottom + 15),
                  "\" text-anchor=\"middle\">", format_double(tick, digits), "</text>"));
     }
-    path(kLeft, bottom, kWidth - kRight, bottom, "a");
-    add(concat("<text x=\"", place(kWidth - kRight), "\" y=\"", place(height_ - 4),
-               "\" text-anchor=\"end\">", html_text(x_name), "</text>"));
+    path(kPlotLeft, bottom, kPlotWidth - kPlotRight, bottom, "a");
+    add(concat("<text x=\"", plot_place(kPlotWidth - kPlotRight), "\" y=\"",
+               plot_place(height_ - 4), "\" text-anchor=\"end\">", html_text(x_name), "</text>"));
   }
 
   double height_;
@@ -106,7 +108,7 @@ std::string heat_cell(const std::optional<double>& value, bool on_diagonal,
   const double share = value ? std::min(1.0, std::abs(*value)) : 0.0;
   const std::string text = value ? format_double(*value, 2) : "–";
   return concat("<td style=\"background:rgba(var(--", value && *value < 0.0 ? "wrong" : "right",
-                "),", format_double(share, 2), ")\"", share > kStrong ? " class=\"s\"" : "",
+                "),", format_double(share, 2), ")\"", share > kStrongCell ? " class=\"s\"" : "",
                 " title=\"", html_text(title), "\">", on_diagonal ? concat("(", text, ")") : text,
                 "</td>");
 }
@@ -176,11 +178,11 @@ std::string heat_map(const std::string& corner, const std::vector<std::string>& 
   std::string out = concat("<div class=\"scroll\"><table class=\"matrix\"><thead><tr><th>",
                            html_text(corner), "</th>");
   for (const std::string& name : names) {
-    out += concat("<th scope=\"col\">", html_text(name, kMostName), "</th>");
+    out += concat("<th scope=\"col\">", html_text(name, kMostPlotName), "</th>");
   }
   out += "</tr></thead><tbody>\n";
   for (size_t i = 0; i < names.size(); ++i) {
-    out += concat("<tr><th scope=\"row\">", html_text(names[i], kMostName), "</th>");
+    out += concat("<tr><th scope=\"row\">", html_text(names[i], kMostPlotName), "</th>");
     for (size_t j = 0; j < names.size(); ++j) {
       const std::string title =
           i == j ? concat("two halves of ", names[i]) : concat(names[i], " and ", names[j]);

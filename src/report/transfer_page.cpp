@@ -65,7 +65,7 @@ std::string scores_card(const Transfer& transfer) {
                    spread_cell(row.last_difference(), signed_text),
                    effect ? html_text(effect_text(*effect)) : ""});
   }
-  std::string remarks;
+  std::string remarks = remark("Differences in bold are gains or losses that can be told.");
   for (const std::string& line : explanations(transfer)) remarks += remark(line);
   return card("Alone and together", table.html() + remarks, "wide");
 }
@@ -171,8 +171,9 @@ std::string transfer_page(const Transfer& transfer, const std::vector<TransferSe
                remark("Each task in a model of its own, and all in one, trained for the same "
                       "number of passes over their rows."),
                tiles(transfer)),
-        concat("<p></p>", notes, "<div class=\"grid\">", scores_card(transfer), charts(transfer),
-               gradients_card(transfer), runs_card(seeds), "</div>\n"));
+        concat("<p></p>",
+               stack(concat(notes, scores_card(transfer),
+                            grid(charts(transfer) + gradients_card(transfer)), runs_card(seeds)))));
   });
 }
 

@@ -80,7 +80,7 @@ std::string spread_text(const Spread& spread, bool is_signed) {
   return concat(mean, " ± ", format_double(spread.deviation, kDigits));
 }
 
-std::string interval_text(const std::optional<Interval>& interval) {
+std::string interval_words(const std::optional<Interval>& interval) {
   if (!interval) return "";
   return concat(signed_text(interval->low, kDigits), " to ", signed_text(interval->high, kDigits));
 }
@@ -99,8 +99,8 @@ std::string scores_text(const Transfer& transfer) {
     std::vector<std::string> cells = {row.task, row.metric, spread_text(row.alone(), false),
                                       spread_text(row.joint(), false),
                                       spread_text(row.difference(), true)};
-    if (has_seeds) cells.push_back(interval_text(row.seeds));
-    cells.push_back(row.rows ? interval_text(row.rows->interval) : "");
+    if (has_seeds) cells.push_back(interval_words(row.seeds));
+    cells.push_back(row.rows ? interval_words(row.rows->interval) : "");
     cells.push_back(spread_text(row.last_difference(), true));
     cells.emplace_back(effect ? effect_text(*effect) : "");
     table.add_row(std::move(cells));

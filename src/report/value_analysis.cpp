@@ -41,8 +41,10 @@ void analyse_values(const TaskPredictions& predictions, TaskAnalysis& analysis) 
     analysis.wrong.push_back({.number = numbers[i],
                               .badness = off,
                               .gold = format_double(values->gold[i], 2),
-                              .prediction = format_double(values->predicted[i], 2)});
+                              .prediction = format_double(values->predicted[i], 2),
+                              .measure = concat("off by ", format_double(off, 2))});
   }
+  analysis.wrong_order = "ordered by how far they are off";
   if (!values->gold.empty()) {
     const double sum = std::accumulate(values->gold.begin(), values->gold.end(), 0.0);
     const double mean = sum / static_cast<double>(values->gold.size());

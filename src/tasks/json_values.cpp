@@ -29,7 +29,10 @@ bool bool_of(const Json& value, std::string_view key, const std::string& where) 
 
 int64_t integer_of(const Json& value, std::string_view key, int64_t lowest, int64_t highest,
                    const std::string& where) {
-  if (!value.is_number_integer()) fail_type(where, key, value, "a whole number");
+  if (!value.is_number_integer()) {
+    fail_type(where, key, value,
+              value.is_string() ? "a whole number, without quotes" : "a whole number");
+  }
   // Unsigned values past int64 wrap to negative ones in nlohmann's get.
   const bool fits =
       !value.is_number_unsigned() || value.get<uint64_t>() <= static_cast<uint64_t>(highest);
@@ -43,7 +46,9 @@ int64_t integer_of(const Json& value, std::string_view key, int64_t lowest, int6
 
 double number_of(const Json& value, std::string_view key, double lowest, double highest,
                  const std::string& where) {
-  if (!value.is_number()) fail_type(where, key, value, "a number");
+  if (!value.is_number()) {
+    fail_type(where, key, value, value.is_string() ? "a number, without quotes" : "a number");
+  }
   const auto number = value.get<double>();
   if (!(number >= lowest && number <= highest)) {
     fail_usage(where, ": ", quote(key), " is ", value.dump(), ", want a number from ", lowest,

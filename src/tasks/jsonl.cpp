@@ -1,8 +1,11 @@
 #include "tasks/jsonl.h"
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "base/json.h"
 #include "base/text_util.h"
+#include "tasks/flat_json.h"
 
 namespace pals {
 namespace {
@@ -63,8 +66,29 @@ const Json& value_at(const Json& object, const std::string& key, const std::stri
   return *found;
 }
 
-void JsonlFields::read(std::string_view line, const std::string& where,
+/// The usual rows, without a parser; false for others and for those that lack a key.
+bool JsonlFields::read_flat(std::string_view line, std::vector<std::string_view>& fields) {
+  if (!keys_.list.empty() || !read_flat_object(line, entries_, unescaped_)) {
+    return false;
+  }
+  fields.clear();
+  for (const std::string& key : keys_.values) {
+    const auto found = std::find_if(entries_.begin(), entries_.end(),
+                                    [&](const auto& entry) { return entry.first == key; });
+    if (found == entries_.end()) return false;
+    fields.push_back(found->second);
+  }
+  return true;
+}
+
+// The place is written out for few lines only: it would take as long as all the rest.
+void JsonlFields::read(std::string_view line, const std::string& where, int64_t number,
                        std::vector<std::string_view>& fields) {
+  if (!read_flat(line, fields)) parse(line, concat(where, ":", number), fields);
+}
+
+void JsonlFields::parse(std::string_view line, const std::string& where,
+                        std::vector<std::string_view>& fields) {
   values_.clear();
   const Json object = parse_json_line(line, where);
   for (const std::string& key : keys_.values) {
@@ -88,7 +112,7 @@ bool JsonlReader::next(std::vector<std::string_view>& fields) {
   fields.clear();
   blank_ = trim(line).empty();
   if (blank_) return true;
-  fields_.read(line, concat(lines_.where(), ":", lines_.line()), fields);
+  fields_.read(line, lines_.where(), lines_.line(), fields);
   return true;
 }
 

@@ -1,6 +1,7 @@
 // JSONL: one JSON object a line.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -25,12 +26,20 @@ class JsonlFields {
  public:
   explicit JsonlFields(JsonlKeys keys) : keys_(std::move(keys)) {}
 
-  /// The views last until the next call. `where` is "file:line". Throws Error that begins with it.
-  void read(std::string_view line, const std::string& where, std::vector<std::string_view>& fields);
+  /// The views last until the next call, and as long as `line`, which must be UTF-8; it is line
+  /// `number` of the file `where`. Throws Error that begins with both.
+  void read(std::string_view line, const std::string& where, int64_t number,
+            std::vector<std::string_view>& fields);
 
  private:
+  bool read_flat(std::string_view line, std::vector<std::string_view>& fields);
+  void parse(std::string_view line, const std::string& where,
+             std::vector<std::string_view>& fields);
+
   JsonlKeys keys_;
   std::vector<std::string> values_;
+  std::string unescaped_;
+  std::vector<std::pair<std::string_view, std::string_view>> entries_;
 };
 
 /// Rows of a JSONL file.

@@ -106,11 +106,88 @@ TEST_F(RowStream, RefusesLongRowsWithoutReadingThemWhole) {
   expect_same(FileFormat::kCsv, "ok\n\"" + std::string(3 * kMaxRowBytes, 'x'));
 }
 
+/// The rows that can be read, one field each, and in place of the others "line!".
+std::vector<std::string> read_on(const std::string& path, FileFormat format) {
+  InputStream input(path);
+  StreamedRows rows(input, format, {"a"});
+  std::vector<std::string> found;
+  std::vector<std::string_view> fields;
+  while (true) {
+    try {
+      if (!rows.next(fields)) return found;
+      found.emplace_back(fields.front());
+    } catch (const Error&) {
+      found.push_back(std::to_string(rows.line()) + "!");
+      if (!rows.goes_on()) return found;
+    }
+  }
+}
+
+TEST_F(RowStream, GoesOnBehindAFaultyRow) {
+  using Rows = std::vector<std::string>;
+  const std::string wide(kMaxRowBytes + 1, 'x');
+  const std::string wider(3 * kMaxRowBytes, 'x');
+  const auto read = [&](FileFormat format, const std::string& bytes) {
+    return read_on(folder_.write("rows", bytes), format);
+  };
+  for (const std::string& row : {std::string("\xFFz"), std::string("a\0b", 3), wide, wider}) {
+    EXPECT_EQ(read(FileFormat::kTsv, "a\n" + row + "\nb\n"), (Rows{"a", "2!", "b"}));
+    EXPECT_EQ(read(FileFormat::kTsv, row + "\r\nb"), (Rows{"1!", "b"}));
+    EXPECT_EQ(read(FileFormat::kTsv, "a\rb\r" + row), (Rows{"a", "b", "3!"}));
+    EXPECT_EQ(read(FileFormat::kCsv, "a\n" + row + "\nb,c\n"), (Rows{"a", "2!", "b"}));
+  }
+  EXPECT_EQ(read(FileFormat::kJsonl, "{\"a\": 1}\n{\"a\": \n{\"b\": 1}\n[]\n{\"a\": 2}"),
+            (Rows{"1", "2!", "3!", "4!", "2"}));
+}
+
+TEST_F(RowStream, OfMalformedCsvOneLineIsPassedOver) {
+  using Rows = std::vector<std::string>;
+  const auto read = [&](const std::string& bytes) {
+    return read_on(folder_.write("rows", bytes), FileFormat::kCsv);
+  };
+  EXPECT_EQ(read("a\n\"never closed\nb\nc"), (Rows{"a", "2!", "b", "c"}));
+  EXPECT_EQ(read("\"closed\" text\nb\n"), (Rows{"1!", "b"}));
+  EXPECT_EQ(read("\"x\ny\" text\nb\n"), (Rows{"1!", "y\" text", "b"}));
+  EXPECT_EQ(read("\"x\n\xFF\",1\nb\n"), (Rows{"1!", "b"}));
+  EXPECT_EQ(read("a,b\r\"open\rc,d\r"), (Rows{"a", "2!", "c"}));
+  std::string long_row = "a\n\"";
+  for (int i = 0; i < 300000; ++i) long_row += "line\n";
+  const Rows rows = read(long_row);
+  ASSERT_EQ(rows.size(), 1U + 300000);
+  EXPECT_EQ(rows[1], "2!");
+  EXPECT_EQ(rows[2], "line");
+}
+
+TEST_F(RowStream, KnowsWhereRowsBegin) {
+  std::string bytes = "\xEF\xBB\xBFid,text\n";
+  std::vector<uint64_t> expected = {3};
+  for (int i = 0; i < 30000; ++i) {
+    expected.push_back(bytes.size());
+    bytes +=
+        std::to_string(i) + ",\"x\n" + std::string(static_cast<size_t>(i % 41), 'x') + "\"\r\n";
+  }
+  InputStream input(folder_.write("rows", bytes));
+  StreamedRows rows(input, FileFormat::kCsv, {});
+  std::vector<std::string_view> fields;
+  std::vector<uint64_t> found;
+  while (rows.next(fields)) found.push_back(rows.offset());
+  EXPECT_EQ(found, expected);
+}
+
+TEST_F(RowStream, AFaultOfTheStreamEndsIt) {
+  InputStream input(folder_.write("packed.gz", std::string("\x1F\x8B\x08", 3) + "no gzip"));
+  RowCutter rows(input, false);
+  std::string_view row;
+  EXPECT_THROW(rows.next(row), Error);
+  EXPECT_FALSE(rows.goes_on());
+}
+
 TEST_F(RowStream, Utf16IsNamed) {
   InputStream input(folder_.write("utf16", std::string("\xFF\xFE") + "a"));
   RowCutter rows(input, false);
   std::string_view row;
   expect_contains(message_of([&] { rows.next(row); }), "UTF-16");
+  EXPECT_FALSE(rows.goes_on());
 }
 
 /// A named pipe with both ends.

@@ -15,6 +15,11 @@ std::string_view text_of_file(std::string_view bytes, const std::string& where) 
   if (bytes.starts_with("\xFF\xFE") || bytes.starts_with("\xFE\xFF")) {
     fail(where, ": the file is UTF-16, want UTF-8; convert it: iconv -f UTF-16 -t UTF-8");
   }
+  if (std::ranges::any_of(kSpreadsheetStarts,
+                          [&](auto start) { return bytes.starts_with(start); })) {
+    fail(where, ": a spreadsheet (.xlsx, .ods, .xls) or an archive, want text; save the sheet as ",
+         "\"CSV UTF-8\", with commas");
+  }
   if (bytes.starts_with("\xEF\xBB\xBF")) bytes.remove_prefix(3);
   return bytes;
 }
@@ -55,6 +60,11 @@ std::optional<LineEnds> find_line_ends(std::string_view start, bool csv, bool co
 
 LineEnds line_ends_of(std::string_view text, bool csv) {
   return *find_line_ends(text.substr(0, kMaxRowBytes + 2), csv, true);
+}
+
+// The library looks for a single character many times faster than for one of several.
+size_t find_line_end(std::string_view text, LineEnds ends, size_t from) {
+  return ends == LineEnds::kLf ? text.find('\n', from) : text.find_first_of("\r\n", from);
 }
 
 int64_t count_line_ends(std::string_view text, LineEnds ends) {
@@ -102,11 +112,10 @@ bool LineReader::next(std::string_view& line) {
   // One byte more than allowed, and the line end.
   const size_t window = std::min(rest_.size(), kMaxRowBytes + 2);
   line = rest_.substr(0, window);
-  const std::string_view line_ends = ends_ == LineEnds::kLf ? "\n" : "\r\n";
-  const size_t end = line.find_first_of(line_ends);
+  const size_t end = find_line_end(line, ends_, 0);
   if (end == line.npos) {
     if (window < rest_.size()) {
-      rest_.remove_prefix(std::min(rest_.size(), rest_.find_first_of(line_ends, window)));
+      rest_.remove_prefix(std::min(rest_.size(), find_line_end(rest_, ends_, window)));
       rest_.remove_prefix(rest_.starts_with("\r\n") ? 2 : std::min<size_t>(1, rest_.size()));
       fail_row_too_long(where_, line_);
     }

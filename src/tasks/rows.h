@@ -39,6 +39,9 @@ std::optional<LineEnds> find_line_ends(std::string_view start, bool csv, bool co
 /// The same of a whole text.
 LineEnds line_ends_of(std::string_view text, bool csv);
 
+/// Where the first line end from a place on stands; npos if there is none.
+size_t find_line_end(std::string_view text, LineEnds ends, size_t from);
+
 /// How many lines end in the text.
 int64_t count_line_ends(std::string_view text, LineEnds ends);
 
@@ -77,7 +80,11 @@ struct JsonlKeys {
 std::unique_ptr<RowReader> make_row_reader(FileFormat format, std::string_view bytes,
                                            std::string where, JsonlKeys keys);
 
-/// The file's text proper: without byte order mark. Throws Error for UTF-16.
+/// How zip archives, and with them spreadsheets, and older spreadsheets begin.
+inline constexpr std::string_view kSpreadsheetStarts[] = {"PK\x03\x04", "\xD0\xCF\x11\xE0"};
+
+/// The file's text proper: without byte order mark. Throws Error for UTF-16, spreadsheets and zip
+/// archives.
 std::string_view text_of_file(std::string_view bytes, const std::string& where);
 
 /// Whether a line holds spaces and carriage returns alone, or nothing.

@@ -42,7 +42,7 @@ int number_of_column(const Column& column, const std::string& where) {
        "give its number, from 0, or from the end with -1 for the last");
 }
 
-std::string key_of(const Column& column, const std::string& where) {
+std::string tag_key_of(const Column& column, const std::string& where) {
   if (!column.number) return column.name;
   fail(where, ": column ", *column.number, " is given by number; a JSONL file has keys");
 }
@@ -97,6 +97,11 @@ TypedSpan span_of(const Json& value, int64_t length, const std::string& where) {
 
 }  // namespace
 
+// Between the words of CoNLL-U there may be lines that are none.
+int64_t line_of_word(FileFormat format, int64_t line, size_t word) {
+  return format == FileFormat::kConll && line > 0 ? line + static_cast<int64_t>(word) : line;
+}
+
 ConllReader::ConllReader(const DataFile& file, std::string_view bytes, std::string where,
                          IsTag is_tag)
     : lines_(bytes, std::move(where)),
@@ -141,15 +146,15 @@ bool ConllReader::next(TaggedText& sentence) {
     if (universal_ && columns_.front().find_first_of("-.") != std::string_view::npos) continue;
     const std::string_view word = field(word_);
     if (word.empty()) {
-      fail(here(), ": got ", columns_.size(), columns_.size() == 1 ? " column" : " columns",
-           ", want a word in column ", word_);
+      fail(here(), ": got ", counted(std::ssize(columns_), "column"), ", want a word in column ",
+           word_);
     }
     if (tag_) {
       const std::string_view tag = field(*tag_);
       const bool same = columns_.size() < 2 && *tag_ != word_;
       if (tag.empty() || same) {
-        fail(here(), ": got ", columns_.size(), columns_.size() == 1 ? " column" : " columns",
-             ", want a tag in column ", *tag_, "; a blank line ends a sentence");
+        fail(here(), ": got ", counted(std::ssize(columns_), "column"), ", want a tag in column ",
+             *tag_, "; a blank line ends a sentence");
       }
       sentence.tags.emplace_back(tag);
     }
@@ -165,8 +170,8 @@ bool ConllReader::next(TaggedText& sentence) {
 }
 
 TaggedJsonReader::TaggedJsonReader(const DataFile& file, std::string_view bytes, std::string where)
-    : lines_(bytes, std::move(where)), words_key_(key_of(file.text_a, lines_.where())) {
-  if (file.label) tags_key_ = key_of(*file.label, lines_.where());
+    : lines_(bytes, std::move(where)), words_key_(tag_key_of(file.text_a, lines_.where())) {
+  if (file.label) tags_key_ = tag_key_of(*file.label, lines_.where());
 }
 
 std::string TaggedJsonReader::position() const {
@@ -206,8 +211,8 @@ bool TaggedJsonReader::next(TaggedText& sentence) {
   if (!tags_key_) return true;
   sentence.tags = texts_of(value_at(object, *tags_key_, here), *tags_key_, here);
   if (sentence.tags.size() != sentence.words.size()) {
-    fail(here, ": ", sentence.words.size(), " words at ", quote(words_key_), ", but ",
-         sentence.tags.size(), " tags at ", quote(*tags_key_));
+    fail(here, ": ", counted(std::ssize(sentence.words), "word"), " at ", quote(words_key_),
+         ", but ", counted(std::ssize(sentence.tags), "tag"), " at ", quote(*tags_key_));
   }
   return true;
 }

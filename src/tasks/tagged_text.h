@@ -45,6 +45,9 @@ class TaggedReader {
   virtual std::string position() const = 0;
 };
 
+/// The line of a word of a sentence that begins on `line`: in CoNLL-U and JSONL the sentence's.
+int64_t line_of_word(FileFormat format, int64_t line, size_t word);
+
 /// Whether a text in the column of tags can be one.
 using IsTag = std::function<bool(std::string_view)>;
 

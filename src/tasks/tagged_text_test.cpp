@@ -127,7 +127,7 @@ TEST(TaggedJson, HasWordsAndTagsOrATextAndSpans) {
 TEST(TaggedJson, SaysWhatIsWrong) {
   const DataFile words = jsonl("tokens", "tags"), spans = jsonl("text", "spans");
   expect_contains(error(words, R"({"tokens": ["a", "b"], "tags": ["O"]})"),
-                  "f:1: 2 words at \"tokens\", but 1 tags");
+                  "f:1: 2 words at \"tokens\", but 1 tag at");
   expect_contains(error(words, R"({"tokens": ["a", " "], "tags": ["O", "O"]})"), "is empty");
   expect_contains(error(words, R"({"tokens": [["a"]], "tags": ["O"]})"), "want strings");
   expect_contains(error(words, R"({"tokens": ["a"]})"), "no key \"tags\"");

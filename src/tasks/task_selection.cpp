@@ -1,5 +1,6 @@
 #include "tasks/task_selection.h"
 
+#include <algorithm>
 #include <string_view>
 
 #include "base/error.h"
@@ -10,7 +11,7 @@ namespace pals {
 namespace {
 
 /// The task that a user means by `name`, or nullptr.
-const Task* find_task(std::string_view name, const std::vector<Task>& own_tasks) {
+const Task* known_task(std::string_view name, const std::vector<Task>& own_tasks) {
   for (const Task& task : own_tasks) {
     if (task.name == name) return &task;
   }
@@ -37,7 +38,7 @@ std::vector<Task> named_tasks(const std::string& list, const std::vector<Task>& 
   for (const std::string_view piece : split(list, ',')) {
     const std::string_view name = trim(piece);
     if (name.empty()) fail_usage("--tasks ", quote(list), ": an empty name between commas");
-    const Task* task = find_task(name, own_tasks);
+    const Task* task = known_task(name, own_tasks);
     if (task == nullptr) {
       if (name == "all" || name == "inf" || name == "single") {
         fail_usage("--tasks ", quote(list), ": ", quote(name),
@@ -61,6 +62,17 @@ std::vector<std::string> task_names(const std::vector<Task>& tasks) {
   std::vector<std::string> names;
   for (const Task& task : tasks) names.push_back(task.name);
   return names;
+}
+
+int find_task(const std::vector<Task>& tasks, const std::string& name, const std::string& flag) {
+  if (name.empty() && tasks.size() == 1) return 0;
+  const std::vector<std::string> names = task_names(tasks);
+  const auto found = std::ranges::find(names, name);
+  if (found != names.end()) return static_cast<int>(found - names.begin());
+  const std::string nearest = did_you_mean(name, names);
+  fail_usage(flag, ": ", name.empty() ? "missing" : concat("the model has no task ", quote(name)),
+             nearest.empty() ? "; its tasks: " : nearest + " Its tasks: ",
+             names.empty() ? "none" : join(names, ", "));
 }
 
 std::vector<Task> select_tasks(const std::string& tasks_flag, std::optional<int> task_id,

@@ -1,4 +1,5 @@
-// Which tasks a run has: the --tasks and --task_id flags over GLUE and a user's own tasks.
+// Tasks by their names: those that a run has, by the --tasks and --task_id flags over GLUE and a
+// user's own tasks, and those of a model.
 #pragma once
 
 #include <optional>
@@ -11,6 +12,10 @@ namespace pals {
 
 /// The names of tasks, in their order.
 std::vector<std::string> task_names(const std::vector<Task>& tasks);
+
+/// The index of a model's task. An empty name means the only one. UsageError for an unknown name
+/// and where a name is needed; `flag` stands in front.
+int find_task(const std::vector<Task>& tasks, const std::string& name, const std::string& flag);
 
 /// The tasks that `tasks_flag` names, in the order the model numbers them:
 /// - "" (not given): the own tasks if there are any, else as "all";

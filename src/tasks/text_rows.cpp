@@ -17,8 +17,11 @@ int64_t number_in(const Column& column, const std::vector<std::string>& header,
   if (column.number) return *column.number;
   const auto found = std::find(header.begin(), header.end(), column.name);
   if (found == header.end()) {
+    const bool semicolons = header.size() == 1 && header.front().find(';') != std::string::npos;
     fail(where, ": no column ", quote(column.name), " in the header (columns: ", quote_list(header),
-         ")", did_you_mean(column.name, header));
+         ")",
+         semicolons ? "; semicolons part them, want commas or tabs"
+                    : did_you_mean(column.name, header));
   }
   if (std::find(found + 1, header.end(), column.name) != header.end()) {
     fail(where, ": the header has the column ", quote(column.name),
@@ -73,8 +76,7 @@ JsonlKeys text_keys(const DataFile& file, const std::string& where) {
 
 void check_choices(const std::vector<std::string_view>& choices, const std::string& position) {
   if (choices.size() < 2 || choices.size() > kMostChoices) {
-    fail(position, ": ", choices.size(), choices.size() == 1 ? " choice" : " choices",
-         ", want 2 to ", kMostChoices);
+    fail(position, ": ", counted(std::ssize(choices), "choice"), ", want 2 to ", kMostChoices);
   }
   for (size_t i = 0; i < choices.size(); ++i) {
     if (trim(choices[i]).empty()) fail(position, ": choice ", i + 1, " is empty");
@@ -145,7 +147,7 @@ void TextRowReader::read_header(const DataFile& file) {
   if (file.header) {
     do {
       if (!rows_->next(row_)) fail(where_, ": the file is empty");
-      if (rows_->blank()) ++blank_lines_;
+      if (rows_->blank()) count_blanks(1, rows_->line());
     } while (rows_->blank());
     for (const std::string_view name : row_) header_.emplace_back(trim(name));
     if (!width_) width_ = header_.size();
@@ -189,6 +191,11 @@ void TextRowReader::check_width(size_t width) {
        width > *width_ ? "part of a text, or a quote missing?" : "missing?");
 }
 
+void TextRowReader::count_blanks(int64_t count, int64_t first) {
+  blank_lines_ += count;
+  if (first_blank_ == 0 && count > 0) first_blank_ = first;
+}
+
 /// Puts the next row that is not to be passed over for blankness into row_; false at the end.
 bool TextRowReader::read_row() {
   static const std::vector<std::string_view> empty_text = {std::string_view()};
@@ -196,12 +203,12 @@ bool TextRowReader::read_row() {
     row_ = --blanks_before_ > 0 ? empty_text : after_blanks_;
     return true;
   }
-  int64_t blanks = 0;
+  int64_t blanks = 0, first_blank = 0;
   while (true) {
     if (!rows_->next(row_)) return false;
     if (!rows_->blank()) break;
     if (!jsonl_ && width_ == size_t{1}) return true;
-    ++blanks;
+    if (blanks++ == 0) first_blank = rows_->line();
   }
   const bool first = !width_;
   if (first) width_ = row_.size();
@@ -209,7 +216,7 @@ bool TextRowReader::read_row() {
     blanks_before_ = blanks;
     after_blanks_ = std::exchange(row_, empty_text);
   } else {
-    blank_lines_ += blanks;
+    count_blanks(blanks, first_blank);
   }
   return true;
 }
@@ -254,7 +261,7 @@ bool TextRowReader::next(TextRow& row) {
         has_label_ && std::find(unlabelled_labels_.begin(), unlabelled_labels_.end(), row.label) !=
                           unlabelled_labels_.end();
     if (!unlabelled) return true;
-    ++unlabelled_;
+    if (unlabelled_++ == 0) first_unlabelled_ = rows_->line();
   }
 }
 

@@ -49,6 +49,10 @@ class TextRowReader {
   int64_t blank_lines() const { return blank_lines_; }
   int64_t unlabelled() const { return unlabelled_; }
 
+  /// The lines of the first of these, from 1; 0: there is none.
+  int64_t first_blank_line() const { return first_blank_; }
+  int64_t first_unlabelled() const { return first_unlabelled_; }
+
   /// The line, from 1, on which the last row began.
   int64_t line() const { return rows_->line(); }
 
@@ -59,6 +63,7 @@ class TextRowReader {
   void find_columns(const DataFile& file);
   void read_header(const DataFile& file);
   bool read_row();
+  void count_blanks(int64_t count, int64_t first);
   bool next_row_of_width();
   void check_width(size_t width);
   void check_no_header() const;
@@ -82,6 +87,7 @@ class TextRowReader {
   bool may_be_header_ = false;   ///< nobody said that the first row is none
   std::optional<size_t> width_;  ///< of the first row, once known
   int64_t skipped_ = 0, blank_lines_ = 0, unlabelled_ = 0;
+  int64_t first_blank_ = 0, first_unlabelled_ = 0;  ///< lines; 0: none
   int64_t blanks_before_ = 0;                   ///< of a file of one column, before its first row
   std::vector<std::string_view> after_blanks_;  ///< that row
 };
