@@ -2,4 +2,4 @@
 add_executable(bench_features ${PROJECT_SOURCE_DIR}/bench/features.cpp)
 set_target_properties(bench_features PROPERTIES OUTPUT_NAME features)
 target_link_libraries(bench_features PRIVATE pals_peer_batches pals_step_report pals_measure)
-pals_use_torch(bench_features)
+pals_use_torch(bench_features cold)

@@ -10,11 +10,16 @@ case ${1:-} in
     target=program
     shift
     ;;
+  --library)
+    target=library
+    shift
+    ;;
   -h | --help)
-    echo "usage: scripts/build.sh [--program] [ARGUMENT...]
+    echo "usage: scripts/build.sh [--program | --library] [ARGUMENT...]
 
   --program   only build/pals (and build/libpals_cuda.so where there is a CUDA compiler), in half the time:
               no tests, benchmarks and library
+  --library   only the static libraries for programs in C++, which the Python package is made of
   ARGUMENT    for CMake's configuration, such as -DPALS_CUDA=OFF"
     exit 0
     ;;

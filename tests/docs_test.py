@@ -31,6 +31,8 @@ NOT_RUN = {
     "scripts/setup.sh": "installs packages; run by scripts/test.sh",
     "scripts/build.sh": "builds; run by scripts/test.sh",
     "scripts/test.sh": "runs this test",
+    "scripts/package.sh": "builds; run by scripts/test.sh packages",
+    "tar -x --zstd": "unpacks what that makes; run by tests/packages_check.py",
     "cmake --preset": "builds",
     "ctest": "runs this test",
     "build/bench/": "timings, on real data",
@@ -51,10 +53,13 @@ NOT_RUN = {
     "python3 -m venv ~/.cache/pals/venv-bench": "7 GB of other programs",
     "~/.cache/pals/venv-bench/bin/pip": "as above",
     "bench/real_runs.py": "hours of training; tests/e2e/test_real_runs.py runs it small",
+    "bench/recipes.py": "days of training; tests/e2e/test_recipes.py runs it small",
     "bench/serve.py": "timings; tests/e2e/test_bench_serve.py runs it small",
     "bench/scaling.py": "timings; tests/e2e/test_scaling.py runs it small",
     "srun": "needs Slurm",
     "torchrun": "needs GPUs",
+    "python python/examples/": "needs Ray or Spark; run by scripts/test.sh --full",
+    "pip install": "builds the wheel; run by scripts/test.sh --full, which runs docs/python.md's examples, too",
 }
 OURS = ("build/", "bench/", "pals ", "scripts/", "cmake ", "ctest ")  # beginnings of commands of this project
 
@@ -71,7 +76,7 @@ WITHOUT_INT8 = "avx512_vnni" not in HERE["instruction_sets"]
 OTHER_FLAGS = {"--preset", "--build", "--parallel", "--test-dir", "--output-on-failure", "--quick", "--install",
                "--prefix", "--bind-to", "--map-by", "--mca", "--hostfile", "--mpi", "--no-python", "--nproc-per-node",
                "--ntasks-per-node", "--nodes", "--link", "--gpus-per-task", "--write", "--label_smoothing", "--data-binary",
-               "--logdir"}
+               "--logdir", "--component", "--zstd", "--workers", "--parts"}
 HIDDEN_FLAGS = {"--no_cuda", "--local_rank"}  # two of the reference, which --help leaves out
 
 BERT_BASE = {
@@ -137,10 +142,11 @@ def commands(lines):
 
 
 def is_run(command):
-    needs_mpi = command.startswith("mpirun") or "--nproc" in command
+    needs_mpi = command.startswith(("mpirun", "mpicxx")) or "--nproc" in command
     needs_int8 = "--precision int8" in command
+    needs_hub = "hf://" in command  # tests/e2e/test_hub.py has one of its own
     return (not command.startswith(tuple(NOT_RUN)) and not (needs_mpi and WITHOUT_MPI) and
-            not (needs_int8 and WITHOUT_INT8))
+            not (needs_int8 and WITHOUT_INT8) and not needs_hub)
 
 
 def flags_in(text):
@@ -165,7 +171,7 @@ def defaults_of(command):
 
 
 def make_sandbox(root):
-    for name in ("configs", "docs", "scripts", "tests"):
+    for name in ("configs", "docs", "scripts", "src", "tests"):
         (root / name).symlink_to(REPOSITORY / name)
     for name in ("build", "tmp", "home", "path"):
         (root / name).mkdir()
@@ -331,9 +337,9 @@ class Pages(unittest.TestCase):
         known = set(HIDDEN_FLAGS) | OTHER_FLAGS
         for command in command_names():
             known |= flags_in(help_of(support.PALS, command))
-        for script in ("setup.sh", "build.sh", "test.sh", "gpu_check.sh"):
+        for script in ("setup.sh", "build.sh", "package.sh", "test.sh", "gpu_check.sh"):
             known |= flags_in(help_of(REPOSITORY / "scripts" / script))
-        for script in ("compare.py", "serve.py"):
+        for script in ("compare.py", "recipes.py", "serve.py"):
             known |= flags_in(help_of(sys.executable, "-B", REPOSITORY / "bench" / script))
         known |= {"--help", "--flag"}
         for page in PAGES:

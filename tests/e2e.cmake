@@ -1,8 +1,8 @@
 # The program from end to end, by Python's standard library alone.
 find_package(Python3 3.9 REQUIRED COMPONENTS Interpreter)
-foreach(part open foreign train terminal adapters data check plan scaling span errors predict predict_answers features submit resume
-        identity model_identity added_tasks bounds convert real_runs bench bench_serve
-        earlier outputs serve serve_proxy label_kinds reports transfer)
+foreach(part open hub foreign train terminal adapters data check plan scaling span errors predict predict_answers pipelines features submit resume
+        identity model_identity added_tasks bounds convert export real_runs recipes bench bench_serve
+        earlier outputs serve serve_proxy label_kinds reports transfer teachers)
   add_test(NAME e2e_${part}
     COMMAND ${Python3_EXECUTABLE} -B -m unittest -v test_${part}
     WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR}/e2e)

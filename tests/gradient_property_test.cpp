@@ -60,6 +60,9 @@ class Gradient : public ::testing::TestWithParam<Case> {
                    at::kFloat, GetParam().frozen);
   }
 
+  // Other cases vary one thing of a kind: there the slopes along gradients do.
+  static bool is_kind_alone() { return GetParam().name == GetParam().kind; }
+
   // The third task takes no part.
   static PackedBatch other_tasks() {
     std::vector<testing::Row> rows = tiny_rows(2);
@@ -129,6 +132,7 @@ TEST_P(Gradient, MatchesFiniteDifferences) {
     const double tolerance = 3e-4 + (is_relu ? 5e-2 : 5e-3) * size;
     EXPECT_NEAR(slope(row, gradient / size, step), size, tolerance)
         << row.name << " along its gradient";
+    if (!is_kind_alone()) continue;
     const auto drawn = static_cast<int64_t>(random.below(static_cast<uint64_t>(row.numel)));
     for (const int64_t i : {gradient.abs().argmax().item<int64_t>(), drawn}) {
       at::Tensor direction = at::zeros({row.numel});

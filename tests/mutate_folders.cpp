@@ -64,7 +64,7 @@ std::string answers(const std::string& folder, const std::vector<Example>& texts
   }
   for (const auto& [name, number] : tasks) {
     const Predictor predictor(predicting_model(loaded, runner), {number}, {.batch_size = 8});
-    const AnswerLines rendered(predictor.tasks(), false, true);
+    const AnswerLines rendered(predictor.tasks(), {.format = AnswerFormat::kJsonl});
     for (const Prediction& prediction : predictor.predict(predictor.encode(texts))) {
       lines += rendered.line("", &prediction);
     }

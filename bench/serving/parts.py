@@ -1,6 +1,7 @@
 """The parts of bench/serve.py: each gives rows of the table, and what it measured."""
 
 import collections
+import itertools
 import json
 import resource
 import statistics
@@ -118,7 +119,7 @@ def peers(arguments):
     rows, facts = [], {}
     lines = models.sentences(arguments)
     if arguments.infinity_python:
-        for classify, precision in (False, "fp32"), (True, "fp32"), (False, "bf16"), (True, "bf16"):
+        for precision, classify in itertools.product(("fp32", "bf16", "auto"), (False, True)):
             ours = start(arguments, models.minilm(arguments), precision=precision)
             folder = models.transformers_classifier(arguments) if classify else arguments.minilm
             theirs = Infinity(arguments.infinity_python, folder, 8501, arguments.threads, classify, precision)

@@ -126,6 +126,8 @@ class Pals(Server):
 class Infinity(Server):
     """infinity-emb, of one transformers folder: its heads if it has any, else vectors."""
 
+    DTYPES = {"fp32": "float32", "bf16": "bfloat16", "auto": "auto"}
+
     def __init__(self, python, model, port, threads, classify, precision):
         self.port, self.classify = port, classify
         self.target = "/classify" if classify else "/embeddings"
@@ -133,8 +135,9 @@ class Infinity(Server):
                            INFINITY_ANONYMOUS_USAGE_STATS="0")
         command = [pathlib.Path(python).parent / "infinity_emb", "v2", "--model-id", model, "--served-model-name", "peer",
                    "--port", port, "--host", "127.0.0.1", "--engine", "torch", "--device", "cpu", "--no-bettertransformer",
-                   "--dtype", "bfloat16" if precision == "bf16" else "float32", "--url-prefix", ""]
-        super().__init__(f"infinity {self.target[1:]}, {precision}", command, env=environment, stderr=subprocess.DEVNULL)
+                   "--dtype", self.DTYPES[precision], "--url-prefix", ""]
+        said = "both as they come" if precision == "auto" else precision
+        super().__init__(f"infinity {self.target[1:]}, {said}", command, env=environment, stderr=subprocess.DEVNULL)
 
     def body(self, text, task):
         return {"model": "peer", "input": [text]}

@@ -82,8 +82,12 @@ Json adapter_to_json(const AdapterConfig& config) {
 }
 
 AdapterConfig adapter_from_json(const Json& json, const std::string& where) {
-  if (!json.is_object() || !json.contains("kind") || !json["kind"].is_string()) {
-    fail(where, ": \"adapter\" is not an object such as {\"kind\": \"pals\"}");
+  constexpr const char* kSuch = "such as {\"kind\": \"lora\", \"rank\": 8}";
+  if (!json.is_object()) fail(where, ": \"adapter\" is not an object ", kSuch);
+  if (!json.contains("kind")) fail(where, ": \"adapter\" has no \"kind\"; give one, ", kSuch);
+  if (!json["kind"].is_string()) {
+    fail(where, ": the \"kind\" of \"adapter\" is ", json["kind"].type_name(), ", want a name, ",
+         kSuch);
   }
   AdapterConfig config;
   config.kind = json["kind"].get<std::string>();
@@ -94,7 +98,7 @@ AdapterConfig adapter_from_json(const Json& json, const std::string& where) {
   for (const auto& [key, value] : json.items()) {
     if (std::ranges::find(keys, key) == keys.end()) {
       fail(where, ": unknown key ", quote(key, 64), " of an adapter of the kind ", config.kind,
-           did_you_mean(key, keys), " Known: ", join(keys, ", "));
+           did_you_mean_one_of(key, keys));
     }
     if (key == "kind") continue;
     if (!fits(key, value)) {

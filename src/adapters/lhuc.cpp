@@ -50,6 +50,14 @@ ParameterId add_scale(const AdapterBuild& build, int layer) {
   return build.table.add(std::move(row));
 }
 
+void put_behind(std::unique_ptr<AdapterModule>& place, std::unique_ptr<AdapterModule> scale) {
+  if (place == nullptr) {
+    place = std::move(scale);
+  } else {
+    place = std::make_unique<Composed>(std::move(place), std::move(scale));
+  }
+}
+
 }  // namespace
 
 Lhuc::Lhuc(const AdapterBuild& build, int layer) : scale_(add_scale(build, layer)) {}
@@ -75,12 +83,9 @@ at::Tensor Lhuc::backward(const Pass& pass, int /*layer*/, const at::Tensor& dy)
 void add_lhuc(const AdapterBuild& build, TaskAdapter& adapter) {
   for (const int layer : build.config.layers) {
     auto& term = adapter.feed_forward_term[static_cast<size_t>(layer)];
-    auto scale = std::make_unique<Lhuc>(build, layer);
-    if (term != nullptr && !adapter.feed_forward_reads_attention) {
-      term = std::make_unique<Composed>(std::move(term), std::move(scale));
-    } else {
-      adapter.after_layer[static_cast<size_t>(layer)] = std::move(scale);
-    }
+    auto& output = adapter.after_layer[static_cast<size_t>(layer)];
+    const bool scales_term = term != nullptr && !adapter.feed_forward_reads_attention;
+    put_behind(scales_term ? term : output, std::make_unique<Lhuc>(build, layer));
   }
 }
 

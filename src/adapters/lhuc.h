@@ -18,8 +18,8 @@ class Lhuc : public AdapterModule {
 };
 
 /// Scales the adapter's feed-forward term where there is one that reads the layer input (PALs, low
-/// rank: the reference's `mult`), otherwise the layer's output. To be called after the other
-/// builder.
+/// rank: the reference's `mult`), otherwise the layer's output, behind what the adapter has put in
+/// its place. To be called after the other builder.
 void add_lhuc(const AdapterBuild& build, TaskAdapter& adapter);
 
 }  // namespace pals

@@ -35,8 +35,8 @@ std::vector<std::string> resolve_targets(const std::vector<std::string>& chosen,
   if (chosen == std::vector<std::string>{"all"}) return names;
   for (const std::string& name : chosen) {
     if (std::ranges::find(names, name) != names.end()) continue;
-    fail_usage(where, ": unknown target ", quote(name), did_you_mean(name, names),
-               " Known: ", join(names, ", "), ", or all alone");
+    fail_usage(where, ": unknown target ", quote(name), did_you_mean_one_of(name, names),
+               ", or all alone");
   }
   std::vector<std::string> targets;
   for (const std::string& name : names) {

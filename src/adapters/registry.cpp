@@ -116,8 +116,8 @@ ParsedKind find_adapter_kind(std::string name, const std::string& where) {
     if (name == kind.name) parsed.kind = &kind;
   }
   if (parsed.kind == nullptr) {
-    fail_usage(where, ": unknown adapter \"", name, "\"", did_you_mean(name, adapter_names()),
-               " Known: ", join(adapter_names(), ", "));
+    fail_usage(where, ": unknown adapter \"", name, "\"",
+               did_you_mean_one_of(name, adapter_names()));
   }
   return parsed;
 }

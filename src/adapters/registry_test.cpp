@@ -303,8 +303,10 @@ TEST(AdapterJson, BadObjectsAreErrors) {
     return error_of([&] { adapter_from_json(json, "tasks.json"); });
   };
   expect_parts(error("pals"), {"tasks.json", "\"kind\""});
-  expect_parts(error(Json::object()), {"tasks.json", "\"kind\""});
-  expect_parts(error({{"kind", "lor"}}), {"\"lor\"", "\"lora\""});
+  expect_parts(error({{"rank", 4}}), {"tasks.json: \"adapter\" has no \"kind\"; give one"});
+  expect_parts(error({{"kind", 4}}), {"the \"kind\" of \"adapter\" is number"});
+  expect_parts(error({{"kind", "lor"}}), {"\"lor\"", "did you mean \"lora\"? Known: none"});
+  expect_parts(error({{"kind", "mixture"}}), {"unknown adapter \"mixture\". Known: none"});
   expect_parts(error({{"kind", "pals"}, {"rank", 8}}), {"\"rank\"", "pals", "size"});
   expect_parts(error({{"kind", "lora"}, {"rnak", 8}}), {"\"rnak\"", "did you mean \"rank\""});
   for (const Json& bad : {Json(0), Json(-1), Json(1.5), Json("8"), Json(1 << 16)}) {

@@ -249,6 +249,8 @@ void write_file_atomically(const std::string& path, std::string_view bytes) {
 
 void make_directories(const std::string& path) {
   check_path(path);
+  if (directory_exists(path)) return;
+  refuse_file_name(path);
   std::error_code error;
   std::filesystem::create_directories(path, error);
   if (error) fail("cannot make the folder ", path, ": ", error_text(error.value()));

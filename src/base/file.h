@@ -73,7 +73,8 @@ class AtomicFile {
 /// AtomicFile with the content at hand.
 void write_file_atomically(const std::string& path, std::string_view bytes);
 
-/// Makes a folder and those above it; fine if it exists. Throws Error.
+/// Makes a folder and those above it; fine if it exists. Throws Error, and UsageError as
+/// refuse_file_name().
 void make_directories(const std::string& path);
 
 /// Whether something other than a folder lies at `path` (links are followed).

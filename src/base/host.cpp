@@ -86,6 +86,8 @@ std::string host_name() {
   return name;
 }
 
+int64_t rss_bytes() { return proc_bytes(kOwnStatus, "VmRSS:"); }
+
 int64_t peak_rss_bytes() {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
@@ -97,7 +99,7 @@ MemoryProbe::MemoryProbe() {
   std::ofstream clear("/proc/self/clear_refs");
   clear << "5";  // sets VmHWM to the present size (Linux 4.0)
   clear.close();
-  start_ = proc_bytes(kOwnStatus, "VmRSS:");
+  start_ = rss_bytes();
   works_ = clear.good() && start_ > 0;
 }
 

@@ -23,7 +23,10 @@ int64_t available_memory_bytes();
 /// The arguments of this process, the program's name first; empty where the system does not tell.
 std::vector<std::string> command_line();
 
-/// The largest resident size of this process so far, in bytes.
+/// The resident size of this process, in bytes; 0 if the system does not say.
+int64_t rss_bytes();
+
+/// The largest one so far.
 int64_t peak_rss_bytes();
 
 /// How much memory a piece of work takes at its peak, beyond what the process had when the probe

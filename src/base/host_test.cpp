@@ -18,6 +18,14 @@ TEST(Host, TheMatrixLevelFollowsOneDnn) {
   ASSERT_EQ(unsetenv("ONEDNN_MAX_CPU_ISA"), 0);
 }
 
+TEST(Host, ThePresentSizeGrowsWithMemoryThatIsTouched) {
+  constexpr int64_t kBytes = int64_t{64} << 20;
+  const int64_t before = rss_bytes();
+  const std::vector<char> block(kBytes, 'x');
+  EXPECT_GE(rss_bytes() - before, kBytes / 10 * 9);
+  EXPECT_GE(peak_rss_bytes(), rss_bytes() / 10 * 9);
+}
+
 TEST(Host, AProbeSeesAPeakThatIsGoneAgain) {
 #ifdef __SANITIZE_THREAD__
   GTEST_SKIP() << "the sanitizer's own memory, four times as much, counts";

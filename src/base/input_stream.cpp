@@ -16,7 +16,7 @@ namespace {
 
 constexpr int kWaitMilliseconds = 100;  // between looks at the stop token
 
-std::string error_text(int error_number) { return std::generic_category().message(error_number); }
+std::string reason_of(int error_number) { return std::generic_category().message(error_number); }
 
 }  // namespace
 
@@ -28,7 +28,7 @@ InputStream::InputStream(const std::string& path, std::stop_token stop)
   }
   if (path.find('\0') != std::string::npos) fail("cannot read a path with a zero byte in it");
   descriptor_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor_ < 0) fail("cannot read ", path, ": ", error_text(errno));
+  if (descriptor_ < 0) fail("cannot read ", path, ": ", reason_of(errno));
   struct stat status {};
   if (::fstat(descriptor_, &status) == 0 && S_ISDIR(status.st_mode)) {
     ::close(descriptor_);
@@ -40,6 +40,23 @@ InputStream::~InputStream() {
   if (descriptor_ > 0) ::close(descriptor_);
 }
 
+uint64_t InputStream::size() const {
+  struct stat status {};
+  if (descriptor_ == 0 || ::fstat(descriptor_, &status) != 0 || !S_ISREG(status.st_mode)) {
+    fail(name_, ": its size is not known; expected a regular file");
+  }
+  InputStream whole(name_, stop_);
+  whole.look_ahead();
+  if (!whole.unpacker_) return static_cast<uint64_t>(status.st_size);
+  uint64_t bytes = 0;
+  do {
+    if (stop_.stop_requested()) fail(name_, ": stopped");
+    bytes += whole.ahead().size();
+    whole.begin_ = whole.ahead_.size();
+  } while (whole.look_ahead());
+  return bytes;
+}
+
 size_t InputStream::read_raw(std::string& buffer, size_t most) const {
   const size_t size = buffer.size();
   buffer.resize(size + most);
@@ -49,7 +66,7 @@ size_t InputStream::read_raw(std::string& buffer, size_t most) const {
   } while (got < 0 && errno == EINTR);
   const int error_number = errno;
   buffer.resize(size + static_cast<size_t>(got > 0 ? got : 0));
-  if (got < 0) fail("cannot read ", name_, ": ", error_text(error_number));
+  if (got < 0) fail("cannot read ", name_, ": ", reason_of(error_number));
   return static_cast<size_t>(got);
 }
 

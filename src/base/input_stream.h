@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -20,6 +21,10 @@ class InputStream {
   ~InputStream();
   InputStream(const InputStream&) = delete;
   InputStream& operator=(const InputStream&) = delete;
+
+  /// Bytes that a regular file holds when it is unpacked; of a compressed one they are counted,
+  /// which reads it once more. Throws Error for standard input and what is no regular file.
+  uint64_t size() const;
 
   /// The path, or "standard input": for errors.
   const std::string& name() const { return name_; }

@@ -37,6 +37,23 @@ TEST_F(InputStreamTest, ReadsAFileInPieces) {
   std::filesystem::remove(file);
 }
 
+TEST_F(InputStreamTest, SizeOfARegularFile) {
+  const std::string file = path("size");
+  for (const std::string& content : {std::string(), std::string("abc"), std::string(70000, 'x')}) {
+    std::ofstream(file) << content;
+    EXPECT_EQ(InputStream(file).size(), content.size());
+  }
+  // `printf 'hello hello\n' | gzip -n`
+  const std::string packed(
+      "\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xcb\x48\xcd\xc9"
+      "\xc9\x57\xc8\x00\x91\x5c\x00\xa5\x6a\x0a\x44\x0c\x00\x00\x00",
+      29);
+  std::ofstream(file) << packed;
+  EXPECT_EQ(InputStream(file).size(), 12U);
+  std::filesystem::remove(file);
+  EXPECT_THROW(InputStream("-").size(), Error);
+}
+
 TEST_F(InputStreamTest, KnowsWhetherAPipeHasBytes) {
   const std::string pipe = path("pipe");
   ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);

@@ -40,6 +40,11 @@ void log_line(const std::string& text) {
   }
 }
 
+bool log_has_sink() {
+  const std::lock_guard lock(the_sink().mutex);
+  return the_sink().function != nullptr;
+}
+
 LogSink::LogSink(std::function<void(const std::string&)> sink) : set_(sink != nullptr) {
   if (!set_) return;
   const std::lock_guard lock(the_sink().mutex);

@@ -6,6 +6,9 @@
 
 namespace pals {
 
+/// Whether log lines go to a LogSink. Then nothing draws progress on stderr either.
+bool log_has_sink();
+
 /// While it lives, log lines go to `sink`, one at a time, instead of stderr; an empty one changes
 /// nothing. One of a process at a time counts, the innermost.
 class LogSink {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "base/progress.h"
 
 namespace pals {
 namespace {
@@ -27,6 +28,19 @@ TEST(LogSink, TakesLinesInPlaceOfStderr) {
   log_info("after");
   EXPECT_EQ(testing::internal::GetCapturedStderr(), "before\nafter\n");
   EXPECT_EQ(lines, (std::vector<std::string>{"one", "inner warning: two", "inner three", "four"}));
+}
+
+TEST(LogSink, KeepsProgressOffStderr) {
+  testing::internal::CaptureStderr();
+  {
+    const LogSink sink([](const std::string& /*line*/) {});
+    EXPECT_TRUE(log_has_sink());
+    Progress progress({.label = "train", .total = 2, .line_interval = 0.0});
+    progress.update(1);
+    progress.finish();
+  }
+  EXPECT_FALSE(log_has_sink());
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstring>
@@ -98,9 +99,36 @@ void require_seekable_output(const std::string& path) {
        ": what is written here begins with what is known last; expected a regular file");
 }
 
+void require_writable_output(const std::string& path) {
+  const std::string place = follow_links(path);
+  if (own_descriptor(place)) return;
+  struct stat status {};
+  const bool exists = ::stat(place.c_str(), &status) == 0;
+  if (exists && S_ISDIR(status.st_mode)) fail_to_open(path, EISDIR);
+  const fs::path parent = fs::path(place).parent_path();
+  const bool is_replaced = !exists || S_ISREG(status.st_mode);
+  const std::string written = !is_replaced ? place : parent.empty() ? "." : parent.string();
+  if (::access(written.c_str(), is_replaced ? W_OK | X_OK : W_OK) != 0) fail_to_open(path, errno);
+}
+
+bool has_onnx_ending(const std::string& path) {
+  const size_t end = path.find_last_not_of('/');
+  return end != std::string::npos && ascii_lower(path.substr(0, end + 1)).ends_with(".onnx");
+}
+
+void refuse_file_name(const std::string& path) {
+  const std::string name = is_temporary_name(path) ? path.substr(0, path.rfind(kTemporary)) : path;
+  if (!has_onnx_ending(name)) return;
+  fail_usage("cannot make the folder ", quote(name, 100), ": it is the name of an ONNX file; ",
+             "choose another name (pals export writes ONNX files)");
+}
+
 std::string temporary_name(const std::string& path) {
   static std::atomic<uint64_t> counter{0};
-  return concat(path, kTemporary, ::getpid(), ".", ++counter);
+  // Of "a/" it is beside a, not within it.
+  const size_t last = path.find_last_not_of('/');
+  const std::string name = last == std::string::npos ? path : path.substr(0, last + 1);
+  return concat(name, kTemporary, ::getpid(), ".", ++counter);
 }
 
 bool is_temporary_name(const std::string& name) { return maker_of(name).has_value(); }
@@ -126,6 +154,24 @@ void refuse_to_overwrite(const std::string& input, const std::string& output, co
   if (!same_file(standard ? "/dev/stdin" : input, output)) return;
   if (!fs::is_regular_file(output) && !fs::is_directory(output)) return;  // a terminal, a socket
   fail_usage(flag, " ", output, " is the input itself, which would be lost; choose another name");
+}
+
+bool lies_in(const std::string& path, const std::string& folder) {
+  if (path.empty() || folder.empty()) return false;
+  // Of "a/" the last part is empty.
+  const auto plain = [](const std::string& name) {
+    const fs::path whole = fs::weakly_canonical(fs::absolute(name));
+    return whole.has_filename() ? whole : whole.parent_path();
+  };
+  const fs::path inner = plain(path), outer = plain(folder);
+  return std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end()).first == outer.end();
+}
+
+void refuse_output_in(const std::string& input, const std::string& output, const char* flag) {
+  refuse_to_overwrite(input, output, flag);
+  if (!lies_in(output, input)) return;
+  fail_usage(flag, " ", output, " lies in ", input,
+             ", which is read and stays as it is; choose another folder");
 }
 
 }  // namespace pals

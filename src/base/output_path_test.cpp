@@ -54,6 +54,36 @@ TEST_F(OutputPath, TemporaryNamesDiffer) {
   }
 }
 
+TEST_F(OutputPath, WhatCannotBeWrittenShowsBeforehand) {
+  for (const std::string& fine : {folder_ + "/new", put("old"), std::string("/dev/null"),
+                                  std::string("/dev/stdout"), std::string("beside_the_tests")}) {
+    EXPECT_NO_THROW(require_writable_output(fine)) << fine;
+  }
+  EXPECT_FALSE(fs::exists(folder_ + "/new"));
+  for (const std::string& wrong : {folder_, folder_ + "/nowhere/new", put("file") + "/new"}) {
+    try {
+      require_writable_output(wrong);
+      ADD_FAILURE() << wrong;
+    } catch (const Error& error) {
+      EXPECT_TRUE(std::string(error.what()).starts_with("cannot write " + wrong + ": "))
+          << error.what();
+    }
+  }
+}
+
+TEST_F(OutputPath, NamesOfOnnxFilesAreNoFolders) {
+  for (const char* name : {"m.onnx", "a/m.ONNX", "m.onnx/", "m.onnx//", ".onnx"}) {
+    EXPECT_TRUE(has_onnx_ending(name)) << name;
+    EXPECT_THROW(make_directories(folder_ + "/" + name), UsageError) << name;
+  }
+  for (const char* name : {"", "/", "onnx", "m.onnx/a", "m.onnx.d"}) {
+    EXPECT_FALSE(has_onnx_ending(name)) << name;
+    EXPECT_NO_THROW(refuse_file_name(name)) << name;
+  }
+  EXPECT_THROW(make_directories(temporary_name(folder_ + "/m.onnx")), UsageError);
+  EXPECT_EQ(list_directory(folder_), std::vector<std::string>());
+}
+
 TEST_F(OutputPath, RemovesWhatDeadProcessesLeft) {
   const std::string dead = dead_process();
   put("f.tmp." + dead + ".1");
@@ -90,6 +120,22 @@ TEST_F(OutputPath, TheInputIsNoOutput) {
   EXPECT_THROW(refuse_to_overwrite(file, folder_ + "/hard", "--output"), UsageError);
   EXPECT_NO_THROW(refuse_to_overwrite(file, other, "--output"));
   EXPECT_NO_THROW(refuse_to_overwrite("/dev/null", "/dev/null", "--output"));
+}
+
+TEST_F(OutputPath, OutputsWithinAFolderThatIsReadAreRefused) {
+  fs::create_directories(folder_ + "/a/b");
+  fs::create_directory_symlink(folder_ + "/a", folder_ + "/link");
+  for (const char* within : {"/a", "/a/", "/a/b", "/a/new/folder", "/link/new", "/a/../a/x"}) {
+    EXPECT_TRUE(lies_in(folder_ + within, folder_ + "/a")) << within;
+    EXPECT_TRUE(lies_in(folder_ + within, folder_ + "/a/")) << within;
+    EXPECT_THROW(refuse_output_in(folder_ + "/a", folder_ + within, "--output"), UsageError);
+  }
+  for (const char* outside : {"", "/ab", "/a/../b", "/new"}) {
+    EXPECT_FALSE(lies_in(folder_ + outside, folder_ + "/a")) << outside;
+    EXPECT_NO_THROW(refuse_output_in(folder_ + "/a", folder_ + outside, "--output"));
+  }
+  EXPECT_TRUE(lies_in("new/folder", "."));
+  EXPECT_FALSE(lies_in("", folder_) || lies_in(folder_, ""));
 }
 
 }  // namespace

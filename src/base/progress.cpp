@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "base/log_sink.h"
 #include "base/text_util.h"
 #include "base/utf8.h"
 
@@ -21,7 +22,10 @@ namespace {
 
 constexpr double kRedrawInterval = 0.2;
 constexpr int kBarWidth = 20;
-constexpr int kOtherRows = 4;  // of the window: bar, cursor, and two of what stood there before
+constexpr int kOwnRows = 2;     // of the window: bar and cursor
+constexpr int kRowsBefore = 2;  // of what stood there before, unless the window is low
+constexpr int kLowWindow = 8;
+constexpr const char* kBetween = "  ";  // the parts of a line
 constexpr std::string_view kClearToEndOfLine = "\x1b[K";
 constexpr std::string_view kClearBelow = "\x1b[J";
 
@@ -65,11 +69,13 @@ std::string_view cut(std::string_view text, int width) {
   return text;
 }
 
+std::string singular(const std::string& unit) {
+  const size_t ending = unit.ends_with("ches") ? 2 : unit.ends_with("s") ? 1 : 0;
+  return unit.substr(0, unit.size() - ending);
+}
+
 std::string format_rate(double rate, const std::string& unit) {
-  if (rate > 0.0 && rate < 1.0) {
-    return concat(format_double(1.0 / rate, 1), " s/",
-                  unit.substr(0, unit.find_last_not_of('s') + 1));
-  }
+  if (rate > 0.0 && rate < 1.0) return concat(format_double(1.0 / rate, 1), " s/", singular(unit));
   const std::string number = rate >= 1000.0 ? format_count(static_cast<uint64_t>(rate + 0.5))
                                             : format_double(rate, rate < 100.0 ? 1 : 0);
   return concat(number, " ", unit, "/s");
@@ -79,7 +85,8 @@ std::string format_rate(double rate, const std::string& unit) {
 
 Progress::Progress(ProgressOptions options) : options_(std::move(options)) {
   if (!options_.clock) options_.clock = steady_seconds;
-  if (!options_.output) options_.output = write_to_stderr;
+  const bool own_output = options_.output != nullptr;
+  if (!own_output) options_.output = write_to_stderr;
   if (!options_.window) options_.window = terminal_window;
   terminal_ = options_.terminal.value_or(stderr_is_terminal());
   if (!terminal_) options_.details = nullptr;
@@ -87,7 +94,7 @@ Progress::Progress(ProgressOptions options) : options_(std::move(options)) {
   start_ = options_.clock();
   // A terminal shows the line at once, other places after the first interval.
   last_draw_ = terminal_ ? start_ - kRedrawInterval : start_;
-  shown_ = !options_.quiet && !is_quiet();
+  shown_ = !options_.quiet && !is_quiet() && (own_output || !log_has_sink());
   if (!shown_) return;
   const std::lock_guard lock(display_mutex);
   if (!active.empty()) active.back()->clear();
@@ -124,16 +131,14 @@ void Progress::finish() {
   std::erase(active, this);
 }
 
-std::string Progress::line(double now, bool final, bool with_bar) const {
+std::vector<std::string> Progress::parts(double now, bool final, bool with_bar) const {
   const double elapsed = std::max(now - start_, 0.0);
   const auto gained = static_cast<double>(done_ - std::min(done_, options_.initial));
   const double rate = elapsed > 0.0 ? gained / elapsed : 0.0;
 
-  std::string text = options_.label;
-  const auto append = [&text](const auto&... parts) {
-    if (!text.empty()) text += "  ";
-    text += concat(parts...);
-  };
+  std::vector<std::string> parts;
+  const auto append = [&parts](const auto&... pieces) { parts.push_back(concat(pieces...)); };
+  if (!options_.label.empty()) append(options_.label);
   if (options_.total == 0) {
     append(format_count(done_), " ", options_.unit);
   } else {
@@ -154,22 +159,37 @@ std::string Progress::line(double now, bool final, bool with_bar) const {
     append(format_duration(static_cast<double>(options_.total - done_) / rate), " left");
   }
   if (!details_.suffix.empty()) append(details_.suffix);
-  return text;
+  return parts;
 }
 
 void Progress::renew_details(double now) {
   if (!options_.details) return;
-  details_ = options_.details(std::max(options_.window().rows - kOtherRows, 0), now - start_);
+  const WindowSize window = options_.window();
+  const int taken = kOwnRows + (window.rows >= kLowWindow ? kRowsBefore : 0);
+  details_ = options_.details(
+      {.columns = std::max(window.columns - 1, 1), .rows = std::max(window.rows - taken, 0)},
+      now - start_);
+}
+
+// Where space is short the bar goes first, then one part after the other from the end: half a
+// number would look like another one.
+std::string Progress::fitting_line(double now, bool final, int width) const {
+  const auto fits = [&](const std::string& text) { return cut(text, width).size() == text.size(); };
+  std::string text = join(parts(now, final, true), kBetween);
+  if (fits(text)) return text;
+  std::vector<std::string> left = parts(now, final, false);
+  for (text = join(left, kBetween); !fits(text) && left.size() > 1; text = join(left, kBetween)) {
+    left.pop_back();
+  }
+  return text;
 }
 
 void Progress::draw(double now, bool final) {
   last_draw_ = now;
-  if (!terminal_) return emit(line(now, final, false) + "\n");
-  // The last column stays free: some terminals wrap when it is filled. Where space is short the bar
-  // goes first.
+  if (!terminal_) return emit(join(parts(now, final, false), kBetween) + "\n");
+  // The last column stays free: some terminals wrap when it is filled.
   const int columns = options_.window().columns, width = std::max(columns - 1, 1);
-  std::string last = line(now, final, true);
-  if (cut(last, width).size() < last.size()) last = line(now, final, false);
+  const std::string last = fitting_line(now, final, width);
 
   std::string text = to_first_line(columns);
   const auto append = [&](const std::string& whole) {

@@ -31,10 +31,11 @@ struct ProgressOptions {
   uint64_t total = 0;           ///< units in all; 0: not known
   uint64_t initial = 0;         ///< units done by an earlier run: not part of the rate
   double line_interval = 10.0;  ///< seconds between plain lines where there is no terminal
-  bool quiet = false;           ///< show nothing; set_quiet(true) of base/log.h has the same effect
-  /// On a terminal asked before a draw, by the thread that updates: at most so many lines,
-  /// `seconds` after the start. It must not log.
-  std::function<ProgressDetails(int most_lines, double seconds)> details;
+  bool quiet = false;  ///< show nothing; set_quiet(true) of base/log.h has the same effect,
+                       ///< as has a LogSink where `output` is stderr
+  /// On a terminal asked before a draw, by the thread that updates: lines for so many rows of so
+  /// many columns, `seconds` after the start. It must not log.
+  std::function<ProgressDetails(WindowSize room, double seconds)> details;
   std::optional<bool> terminal;                  ///< default: whether stderr is one
   std::function<WindowSize()> window;            ///< asked at each draw; default: the terminal's
   std::function<double()> clock;                 ///< seconds, monotonic; default: the steady clock
@@ -72,7 +73,8 @@ class Progress {
   static void write_above(std::string_view text);
 
  private:
-  std::string line(double now, bool final, bool with_bar) const;
+  std::vector<std::string> parts(double now, bool final, bool with_bar) const;
+  std::string fitting_line(double now, bool final, int width) const;
   void renew_details(double now);
   void draw(double now, bool final);
   std::string to_first_line(int columns);

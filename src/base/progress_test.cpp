@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "base/error.h"
 #include "base/log.h"
 
 namespace pals {
@@ -70,15 +71,20 @@ TEST_F(ProgressTest, FitsTheLineToTheTerminal) {
   EXPECT_EQ(take(), "train  25%  25/100 steps" + kEnd + kBelow);
   now_ += 1.0;
   progress.update(25, "a longer suffix");
-  EXPECT_EQ(take(), kUp + "train  25%  25/100 steps  25." + kEnd + kBelow);
+  EXPECT_EQ(take(), kUp + "train  25%  25/100 steps" + kEnd + kBelow) << "a number was cut";
+  window_.columns = 4;
+  now_ += 1.0;
+  progress.update(25);
+  EXPECT_TRUE(take().ends_with("tra" + kEnd + kBelow));
 }
 
 TEST_F(ProgressTest, ShowsLinesAboveTheBar) {
   ProgressOptions with_lines = options(true);
   int asked = 0, most = 0;
-  with_lines.details = [&](int most_lines, double seconds) {
+  with_lines.details = [&](WindowSize room, double seconds) {
     ++asked;
-    most = most_lines;
+    most = room.rows;
+    EXPECT_EQ(room.columns, window_.columns - 1);
     return ProgressDetails{.lines = {"rte", "sst " + std::string(200, 'x')},
                            .suffix = "after " + std::to_string(static_cast<int>(seconds))};
   };
@@ -88,27 +94,59 @@ TEST_F(ProgressTest, ShowsLinesAboveTheBar) {
   progress.update(25, "loss 0.53");
   EXPECT_EQ(most, 6);
   const std::string cut = "sst " + std::string(15, 'x');
-  EXPECT_EQ(take(), "rte" + kEnd + cut + kEnd + "train  25%  25/100 " + kEnd + kBelow);
+  EXPECT_EQ(take(), "rte" + kEnd + cut + kEnd + "train  25%" + kEnd + kBelow);
   progress.update(26);
   EXPECT_EQ(asked, 1) << "asked without a draw";
   log_line("said");
   EXPECT_EQ(asked, 1) << "asked by whoever logs";
-  EXPECT_EQ(take(), "\r\x1b[3A" + kBelow + "said\nrte" + kEnd + cut + kEnd + "train  26%  26/100 " +
-                        kEnd + kBelow);
-  // What stood there is wrapped by a window that became narrower: 1 + 3 + 3 rows of 8.
+  EXPECT_EQ(take(),
+            "\r\x1b[3A" + kBelow + "said\nrte" + kEnd + cut + kEnd + "train  26%" + kEnd + kBelow);
+  // What stood there is wrapped by a window that became narrower: 1 + 3 + 2 rows of 8.
   window_ = {.columns = 8, .rows = 3};
   now_ += 1.0;
   progress.update(27);
-  EXPECT_EQ(most, 0);
-  EXPECT_TRUE(take().starts_with("\r\x1b[7A")) << "the window's width is that of the draw";
+  EXPECT_EQ(most, 1);
+  EXPECT_TRUE(take().starts_with("\r\x1b[6A")) << "the window's width is that of the draw";
   window_ = {.columns = 200, .rows = 30};
   progress.finish();
   EXPECT_TRUE(take().ends_with("in 0:03  after 3" + kEnd + kBelow));
 }
 
+TEST_F(ProgressTest, OfALowWindowLinesTakeAllButTheBarAndTheCursor) {
+  ProgressOptions with_lines = options(true);
+  int most = -1;
+  with_lines.details = [&](WindowSize room, double) {
+    most = room.rows;
+    return ProgressDetails();
+  };
+  Progress progress(with_lines);
+  for (const auto& [rows, left] :
+       {std::pair{1, 0}, std::pair{2, 0}, std::pair{3, 1}, std::pair{4, 2}, std::pair{7, 5},
+        std::pair{8, 4}, std::pair{24, 20}}) {
+    window_.rows = rows;
+    now_ += 1.0;
+    progress.update(25);
+    EXPECT_EQ(most, left) << rows;
+  }
+}
+
+TEST_F(ProgressTest, NamesOneUnitWhereItIsSlow) {
+  for (const auto& [unit, one] : {std::pair{"steps", "step"}, std::pair{"batches", "batch"},
+                                  std::pair{"rows", "row"}, std::pair{"sheep", "sheep"}}) {
+    ProgressOptions slow = options(false);
+    slow.unit = unit;
+    Progress progress(slow);
+    now_ += 20.0;
+    progress.update(10);
+    EXPECT_NE(take().find(concat("2.0 s/", one, " ")), std::string::npos) << unit;
+  }
+}
+
 TEST_F(ProgressTest, ShowsNoLinesElsewhere) {
   ProgressOptions with_lines = options(false);
-  with_lines.details = [](int, double) -> ProgressDetails { throw std::logic_error("asked"); };
+  with_lines.details = [](WindowSize, double) -> ProgressDetails {
+    throw std::logic_error("asked");
+  };
   Progress progress(with_lines);
   now_ += 10.0;
   progress.update(20, "loss 0.53");

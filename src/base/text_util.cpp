@@ -5,8 +5,10 @@
 #include <charconv>
 #include <cmath>
 #include <cstdio>
+#include <limits>
 #include <numeric>
 
+#include "base/error.h"
 namespace pals {
 namespace {
 
@@ -102,15 +104,25 @@ std::string did_you_mean(std::string_view name, const std::vector<std::string>& 
   return nearest.empty() ? "" : "; did you mean " + quote(nearest) + "?";
 }
 
+std::string did_you_mean_one_of(std::string_view name, const std::vector<std::string>& candidates,
+                                std::string_view title) {
+  const std::string nearest = did_you_mean(name, candidates);
+  return concat(nearest.empty() ? "." : nearest, " ", title, ": ", join(candidates, ", "));
+}
+
 std::string quote(std::string_view text, size_t max_bytes) {
   size_t end = std::min(text.size(), max_bytes);
   if (end < text.size()) {
     while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
   }
-  std::string shown = "\"";
-  for (const char c : text.substr(0, end)) {
+  const std::string_view kept = text.substr(0, end);
+  // A cell "8" reads better as '"8"' than as "\"8\"".
+  const bool single = kept.find('"') != kept.npos && kept.find('\'') == kept.npos;
+  const char mark = single ? '\'' : '"';
+  std::string shown(1, mark);
+  for (const char c : kept) {
     const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
+    if (c == mark || c == '\\') {
       shown += '\\';
       shown += c;
     } else if (c == '\n') {
@@ -125,7 +137,8 @@ std::string quote(std::string_view text, size_t max_bytes) {
       shown += c;
     }
   }
-  shown += end < text.size() ? "...\"" : "\"";
+  if (end < text.size()) shown += "...";
+  shown += mark;
   return shown;
 }
 
@@ -141,6 +154,16 @@ std::string format_double(double value, int digits) {
 std::string format_count(uint64_t count) {
   std::string text = std::to_string(count);
   for (size_t place = text.size(); place > 3; place -= 3) text.insert(place - 3, 1, ',');
+  return text;
+}
+
+std::string counted(int64_t count, std::string_view one, std::string_view many) {
+  std::string text = count < 0 ? "-" : "";
+  text += format_count(count < 0 ? uint64_t{0} - static_cast<uint64_t>(count)
+                                 : static_cast<uint64_t>(count));
+  text += ' ';
+  text += count == 1 || many.empty() ? one : many;
+  if (count != 1 && many.empty()) text += 's';
   return text;
 }
 
@@ -164,6 +187,14 @@ std::string format_duration(double seconds) {
 }
 
 std::optional<int64_t> parse_int(std::string_view text) { return parse_number<int64_t>(text); }
+double without_float_noise(double value) {
+  if (!(std::abs(value) <= std::numeric_limits<float>::max())) return value;
+  const auto narrow = static_cast<float>(value);
+  std::array<char, 32> text{};
+  const auto end = std::to_chars(text.data(), text.data() + text.size(), narrow).ptr;
+  return parse_double({text.data(), static_cast<size_t>(end - text.data())}).value_or(value);
+}
+
 std::optional<double> parse_double(std::string_view text) { return parse_number<double>(text); }
 
 }  // namespace pals

@@ -30,16 +30,26 @@ std::string nearest_name(std::string_view name, const std::vector<std::string>& 
 
 /// The same as the end of an error message: "; did you mean \"cola\"?", or "".
 std::string did_you_mean(std::string_view name, const std::vector<std::string>& candidates);
+/// With all of them behind it: "; did you mean \"cola\"? Known: cola, rte" or ". Known: cola, rte".
+std::string did_you_mean_one_of(std::string_view name, const std::vector<std::string>& candidates,
+                                std::string_view title = "Known");
 
-/// A piece of untrusted text for an error message: in double quotes, control characters escaped,
-/// cut after `max_bytes` at a UTF-8 boundary.
+/// A piece of untrusted text for an error message: in double quotes, or in single ones if it holds
+/// double ones alone, control characters escaped, cut after `max_bytes` at a UTF-8 boundary.
 std::string quote(std::string_view text, size_t max_bytes = 60);
 
 /// Fixed notation with `digits` decimals whatever the locale: "0.530", "nan", "inf", "-inf".
 std::string format_double(double value, int digits);
 
+/// The number that the shortest decimal of the nearest float stands for: what a value that went
+/// through a float was, 0.1 for 0.10000000149. As it is if it is not finite, or beyond all floats.
+double without_float_noise(double value);
+
 /// Thousands set apart by commas: "1,234,567".
 std::string format_count(uint64_t count);
+
+/// A number of things: "1 row", "2 rows", "1,200 rows"; `many` is for words that take no -s.
+std::string counted(int64_t count, std::string_view one, std::string_view many = {});
 
 /// A time span: "0:07", "12:30", "3:05:09", "4d 03:05:09"; "?" if negative or not finite.
 std::string format_duration(double seconds);

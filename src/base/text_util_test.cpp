@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <limits>
 #include <string>
 #include <vector>
@@ -40,12 +41,18 @@ TEST(TextUtil, SuggestsTheNearestName) {
   EXPECT_EQ(nearest_name(std::string(10'000'000, 's'), names), "");
   EXPECT_EQ(did_you_mean("sede", names), "; did you mean \"seed\"?");
   EXPECT_EQ(did_you_mean("x", names), "");
+  EXPECT_EQ(did_you_mean_one_of("sede", {"seed", "size"}),
+            "; did you mean \"seed\"? Known: seed, size");
+  EXPECT_EQ(did_you_mean_one_of("x", {"seed", "size"}, "The names are"),
+            ". The names are: seed, size");
 }
 
 TEST(TextUtil, QuotesUntrustedText) {
   EXPECT_EQ(quote("plain"), "\"plain\"");
-  EXPECT_EQ(quote(std::string_view("a\"\\\n\t\0\x1b\x7f", 8)),
-            "\"a\\\"\\\\\\n\\t\\x00\\x1b\\x7f\"");
+  EXPECT_EQ(quote(std::string_view("a\"\\\n\t\0\x1b\x7f", 8)), "'a\"\\\\\\n\\t\\x00\\x1b\\x7f'");
+  EXPECT_EQ(quote("\"8\""), "'\"8\"'");
+  EXPECT_EQ(quote("it's"), "\"it's\"");
+  EXPECT_EQ(quote("\"it's\""), "\"\\\"it's\\\"\"");
   EXPECT_EQ(quote("abcdef", 3), "\"abc...\"");
   EXPECT_EQ(quote("ab\xC3\xA9", 3), "\"ab...\"");  // not through the middle of a character
   EXPECT_EQ(quote("ab\xC3\xA9", 4), "\"ab\xC3\xA9\"");
@@ -61,6 +68,15 @@ TEST(TextUtil, FormatsNumbers) {
   EXPECT_EQ(format_count(999), "999");
   EXPECT_EQ(format_count(1000), "1,000");
   EXPECT_EQ(format_count(1234567), "1,234,567");
+}
+
+TEST(TextUtil, CountsThings) {
+  EXPECT_EQ(counted(0, "row"), "0 rows");
+  EXPECT_EQ(counted(1, "row"), "1 row");
+  EXPECT_EQ(counted(1234, "row"), "1,234 rows");
+  EXPECT_EQ(counted(1, "process", "processes"), "1 process");
+  EXPECT_EQ(counted(2, "row does", "rows do"), "2 rows do");
+  EXPECT_EQ(counted(-1, "row"), "-1 rows");
 }
 
 TEST(TextUtil, FormatsDurations) {
@@ -85,6 +101,16 @@ TEST(TextUtil, ParsesWholeNumbersOnly) {
   for (const char* bad : {"", " 1", "1,5", "1e999", "x"}) {
     EXPECT_FALSE(parse_double(bad).has_value()) << bad;
   }
+}
+
+TEST(WithoutFloatNoise, GivesTheShortestDecimal) {
+  for (const double value : {0.0, 1.0, 3.8, -0.1, 1e-30, 123456.0, 4.75}) {
+    EXPECT_EQ(without_float_noise(static_cast<double>(static_cast<float>(value))), value);
+  }
+  EXPECT_EQ(without_float_noise(5.0 * static_cast<double>(0.2F)), 1.0);
+  EXPECT_EQ(without_float_noise(1e300), 1e300);
+  EXPECT_EQ(without_float_noise(-HUGE_VAL), -HUGE_VAL);
+  EXPECT_TRUE(std::isnan(without_float_noise(std::nan(""))));
 }
 
 }  // namespace

@@ -28,6 +28,13 @@ struct LossLayout {
   /// [N], of the other functions: what each logit is to be (a value; a probability), and what its
   /// loss counts in its example's. All examples have equally many.
   std::vector<double> values, weights;
+  std::vector<int64_t> classes;  ///< [N], with labels: the class whose weight each loss is given
+  /// [N] or empty: what is added to the loss of each logit, whatever it is.
+  std::vector<double> constants;
+  /// Cross-entropies: how likely a teacher finds each member of each group, group by group, and
+  /// what the cross-entropy with that counts in the group's loss; the rest is of what is chosen.
+  std::vector<double> taught;
+  double teacher_weight = 0.0;
   double smoothing = 0.0;  ///< cross-entropies: share of a target spread over its group's members
 
   /// The groups since the last example are those of the next.

@@ -34,6 +34,14 @@ void PackedBatch::append_choice(int64_t row_id, const int32_t* ids, const int32_
   append_row(row_id, ids, types, length);
 }
 
+void PackedBatch::teach(std::span<const float> logits) {
+  if (num_examples() == 0) throw std::logic_error("PackedBatch::teach: no example");
+  const auto before = static_cast<int64_t>(taught.size());
+  taught_offsets.resize(static_cast<size_t>(num_examples()), before);
+  taught.insert(taught.end(), logits.begin(), logits.end());
+  taught_offsets.push_back(static_cast<int64_t>(taught.size()));
+}
+
 void PackedBatch::append_row(int64_t row_id, const int32_t* ids, const int32_t* types,
                              int64_t length) {
   const int64_t first_token = num_tokens();

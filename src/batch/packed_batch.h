@@ -28,6 +28,9 @@ struct PackedBatch {
   std::vector<int64_t> group_offsets;   ///< [G+1], example g is rows [group_offsets[g], ...[g+1])
   std::vector<float> targets;           ///< [T] what heads are to learn, as the tasks' kinds say
   std::vector<int64_t> target_offsets;  ///< [G+1], example g has targets [g] to [g + 1]
+  std::vector<float> taught;            ///< logits of a teacher's head, of examples that have one
+  std::vector<int64_t> taught_offsets;  ///< [at most G+1], example g has logits [g] to [g + 1]
+  double teacher_weight = 0.0;          ///< what its part of a loss counts; targets have the rest
 
   int64_t num_rows() const { return static_cast<int64_t>(row_ids.size()); }
   int64_t num_tokens() const { return static_cast<int64_t>(token_ids.size()); }
@@ -41,12 +44,24 @@ struct PackedBatch {
         static_cast<size_t>(target_offsets[g + 1] - target_offsets[g]));
   }
 
+  /// A teacher's logits for the example's rows; empty: it has none.
+  std::span<const float> taught_of(int64_t example) const {
+    const auto g = static_cast<size_t>(example);
+    if (g + 1 >= taught_offsets.size()) return {};
+    return std::span(taught).subspan(
+        static_cast<size_t>(taught_offsets[g]),
+        static_cast<size_t>(taught_offsets[g + 1] - taught_offsets[g]));
+  }
+
   /// Appends an example of one row. Rows must come sorted by task.
   void append(int task, int64_t row_id, const int32_t* ids, const int32_t* types, int64_t length,
               std::span<const float> example_targets = {});
 
   /// Adds another row to the last example: its next choice.
   void append_choice(int64_t row_id, const int32_t* ids, const int32_t* types, int64_t length);
+
+  /// Gives the last example a teacher's logits.
+  void teach(std::span<const float> logits);
 
  private:
   void append_row(int64_t row_id, const int32_t* ids, const int32_t* types, int64_t length);

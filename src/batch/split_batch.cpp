@@ -39,6 +39,7 @@ std::vector<std::vector<int64_t>> split_examples(const PackedBatch& batch, int p
 
 PackedBatch take_examples(const PackedBatch& batch, const std::vector<int64_t>& examples) {
   PackedBatch taken;
+  taken.teacher_weight = batch.teacher_weight;
   auto segment = batch.segments.begin();
   for (const int64_t example : examples) {
     while (example >= segment->last_example) ++segment;
@@ -55,6 +56,7 @@ PackedBatch take_examples(const PackedBatch& batch, const std::vector<int64_t>& 
         taken.append_choice(row_id, ids, types, length);
       }
     }
+    if (const auto taught = batch.taught_of(example); !taught.empty()) taken.teach(taught);
   }
   return taken;
 }

@@ -88,5 +88,25 @@ TEST(SplitBatch, MoreRanksThanExamplesLeavesSomeWithoutAny) {
   EXPECT_EQ(take_examples(batch, shares[3]).num_tokens(), 0);
 }
 
+TEST(SplitBatch, ATeachersLogitsStayWithTheirExamples) {
+  PackedBatch batch;
+  const std::vector<int32_t> ids(8);
+  for (int e = 0; e < 4; ++e) {
+    batch.append(e / 3, e, ids.data(), ids.data(), 2 + e);
+    if (e == 0) continue;
+    const float base = static_cast<float>(10 * e);
+    batch.teach(std::vector<float>{base, base + 1.0F});
+  }
+  batch.teacher_weight = 0.25;
+  EXPECT_TRUE(batch.taught_of(0).empty());
+  const PackedBatch taken = take_examples(batch, {0, 2, 3});
+  EXPECT_EQ(taken.teacher_weight, 0.25);
+  EXPECT_TRUE(taken.taught_of(0).empty());
+  EXPECT_EQ(taken.taught_of(1).front(), 20.0F);
+  EXPECT_EQ(taken.taught_of(2).back(), 31.0F);
+  EXPECT_TRUE(take_examples(batch, {0}).taught_of(0).empty());
+  EXPECT_TRUE(taken.taught_of(3).empty()) << "there is no such example";
+}
+
 }  // namespace
 }  // namespace pals

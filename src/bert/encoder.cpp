@@ -69,8 +69,11 @@ at::Tensor Pooler::backward(const Pass& pass, const at::Tensor& d_pooled) const 
 
 BertEncoder::BertEncoder(ParameterTable& table, const BertConfig& config)
     : embeddings_(table, config) {
-  for (int64_t i = 0; i < config.num_hidden_layers; ++i) {
+  table.set_depth(0, 0);
+  for (int i = 0; i < config.num_hidden_layers; ++i) {
+    const ParameterId first = table.next();
     layers_.emplace_back(table, "encoder.layer." + std::to_string(i) + ".", config, kSharedOwner);
+    table.set_depth(first, i + 1);
   }
 }
 

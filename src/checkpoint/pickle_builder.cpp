@@ -10,7 +10,7 @@
 namespace pals {
 namespace {
 
-constexpr size_t kMaxRank = 16;
+constexpr size_t kMaxPickleRank = 16;
 constexpr size_t kMaxBigInt = 256;
 
 /// The globals that are understood. Storages are offset by their element type.
@@ -303,7 +303,7 @@ int64_t PickleBuilder::count_of(PickleRef ref, const char* expected) const {
 
 std::vector<int64_t> PickleBuilder::counts_of(PickleRef ref, const char* expected) const {
   const std::vector<PickleRef>& items = items_of(ref, PickleKind::kTuple, expected);
-  if (items.size() > kMaxRank) refuse(concat("a tensor of ", items.size(), " dimensions"));
+  if (items.size() > kMaxPickleRank) refuse(concat("a tensor of ", items.size(), " dimensions"));
   std::vector<int64_t> counts;
   counts.reserve(items.size());
   for (const PickleRef item : items) counts.push_back(count_of(item, expected));

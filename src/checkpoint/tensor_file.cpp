@@ -150,7 +150,7 @@ void copy_as_float(const TensorEntry& tensor, float* out, size_t numel) {
   if (static_cast<size_t>(tensor.numel()) != numel ||
       tensor.bytes.size() / dtype_size(tensor.dtype) != numel) {
     fail("tensor ", quote(tensor.name), " of shape ", shape_text(tensor.shape), " has ",
-         tensor.numel(), " values, expected ", numel);
+         counted(tensor.numel(), "value"), ", expected ", numel);
   }
   const std::byte* source = tensor.bytes.data();
   switch (tensor.dtype) {

@@ -68,7 +68,7 @@ TEST(TensorFile, RefusesWhatIsNoFloatOrAnotherSize) {
   EXPECT_NE(error_of([&] { copy_as_float(integer, out, 1); }).find("I64"), std::string::npos);
   const TensorEntry real = make_tensor_entry("w", DType::kF32, {1, 1}, &value);
   EXPECT_EQ(error_of([&] { copy_as_float(real, out, 2); }),
-            "tensor \"w\" of shape [1, 1] has 1 values, expected 2");
+            "tensor \"w\" of shape [1, 1] has 1 value, expected 2");
 }
 
 TEST(TensorFile, SizesDoNotOverflow) {

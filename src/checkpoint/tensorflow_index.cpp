@@ -8,7 +8,7 @@ namespace pals {
 namespace {
 
 constexpr uint32_t kMaxShards = 10'000;
-constexpr size_t kMaxRank = 64;
+constexpr size_t kMaxIndexRank = 64;
 
 using Kind = ProtoField::Kind;
 
@@ -37,7 +37,8 @@ std::vector<int64_t> parse_shape(std::string_view bytes, const std::string& wher
     if (field.id == 3 && field.number != 0) fail(where, ": a tensor of unknown shape");
     if (field.id != 2) continue;
     expect_kind(field, Kind::kBytes, where);
-    if (shape.size() == kMaxRank) fail(where, ": a tensor of more than ", kMaxRank, " dimensions");
+    if (shape.size() == kMaxIndexRank)
+      fail(where, ": a tensor of more than ", kMaxIndexRank, " dimensions");
     int64_t size = 0;
     WireReader dimension(field.bytes, where);
     while (!dimension.at_end()) {

@@ -18,7 +18,7 @@ std::string_view prefixes_of(TagScheme scheme) {
   return "";
 }
 
-double ratio(int64_t part, int64_t whole) {
+double ratio_of(int64_t part, int64_t whole) {
   return whole == 0 ? 0.0 : static_cast<double>(part) / static_cast<double>(whole);
 }
 
@@ -126,22 +126,31 @@ std::vector<Entity> find_entities(std::span<const Tag> tags, TagScheme scheme, b
   return strict ? strict_entities(tags, scheme) : lenient_entities(tags);
 }
 
-bool is_well_formed(std::span<const Tag> tags, TagScheme scheme) {
-  if (scheme == TagScheme::kPlain) return true;
+std::vector<size_t> misplaced_tags(std::span<const Tag> tags, TagScheme scheme) {
+  std::vector<size_t> places;
+  if (scheme == TagScheme::kPlain) return places;
+  const auto add = [&](size_t place) {
+    if (places.empty() || places.back() != place) places.push_back(place);
+  };
   Tag previous;
   for (size_t i = 0; i <= tags.size(); ++i) {
     const Tag tag = i < tags.size() ? tags[i] : Tag();
     const bool follows = previous.prefix != 'O' && previous.type == tag.type;
-    if (scheme == TagScheme::kBio && tag.prefix == 'I' && !follows) return false;
-    if (scheme == TagScheme::kIob1 && tag.prefix == 'B' && !follows) return false;
+    if (scheme == TagScheme::kBio && tag.prefix == 'I' && !follows) add(i);
+    if (scheme == TagScheme::kIob1 && tag.prefix == 'B' && !follows) add(i);
     if (scheme == TagScheme::kBioes) {
       const bool open = previous.prefix == 'B' || previous.prefix == 'I';
       const bool inside = tag.prefix == 'I' || tag.prefix == 'E';
-      if (open != inside || (inside && !follows)) return false;
+      if (open && !inside) add(i - 1);
+      if (inside && (!open || !follows)) add(i);
     }
     previous = tag;
   }
-  return true;
+  return places;
+}
+
+bool is_well_formed(std::span<const Tag> tags, TagScheme scheme) {
+  return misplaced_tags(tags, scheme).empty();
 }
 
 std::vector<std::string> mark_entities(const std::vector<Entity>& entities,
@@ -176,9 +185,9 @@ void EntityCounts::add(const std::vector<Entity>& gold_entities, const std::vect
   }
 }
 
-double EntityCounts::precision() const { return ratio(right, predicted); }
-double EntityCounts::recall() const { return ratio(right, gold); }
+double EntityCounts::precision() const { return ratio_of(right, predicted); }
+double EntityCounts::recall() const { return ratio_of(right, gold); }
 
-double EntityCounts::f1() const { return ratio(2 * right, predicted + gold); }
+double EntityCounts::f1() const { return ratio_of(2 * right, predicted + gold); }
 
 }  // namespace pals

@@ -57,6 +57,10 @@ struct Entity {
 /// begins and ends as the scheme says.
 std::vector<Entity> find_entities(std::span<const Tag> tags, TagScheme scheme, bool strict);
 
+/// The words whose tags may not stand where they do, in order; in kBioes also the last ones of
+/// entities that do not end.
+std::vector<size_t> misplaced_tags(std::span<const Tag> tags, TagScheme scheme);
+
 /// Whether every tag may stand where it does.
 bool is_well_formed(std::span<const Tag> tags, TagScheme scheme);
 

@@ -11,7 +11,7 @@ namespace pals {
 namespace {
 
 constexpr int64_t kTextsPerChunk = 256;
-constexpr int kSpecialTokens = 2;  // [CLS] [SEP]
+constexpr int kTaggingSpecialTokens = 2;  // [CLS] [SEP]
 constexpr std::string_view kNoBreakSpace = "\xC2\xA0";
 constexpr float kNoTag = -1.0F;
 
@@ -56,7 +56,7 @@ bool is_first_of_word(const ContextTokens& tokens, int64_t token) {
 std::vector<float> targets_of(const ContextTokens& tokens, const SpanWindow& window,
                               const std::vector<float>& tags) {
   if (tags.empty()) return {};
-  std::vector<float> targets(static_cast<size_t>(window.size) + kSpecialTokens, kNoTag);
+  std::vector<float> targets(static_cast<size_t>(window.size) + kTaggingSpecialTokens, kNoTag);
   for (int64_t i = 0; i < window.size; ++i) {
     const int64_t token = window.first + i;
     if (!is_first_of_word(tokens, token)) continue;
@@ -68,9 +68,9 @@ std::vector<float> targets_of(const ContextTokens& tokens, const SpanWindow& win
 
 void append_rows(const ContextTokens& tokens, const std::vector<float>& tags,
                  const TaggingRules& rules, FeatureSet& features) {
-  if (rules.max_seq_length <= kSpecialTokens) {
+  if (rules.max_seq_length <= kTaggingSpecialTokens) {
     fail_usage("max_seq_length is ", rules.max_seq_length, "; a tagging needs at least ",
-               kSpecialTokens + 1);
+               kTaggingSpecialTokens + 1);
   }
   const Vocabulary& vocabulary = rules.tokenizer.vocabulary();
   const SpanRows rows = span_rows(1, static_cast<int64_t>(tokens.token_ids.size()),
@@ -81,7 +81,7 @@ void append_rows(const ContextTokens& tokens, const std::vector<float>& tags,
     const auto first = tokens.token_ids.begin() + window.first;
     ids.insert(ids.end(), first, first + window.size);
     ids.push_back(vocabulary.sep_id());
-    features.end_row(static_cast<int32_t>(window.size) + kSpecialTokens);
+    features.end_row(static_cast<int32_t>(window.size) + kTaggingSpecialTokens);
     features.end_example(targets_of(tokens, window, tags));
   }
 }
@@ -94,7 +94,7 @@ std::vector<WordPlace> places_in(const FeatureSet& features, const ContextTokens
   std::vector<double> best;  // tokens around each word
   for (int64_t first = 0;;) {
     if (row == features.num_rows()) fail("its texts have more rows than there are");
-    const int64_t size = features.row_length(row) - kSpecialTokens;
+    const int64_t size = features.row_length(row) - kTaggingSpecialTokens;
     if (size < 0 || first + size > count || (size == 0 && count > 0)) {
       fail("row ", row, " is not of its text");
     }

@@ -44,6 +44,9 @@ LossTargets Head::loss_targets(const PackedBatch& batch, const Segment& segment,
                                Upload& upload) const {
   LossLayout layout = kind_->loss_layout(batch, segment, num_outputs());
   apply_settings(loss_, layout);
+  if (batch.teacher_weight > 0.0 && !batch.taught_of(segment.first_example).empty()) {
+    kind_->add_teacher(batch, segment, layout);
+  }
   return upload_layout(layout, upload);
 }
 

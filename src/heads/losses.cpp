@@ -22,6 +22,18 @@ at::Tensor upload_ranges(const std::vector<int64_t>& offsets, int64_t none, Uplo
   return upload.add(numbers).view({-1, widest});
 }
 
+/// What is taught of each group as a row of a matrix, filled up with zeros.
+std::vector<double> padded_groups(const LossLayout& layout, int64_t widest) {
+  std::vector<double> rows;
+  auto next = layout.taught.begin();
+  for (const LogitGroup& group : layout.groups) {
+    rows.insert(rows.end(), next, next + group.size);
+    next += group.size;
+    rows.resize(rows.size() + static_cast<size_t>(widest - group.size), 0.0);
+  }
+  return rows;
+}
+
 LossTargets upload_groups(const LossLayout& layout, Upload& upload) {
   int64_t widest = 1;
   for (const LogitGroup& group : layout.groups) widest = std::max(widest, group.size);
@@ -39,6 +51,10 @@ LossTargets upload_groups(const LossLayout& layout, Upload& upload) {
   targets.chosen = upload.add(chosen).unsqueeze(1);
   targets.weights = upload.add(weights).unsqueeze(1);
   targets.smoothing = layout.smoothing;
+  if (layout.teacher_weight > 0.0) {
+    targets.taught = upload.add(padded_groups(layout, widest)).view({-1, widest});
+    targets.teacher_weight = layout.teacher_weight;
+  }
   targets.groups =
       upload_ranges(layout.example_groups, static_cast<int64_t>(layout.groups.size()), upload);
   return targets;
@@ -53,7 +69,9 @@ Loss sum_by_example(const at::Tensor& logits, const LossTargets& targets, const 
 
 Loss squared_errors(const at::Tensor& logits, const LossTargets& targets, double scale) {
   const at::Tensor difference = logits.flatten().to(at::kDouble) - targets.values;
-  return sum_by_example(logits, targets, difference * difference, difference * 2.0, scale);
+  at::Tensor losses = difference * difference;
+  if (targets.constants.defined()) losses += targets.constants;
+  return sum_by_example(logits, targets, losses, difference * 2.0, scale);
 }
 
 /// -y log p - (1 - y) log(1 - p) for p = sigmoid(x): max(x, 0) - x y + log(1 + exp(-|x|)); -|x| =
@@ -82,6 +100,14 @@ Loss cross_entropies(const at::Tensor& logits, const LossTargets& targets, doubl
         losses * (1.0 - targets.smoothing) - log_probabilities.mean(1, true) * targets.smoothing;
     gradient.sub_(targets.smoothing / static_cast<double>(gradient.size(1)));
   }
+  if (targets.taught.defined()) {
+    const double w = targets.teacher_weight;
+    // Where nothing is taught a logarithm may be that of 0.
+    const at::Tensor soft = at::where(targets.taught > 0.0, targets.taught * log_probabilities,
+                                      at::zeros_like(log_probabilities));
+    losses = losses * (1.0 - w) - soft.sum(1, true) * w;
+    gradient.mul_(1.0 - w).add_(log_probabilities.exp() - targets.taught, w);
+  }
   losses = losses * targets.weights;
   gradient.mul_(targets.weights * scale);
   // Each logit is in one group; what falls to the one more is 0.
@@ -104,7 +130,8 @@ void apply_settings(const LossSettings& settings, LossLayout& layout) {
   }
   for (size_t i = 0; i < layout.weights.size(); ++i) {
     layout.weights[i] *= settings.weight;
-    if (!classes.empty()) layout.weights[i] *= classes[i % classes.size()];
+    if (!classes.empty())
+      layout.weights[i] *= classes.at(static_cast<size_t>(layout.classes.at(i)));
     if (settings.label_smoothing > 0.0) {  // towards as likely as not
       layout.values[i] += (0.5 - layout.values[i]) * settings.label_smoothing;
     }
@@ -121,6 +148,7 @@ LossTargets upload_layout(const LossLayout& layout, Upload& upload) {
     case LossFunction::kBinaryCrossEntropy:
       targets.values = upload.add(layout.values);
       targets.factors = upload.add(layout.weights);
+      if (!layout.constants.empty()) targets.constants = upload.add(layout.constants);
       break;
   }
   targets.function = layout.function;

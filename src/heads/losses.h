@@ -18,11 +18,14 @@ struct LossTargets {
   at::Tensor weights;  ///< [G, 1] fp64: what the group's loss counts in its example's
   at::Tensor groups;   ///< [E, V] int64: an example's groups; G where it has less than V
   double smoothing = 0.0;
+  at::Tensor taught;  ///< [G, W] fp64: a teacher's probabilities; undefined: there is none
+  double teacher_weight = 0.0;
   at::Tensor values, factors;  ///< [N] fp64: other functions' targets, and what each counts
+  at::Tensor constants;        ///< [N] fp64: what is added to each loss; undefined: nothing
 };
 
-/// Weighs the losses of a layout, and smooths its targets. Classes are the members of a group, or
-/// the logits of an example.
+/// Weighs the losses of a layout, and smooths its targets. The class of a group is the member that
+/// is right, that of another function's logit what `classes` says.
 void apply_settings(const LossSettings& settings, LossLayout& layout);
 
 /// Takes a layout along with an upload.

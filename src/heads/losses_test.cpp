@@ -232,6 +232,18 @@ TEST(LossSettings, WeighAndSmooth) {
   EXPECT_TRUE(at::allclose(with(weighted_loss<TaskKind::kClassification, 2>), smooth));
 }
 
+TEST(LossSettings, ClassesAreThoseOfTheLayout) {
+  LossLayout layout{.function = LossFunction::kBinaryCrossEntropy,
+                    .num_logits = 4,
+                    .values = {1, 0, 1, 1},
+                    .weights = {0.5, 0.5, 0.5, 0.5},
+                    .classes = {1, 1, 2, 2}};
+  apply_settings({.weight = 2.0, .class_weights = {7.0, 3.0, 0.25}}, layout);
+  EXPECT_EQ(layout.weights, (std::vector<double>{3.0, 3.0, 0.25, 0.25}));
+  layout.classes = {0, 1, 2, 3};
+  EXPECT_THROW(apply_settings({.class_weights = {1.0, 1.0, 1.0}}, layout), std::out_of_range);
+}
+
 TEST(CrossEntropy, ExamplesMayHaveSeveralGroups) {
   LossLayout layout{.num_logits = 6};
   layout.groups = {{0, 2, 1, 0, 1.0}, {2, 2, 1, 1, 2.0}, {4, 2, 1, 0, 1.0}};
@@ -244,6 +256,112 @@ TEST(CrossEntropy, ExamplesMayHaveSeveralGroups) {
               std::log(1.0 + std::exp(-1.0)) + 2.0 * std::log(1.0 + std::exp(-2.0)), 1e-6);
   EXPECT_EQ(loss.examples[1].item<double>(), 0.0);
   EXPECT_NEAR(loss.examples[2].item<double>(), std::log(2.0), 1e-6);
+}
+
+/// The losses of a kind of task that has a teacher, as a head lays them out.
+template <TaskKind kKind>
+Loss taught_loss(const at::Tensor& logits, const PackedBatch& batch, const Segment& segment,
+                 double scale) {
+  Upload upload(at::kCPU, 0);
+  LossLayout layout = kind_of(kKind).loss_layout(batch, segment, logits.size(1));
+  apply_settings({.weight = 0.5, .label_smoothing = 0.0}, layout);
+  if (batch.teacher_weight > 0.0) kind_of(kKind).add_teacher(batch, segment, layout);
+  return compute_loss(logits, upload_layout(layout, upload), scale);
+}
+
+/// batch_of() with a teacher's logits for each row, `width` of them.
+PackedBatch taught_batch(const std::vector<std::vector<int64_t>>& examples,
+                         const std::vector<std::vector<float>>& targets, int64_t width,
+                         double weight) {
+  PackedBatch batch;
+  const PackedBatch plain = batch_of(examples, targets);
+  const std::vector<int32_t> ids(16);
+  for (int row = 0; row < 2; ++row) batch.append(0, row, ids.data(), ids.data(), 3);
+  float next = -1.0F;
+  for (size_t i = 0; i < examples.size(); ++i) {
+    batch.append(1, 0, ids.data(), ids.data(), examples[i].front(), targets[i]);
+    for (size_t row = 1; row < examples[i].size(); ++row) {
+      batch.append_choice(0, ids.data(), ids.data(), examples[i][row]);
+    }
+    std::vector<float> logits(examples[i].size() * static_cast<size_t>(width));
+    for (float& logit : logits) logit = next = next > 1.5F ? -1.25F : next + 0.5F;
+    batch.teach(logits);
+  }
+  batch.teacher_weight = weight;
+  EXPECT_EQ(batch.token_ids, plain.token_ids);
+  return batch;
+}
+
+struct TaughtCase {
+  LossOf loss;
+  std::vector<std::vector<int64_t>> examples;
+  std::vector<std::vector<float>> targets;
+  int64_t width;
+};
+
+const std::vector<TaughtCase> kTaught = {
+    {taught_loss<TaskKind::kClassification>, {{2}, {5}, {1}}, {{2}, {0}, {1}}, 3},
+    {taught_loss<TaskKind::kRegression>, {{2}, {1}}, {{0.25F}, {1.5F}}, 1},
+    {taught_loss<TaskKind::kMultiLabel>, {{2}, {5}}, {{1, 0, 0}, {0, 1, 1}}, 3},
+    {taught_loss<TaskKind::kMultipleChoice>, {{1, 2}, {3, 1, 1}}, {{0}, {2}}, 1}};
+
+TEST(Teacher, ALossIsAMixtureOfTwoThatFollowsItsWeight) {
+  EXPECT_EQ(kinds_with_teacher().size(), kTaught.size());
+  for (const TaughtCase& one : kTaught) {
+    int64_t rows = 0;
+    for (const auto& example : one.examples) rows += std::ssize(example);
+    const at::Tensor logits = matrix(rows, one.width);
+    const auto with = [&](double weight) {
+      const PackedBatch batch = taught_batch(one.examples, one.targets, one.width, weight);
+      return one.loss(logits, batch, batch.segments.back(), 1.0);
+    };
+    const Loss label = with(0.0), teacher = with(1.0), mixed = with(0.3);
+    EXPECT_FALSE(at::allclose(label.examples, teacher.examples));
+    EXPECT_TRUE(at::allclose(mixed.examples, label.examples * 0.7 + teacher.examples * 0.3));
+    EXPECT_TRUE(
+        at::allclose(mixed.d_logits, label.d_logits * 0.7 + teacher.d_logits * 0.3, 1e-4, 1e-6));
+    for (const double weight : {1.0, 0.3}) {
+      expect_gradient(one.loss, logits, taught_batch(one.examples, one.targets, one.width, weight));
+    }
+  }
+}
+
+TEST(Teacher, WithoutWeightAllBitsAreThoseOfTheTargetsAlone) {
+  for (const TaughtCase& one : kTaught) {
+    const PackedBatch plain = batch_of(one.examples, one.targets);
+    const PackedBatch batch = taught_batch(one.examples, one.targets, one.width, 0.0);
+    const at::Tensor logits = matrix(batch.segments.back().last_row - 2, one.width);
+    const Loss want = one.loss(logits, plain, plain.segments.back(), 0.5);
+    const Loss got = one.loss(logits, batch, batch.segments.back(), 0.5);
+    EXPECT_TRUE(at::equal(want.examples, got.examples));
+    EXPECT_TRUE(at::equal(want.d_logits, got.d_logits));
+  }
+}
+
+TEST(Teacher, IsLearnedFromWhereItsDistributionIsMet) {
+  // A teacher's own logits have no gradient, and its entropy is the loss.
+  const PackedBatch batch = taught_batch({{2}, {5}}, {{2}, {0}}, 3, 1.0);
+  at::Tensor logits = at::zeros({2, 3});
+  for (int64_t e = 0; e < 2; ++e) {
+    for (int64_t k = 0; k < 3; ++k) {
+      logits[e][k] = batch.taught_of(e + 2)[static_cast<size_t>(k)];
+    }
+  }
+  const Loss loss =
+      taught_loss<TaskKind::kClassification>(logits, batch, batch.segments.back(), 1.0);
+  EXPECT_LT(loss.d_logits.abs().max().item<double>(), 1e-7);
+  const at::Tensor log_p = at::log_softmax(logits.to(at::kDouble), 1);
+  EXPECT_TRUE(at::allclose(loss.examples, -(log_p.exp() * log_p).sum(1) * 0.5));
+}
+
+TEST(Teacher, LogitsThatDoNotFitAreAnInternalError) {
+  PackedBatch batch = taught_batch({{2}, {5}}, {{2}, {0}}, 2, 0.5);
+  EXPECT_THROW(
+      taught_loss<TaskKind::kClassification>(matrix(2, 3), batch, batch.segments.back(), 1.0),
+      std::logic_error);
+  batch = taught_batch({{2}, {5}}, {{1, 0, 0}, {0, 1, 1}}, 2, 0.5);
+  EXPECT_THROW(taught_loss<TaskKind::kMultiLabel>(matrix(2, 3), batch, batch.segments.back(), 1.0),
+               std::logic_error);
 }
 
 }  // namespace

@@ -74,6 +74,37 @@ int64_t chosen_of(std::span<const float> targets, int64_t count, const char* wha
   throw std::logic_error(concat("target ", chosen, " of ", count, " ", what));
 }
 
+void add_choosing_teacher(const PackedBatch& batch, const Segment& segment, LossLayout& layout) {
+  layout.teacher_weight = batch.teacher_weight;
+  size_t group = 0;
+  for (int64_t e = segment.first_example; e < segment.last_example; ++e) {
+    const std::span<const float> logits = batch.taught_of(e);
+    if (std::ssize(logits) != layout.groups.at(group++).size) {
+      throw std::logic_error(concat("a teacher's ", logits.size(), " logits do not fit"));
+    }
+    const std::vector<double> probabilities = choose_likeliest(logits).probabilities;
+    layout.taught.insert(layout.taught.end(), probabilities.begin(), probabilities.end());
+  }
+}
+
+void add_value_teacher(const PackedBatch& batch, const Segment& segment,
+                       const std::function<double(double logit)>& value_of, LossLayout& layout) {
+  const double weight = batch.teacher_weight;
+  size_t logit = 0;
+  for (int64_t e = segment.first_example; e < segment.last_example; ++e) {
+    for (const float taught : batch.taught_of(e)) {
+      double& value = layout.values.at(logit++);
+      const double difference = value_of(static_cast<double>(taught)) - value;
+      value += weight * difference;
+      // w (x - t)^2 + (1 - w) (x - y)^2 is (x - value)^2 and this; cross-entropies need nothing.
+      if (layout.function == LossFunction::kSquaredError) {
+        layout.constants.push_back(weight * (1.0 - weight) * difference * difference);
+      }
+    }
+  }
+  if (logit != layout.values.size()) throw std::logic_error("a teacher's logits do not fit");
+}
+
 void check_choice(std::span<const float> targets, int64_t example, int64_t count) {
   if (targets.empty()) return;
   const float label = targets.front();

@@ -30,6 +30,14 @@ void for_each_example(const PackedBatch& batch, const Segment& segment, const Se
 /// The one target of an example, which must be a number in [0, count): an internal error if not.
 int64_t chosen_of(std::span<const float> targets, int64_t count, const char* what);
 
+/// Kind::add_teacher where an example's logits have one softmax, of which it makes probabilities.
+void add_choosing_teacher(const PackedBatch& batch, const Segment& segment, LossLayout& layout);
+
+/// Kind::add_teacher of other functions: each logit is to be what is taught too, as `value_of`
+/// makes it of the teacher's logit.
+void add_value_teacher(const PackedBatch& batch, const Segment& segment,
+                       const std::function<double(double logit)>& value_of, LossLayout& layout);
+
 /// Throws Error unless example `example` has no target or one whole number in [0, count).
 void check_choice(std::span<const float> targets, int64_t example, int64_t count);
 

@@ -39,6 +39,7 @@ class Classification : public Kind {
   }
   void write_keys(const Task& task, Json& object) const override { object["labels"] = task.labels; }
   bool has_labels() const override { return true; }
+  LabelRule label_rule() const override { return LabelRule::kOne; }
   std::vector<std::string> find_labels(const Task& task, const DataFile& file,
                                        std::string_view bytes, const std::string& where,
                                        RowWatch* watch) const override {
@@ -73,6 +74,7 @@ class Classification : public Kind {
     }
   }
 
+  ForeignHead foreign_head() const override { return ForeignHead::kClasses; }
   int64_t num_outputs(const Task& task) const override {
     return static_cast<int64_t>(task.labels.size());
   }
@@ -87,6 +89,11 @@ class Classification : public Kind {
     });
     return layout;
   }
+  bool learns_from_teacher() const override { return true; }
+  void add_teacher(const PackedBatch& batch, const Segment& segment,
+                   LossLayout& layout) const override {
+    add_choosing_teacher(batch, segment, layout);
+  }
   std::vector<float> random_targets(const Task& task, int64_t /*row_length*/,
                                     Random& random) const override {
     const auto classes = static_cast<uint64_t>(std::max<int64_t>(1, num_outputs(task)));
@@ -99,6 +106,7 @@ class Classification : public Kind {
   Measures measure(const Task& task, const DecodedFile& file) const override {
     return measure_labels(task, file);
   }
+  AnalysisForm analysis_form() const override { return AnalysisForm::kChoice; }
   DevRow dev_row(const Task& task, const DecodedFile& file, int64_t number) const override {
     const auto name = [&](int64_t label) { return task.labels.at(static_cast<size_t>(label)); };
     const auto target = static_cast<int64_t>(file.features.targets_of(number).front());

@@ -28,6 +28,14 @@ std::vector<std::string> kinds_of_flags() {
   return names;
 }
 
+std::vector<std::string> kinds_with_teacher() {
+  std::vector<std::string> names;
+  for (const Name<TaskKind>& kind : kTaskKinds) {
+    if (kind_of(kind.value).learns_from_teacher()) names.emplace_back(kind.text);
+  }
+  return names;
+}
+
 std::string Kind::metric_problem(Metric /*metric*/, const Task& /*task*/) const { return ""; }
 
 std::optional<DataFile> Kind::usual_file(FileFormat /*format*/) const { return std::nullopt; }
@@ -79,6 +87,11 @@ Json Kind::encoding_keys(const Task& task) const {
   return keys;
 }
 
+void Kind::add_teacher(const PackedBatch& /*batch*/, const Segment& /*segment*/,
+                       LossLayout& /*layout*/) const {
+  throw std::logic_error("add_teacher: the kind does not learn from one");
+}
+
 std::optional<DataFile> Kind::input_columns(const Task& /*task*/) const { return std::nullopt; }
 
 RowForm Kind::row_form(const Task& /*task*/) const { return {}; }
@@ -118,6 +131,10 @@ OrderedJson Kind::to_scores(const Task& task, const Prediction& prediction, bool
 
 std::string Kind::submitted(const Task& task, const Prediction& /*prediction*/) const {
   throw std::logic_error("submitted: GLUE has no test set for " + task.name);
+}
+
+std::vector<std::string> output_names(const Task& task) {
+  return kind_of(task).outputs_are_labels() ? task.labels : std::vector<std::string>();
 }
 
 std::string metric_problem(Metric metric, const Task& task) {

@@ -42,6 +42,16 @@ struct HeadTraits {
   bool reads_tokens = false;               ///< every token, not the rows' pooled outputs
 };
 
+/// The heads that other packages know by a name (src/foreign/head_names.cpp).
+enum class ForeignHead {
+  kNone,      ///< they have none like it
+  kClasses,   ///< of a text: one of several classes, or a value
+  kLabelSet,  ///< of a text: any number of labels
+  kTags,      ///< of each token: a tag
+  kChoices,   ///< of texts: the one that goes on from another
+  kSpan       ///< of a question and a context: where the answer begins and ends
+};
+
 /// What an input must hold beside texts and pairs.
 struct InputTraits {
   bool context = false;  ///< text_b is a context that text_a asks about
@@ -60,6 +70,9 @@ struct LabelTraits {
   const char* unit = "rows";  ///< that have one
   bool all_occur = true;      ///< a label that no data has is worth a word
 };
+
+/// What a prediction says of labels: nothing, that a text has one of them, or any number.
+enum class LabelRule { kNone, kOne, kAny };
 
 /// How texts become the rows of a model. The members must outlive its users.
 struct TextRules {
@@ -97,9 +110,16 @@ struct Measures {
   std::string remark = {};     ///< for the user, beside the scores; empty: none
 };
 
-/// One example of a development set beside what was predicted of it. `gold` and `prediction` are a
-/// label; a list of labels; a value in the units of the data; the number of a choice; or an answer,
-/// with a list of right ones in `gold`.
+/// What the rows of a development set are (DevRow), by which reports analyse them.
+enum class AnalysisForm {
+  kChoice,   ///< a label; of a task without labels the number of a choice
+  kValue,    ///< a number, in the units of the data
+  kAnswer,   ///< a text, with a list of right ones in `gold`; SpanOptions are the task's settings
+  kTags,     ///< a label for each word; TaggingSettings are the task's settings
+  kLabelSet  ///< a list of labels, and the probabilities of all
+};
+
+/// One example of a development set beside what was predicted of it, in the kind's AnalysisForm.
 struct DevRow {
   std::string id = {};  ///< of a question
   Json gold = {};
@@ -135,8 +155,13 @@ class Kind {
   /// Whether a task has labels; those that its file does not list come from the training file.
   virtual bool has_labels() const { return false; }
   virtual LabelTraits label_traits() const { return {}; }
+  /// Whether output i of the head is label i's, so that labels in another order are its outputs in
+  /// another order, and name them in other packages. If not, another order is another task.
+  virtual bool outputs_are_labels() const { return has_labels(); }
   /// The kind's keys that such labels need, where no task file says more.
   virtual Json keys_for(const std::vector<std::string>& /*labels*/) const { return Json::object(); }
+  /// What predictions say of the task's labels, whose probabilities they hold.
+  virtual LabelRule label_rule() const { return LabelRule::kNone; }
   /// Whether targets are values, on a scale (Task::label_scale).
   virtual bool has_values() const { return false; }
   /// The distinct labels of a file, sorted; with a watch (tasks/row_watch.h) those of its sound
@@ -179,6 +204,9 @@ class Kind {
   // --- The head.
 
   virtual HeadTraits head() const { return {}; }
+  /// As which other packages' adapters are read and written. Of several kinds with one of theirs,
+  /// a head that was read is of the first; of one output, of the first that has values.
+  virtual ForeignHead foreign_head() const { return ForeignHead::kNone; }
   /// Outputs of the head for a row, or for a token.
   virtual int64_t num_outputs(const Task& /*task*/) const { return 1; }
   /// The losses of a segment's examples. A target outside of what there is to choose from is an
@@ -213,6 +241,7 @@ class Kind {
   virtual Task settled(const Task& task, const Task& /*saved*/) const { return task; }
   /// How well a file with labels was predicted.
   virtual Measures measure(const Task& task, const DecodedFile& file) const = 0;
+  virtual AnalysisForm analysis_form() const = 0;
   /// Example `number` of those that were compared.
   virtual DevRow dev_row(const Task& task, const DecodedFile& file, int64_t number) const = 0;
   /// Writes what an evaluation leaves beside its scores; file names begin with `prefix`.
@@ -229,16 +258,31 @@ class Kind {
   virtual OrderedJson to_scores(const Task& task, const Prediction& prediction, bool raw) const;
   /// As GLUE's server takes it.
   virtual std::string submitted(const Task& task, const Prediction& prediction) const;
+
+  // --- A teacher.
+
+  /// Whether heads learn from the logits of another head for the same task, too (--teacher).
+  virtual bool learns_from_teacher() const { return false; }
+  /// Adds what the teacher says of a segment's examples (PackedBatch::taught) to the layout of
+  /// their losses, in which it counts PackedBatch::teacher_weight and their targets the rest.
+  virtual void add_teacher(const PackedBatch& batch, const Segment& segment,
+                           LossLayout& layout) const;
 };
 
 const Kind& kind_of(TaskKind kind);
 inline const Kind& kind_of(const Task& task) { return kind_of(task.kind); }
+
+/// The names of the kinds that learn from a teacher (Kind::learns_from_teacher).
+std::vector<std::string> kinds_with_teacher();
 
 /// The names of the kinds whose tasks flags alone can describe (Kind::usual_name).
 std::vector<std::string> kinds_of_flags();
 
 /// Outputs of the task's head for a row, or for a token.
 inline int64_t num_outputs(const Task& task) { return kind_of(task).num_outputs(task); }
+
+/// Their names: the labels, or none (Kind::outputs_are_labels).
+std::vector<std::string> output_names(const Task& task);
 
 /// Why the task cannot be measured by the metric, with what to do; empty if it can.
 std::string metric_problem(Metric metric, const Task& task);

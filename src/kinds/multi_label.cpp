@@ -18,12 +18,12 @@ namespace {
 
 constexpr const char* kTuned = "tuned";
 
-const MultiLabelSettings& settings_of(const Task& task) {
+const MultiLabelSettings& label_settings_of(const Task& task) {
   return task.settings.get<MultiLabelSettings>();
 }
 
 double threshold_of(const Task& task, size_t label) {
-  const std::vector<double>& thresholds = settings_of(task).thresholds;
+  const std::vector<double>& thresholds = label_settings_of(task).thresholds;
   return thresholds.size() == 1 ? thresholds.front() : thresholds[label];
 }
 
@@ -95,7 +95,7 @@ class MultiLabel : public Kind {
     task.settings = settings;
   }
   void write_keys(const Task& task, Json& object) const override {
-    const MultiLabelSettings& settings = settings_of(task);
+    const MultiLabelSettings& settings = label_settings_of(task);
     object["labels"] = task.labels;
     if (!settings.separator.empty()) object["label_separator"] = settings.separator;
     Json& threshold = object["threshold"];
@@ -111,6 +111,7 @@ class MultiLabel : public Kind {
   }
   FileLayout file_layout() const override { return {.label_columns = "label_columns"}; }
   bool has_labels() const override { return true; }
+  LabelRule label_rule() const override { return LabelRule::kAny; }
   std::string problem(const Task& task) const override {
     for (const DataFile& file : task.files) {
       const std::string here = concat("the file ", quote(file.split), " ");
@@ -126,10 +127,11 @@ class MultiLabel : public Kind {
       }
       if (!file.label_columns.empty() && file.label_columns.size() != task.labels.size()) {
         return concat(here, "has ", file.label_columns.size(), " \"label_columns\", but the task ",
-                      task.labels.size(), " labels");
+                      counted(std::ssize(task.labels), "label"));
       }
     }
-    if (settings_of(task).tuned && files_of(task, "dev").empty()) {
+    const bool has_dev = task.files.empty() || !files_of(task, "dev").empty();  // or needs no data
+    if (label_settings_of(task).tuned && !has_dev) {
       return "\"threshold\": \"tuned\" needs a \"dev\" file to choose by";
     }
     return "";
@@ -153,7 +155,7 @@ class MultiLabel : public Kind {
   }
   // Thresholds come after the features.
   Json encoding_keys(const Task& task) const override {
-    return {task.labels, settings_of(task).separator};
+    return {task.labels, label_settings_of(task).separator};
   }
   void check_features(const FeatureSet& features, int64_t num_outputs) const override {
     check_single_rows(features);
@@ -168,6 +170,7 @@ class MultiLabel : public Kind {
     }
   }
 
+  ForeignHead foreign_head() const override { return ForeignHead::kLabelSet; }
   int64_t num_outputs(const Task& task) const override {
     return static_cast<int64_t>(task.labels.size());
   }
@@ -185,8 +188,15 @@ class MultiLabel : public Kind {
       layout.values.resize(layout.weights.size() + width);
       layout.weights.resize(layout.values.size(),
                             targets.empty() ? 0.0 : 1.0 / static_cast<double>(width));
+      for (int64_t label = 0; label < num_outputs; ++label) layout.classes.push_back(label);
     });
     return layout;
+  }
+  bool learns_from_teacher() const override { return true; }
+  void add_teacher(const PackedBatch& batch, const Segment& segment,
+                   LossLayout& layout) const override {
+    add_value_teacher(
+        batch, segment, [](double logit) { return 1.0 / (1.0 + std::exp(-logit)); }, layout);
   }
   std::vector<float> random_targets(const Task& task, int64_t /*row_length*/,
                                     Random& random) const override {
@@ -208,8 +218,8 @@ class MultiLabel : public Kind {
     return prediction;
   }
   Task tuned(const Task& task, const std::vector<DecodedFile>& files) const override {
-    if (!settings_of(task).tuned) return task;
-    MultiLabelSettings settings = settings_of(task);
+    if (!label_settings_of(task).tuned) return task;
+    MultiLabelSettings settings = label_settings_of(task);
     settings.tuned = false;
     settings.thresholds.clear();
     for (size_t label = 0; label < task.labels.size(); ++label) {
@@ -230,10 +240,10 @@ class MultiLabel : public Kind {
     return chosen;
   }
   Task settled(const Task& task, const Task& saved) const override {
-    if (!settings_of(task).tuned) return task;
-    MultiLabelSettings settings = settings_of(task);
+    if (!label_settings_of(task).tuned) return task;
+    MultiLabelSettings settings = label_settings_of(task);
     settings.tuned = false;
-    settings.thresholds = settings_of(saved).thresholds;
+    settings.thresholds = label_settings_of(saved).thresholds;
     if (settings.thresholds.size() > 1) {
       settings.thresholds.clear();
       for (const std::string& label : task.labels) {
@@ -271,6 +281,7 @@ class MultiLabel : public Kind {
     }
     return measures;
   }
+  AnalysisForm analysis_form() const override { return AnalysisForm::kLabelSet; }
   DevRow dev_row(const Task& task, const DecodedFile& file, int64_t number) const override {
     Json gold = Json::array();
     const std::span<const float> targets = file.features.targets_of(number);
@@ -294,18 +305,27 @@ class MultiLabel : public Kind {
   std::vector<std::string> field_names() const override { return {"labels", "probabilities"}; }
   // Of all labels, in their order.
   std::vector<std::string> fields(const Task& task, const Prediction& prediction) const override {
-    const std::string& separator = settings_of(task).separator;
-    std::vector<std::string> labels, probabilities;
-    for (const int32_t label : prediction.labels) {
-      labels.push_back(tsv_text(task.labels[static_cast<size_t>(label)]));
-    }
+    std::vector<std::string> probabilities;
     for (const double probability : prediction.probabilities) {
       probabilities.push_back(format_double(probability, 4));
     }
-    return {join(labels, separator.empty() ? "," : tsv_text(separator)), join(probabilities, ",")};
+    return {labels_field(task, prediction), join(probabilities, ",")};
   }
 
  private:
+  // With the separator between; a JSON list where it is a part of one of the task's labels.
+  static std::string labels_field(const Task& task, const Prediction& prediction) {
+    const std::string& own = label_settings_of(task).separator;
+    const std::string separator = own.empty() ? "," : tsv_text(own);
+    const std::vector<std::string> names = names_of(task, prediction);
+    const bool ambiguous = std::ranges::any_of(task.labels, [&](const std::string& label) {
+      return tsv_text(label).find(separator) != std::string::npos;
+    });
+    if (ambiguous) return json_text(Json(names), -1);
+    std::vector<std::string> labels;
+    for (const std::string& name : names) labels.push_back(tsv_text(name));
+    return join(labels, separator);
+  }
   static std::vector<std::string> names_of(const Task& task, const Prediction& prediction) {
     std::vector<std::string> names;
     for (const int32_t label : prediction.labels) {

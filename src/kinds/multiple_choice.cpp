@@ -59,6 +59,7 @@ class MultipleChoiceKind : public Kind {
   }
   bool has_pairs(const DataFile& /*file*/) const override { return true; }
 
+  ForeignHead foreign_head() const override { return ForeignHead::kChoices; }
   LossLayout loss_layout(const PackedBatch& batch, const Segment& segment,
                          int64_t /*num_outputs*/) const override {
     LossLayout layout;
@@ -70,6 +71,11 @@ class MultipleChoiceKind : public Kind {
           layout.end_example();
         });
     return layout;
+  }
+  bool learns_from_teacher() const override { return true; }
+  void add_teacher(const PackedBatch& batch, const Segment& segment,
+                   LossLayout& layout) const override {
+    add_choosing_teacher(batch, segment, layout);
   }
   int64_t random_rows() const override { return kRandomChoices; }
   std::vector<float> random_targets(const Task& /*task*/, int64_t /*row_length*/,
@@ -105,6 +111,7 @@ class MultipleChoiceKind : public Kind {
   Measures measure(const Task& task, const DecodedFile& file) const override {
     return measure_labels(task, file);
   }
+  AnalysisForm analysis_form() const override { return AnalysisForm::kChoice; }
   DevRow dev_row(const Task& /*task*/, const DecodedFile& file, int64_t number) const override {
     return {.gold = static_cast<int64_t>(file.features.targets_of(number).front()),
             .prediction = file.predictions[static_cast<size_t>(number)].label};

@@ -40,6 +40,17 @@ float value_of(const Task& task, std::string_view label, const RowPlace& place) 
   return static_cast<float>(value);
 }
 
+// The value of the data that became this target: the shortest decimal that does.
+double value_of_target(double target, double scale) {
+  const auto wanted = static_cast<float>(target);
+  const double value = static_cast<double>(wanted) * scale;
+  for (int digits = 0; digits < 8; ++digits) {
+    const double shorter = parse_double(format_double(value, digits)).value_or(value);
+    if (static_cast<float>(shorter / scale) == wanted) return shorter;
+  }
+  return without_float_noise(value);
+}
+
 double value_of(Metric metric, const std::vector<double>& values,
                 const std::vector<double>& predicted, double scale) {
   switch (metric) {
@@ -83,19 +94,21 @@ class Regression : public Kind {
 
   ExampleSet read(const Task& task, const DataFile& file, std::string_view bytes,
                   const std::string& where, RowWatch* watch) const override {
-    int64_t beyond = 0;
+    int64_t beyond = 0, first_beyond = 0;
     float largest = 1.0F;
     const auto target_of = [&](const TextRow& row, const RowPlace& place) {
       const float value = value_of(task, row.label, place);
-      if (std::abs(value) > 1.0F) ++beyond;
+      if (std::abs(value) > 1.0F && beyond++ == 0) first_beyond = place.line();
       if (std::abs(value) > std::abs(largest)) largest = value;
       return std::vector<float>{value};
     };
     ExampleSet set = read_rows(file, bytes, where, target_of, nullptr, watch);
     if (beyond > 0) {
-      set.notes.push_back(concat(beyond, " of ", set.examples.size(),
-                                 " values are beyond \"label_scale\", which is ", task.label_scale,
-                                 "; the largest is ", largest * task.label_scale));
+      add_note(watch, first_beyond,
+               concat(beyond, " of ", counted(std::ssize(set.examples), "value"),
+                      beyond == 1 ? " is" : " are", " beyond \"label_scale\", which is ",
+                      task.label_scale, "; the largest is ", largest * task.label_scale),
+               set.notes);
     }
     return set;
   }
@@ -110,6 +123,7 @@ class Regression : public Kind {
     }
   }
 
+  ForeignHead foreign_head() const override { return ForeignHead::kClasses; }
   LossLayout loss_layout(const PackedBatch& batch, const Segment& segment,
                          int64_t /*num_outputs*/) const override {
     LossLayout layout{.function = LossFunction::kSquaredError};
@@ -119,6 +133,12 @@ class Regression : public Kind {
       layout.weights.push_back(1.0);
     });
     return layout;
+  }
+  bool learns_from_teacher() const override { return true; }
+  void add_teacher(const PackedBatch& batch, const Segment& segment,
+                   LossLayout& layout) const override {
+    add_value_teacher(
+        batch, segment, [](double logit) { return logit; }, layout);
   }
   std::vector<float> random_targets(const Task& /*task*/, int64_t /*row_length*/,
                                     Random& random) const override {
@@ -144,10 +164,12 @@ class Regression : public Kind {
     }
     return measures;
   }
+  AnalysisForm analysis_form() const override { return AnalysisForm::kValue; }
   DevRow dev_row(const Task& task, const DecodedFile& file, int64_t number) const override {
     const auto target = static_cast<double>(file.features.targets_of(number).front());
-    return {.gold = target * task.label_scale,
-            .prediction = file.predictions[static_cast<size_t>(number)].value};
+    const double value = file.predictions[static_cast<size_t>(number)].value;
+    return {.gold = value_of_target(target, task.label_scale),
+            .prediction = without_float_noise(value)};
   }
   OrderedJson to_json(const Task& /*task*/, const Prediction& prediction) const override {
     return {{"value", prediction.value}};

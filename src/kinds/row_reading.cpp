@@ -34,10 +34,6 @@ bool is_no_label(std::string_view label) {
   return marks.contains(ascii_lower(label));
 }
 
-std::string count_of(int64_t count, const char* unit) {
-  return concat(count, " ", unit, count == 1 ? "" : "s");
-}
-
 constexpr size_t kShownBytes = 24;  // of a label in a list
 
 /// A few names, and how many more there are.
@@ -119,13 +115,13 @@ ExampleSet read_rows(const DataFile& file, std::string_view bytes, const std::st
   const RowPlace place(rows, file);
   ExampleSet set;
   TextRow row;
-  int64_t empty = 0;
+  int64_t empty = 0, first_empty = 0;
   bool more = true;
   const auto read_row = [&] {
     more = rows.next(row);
     if (!more) return;
     if (check) check(row, place);
-    if (file.label && trim(row.text_a).empty()) ++empty;
+    if (file.label && trim(row.text_a).empty() && empty++ == 0) first_empty = rows.line();
     Example example;
     example.text_a = row.text_a;
     example.text_b = row.text_b;
@@ -137,17 +133,21 @@ ExampleSet read_rows(const DataFile& file, std::string_view bytes, const std::st
   while (more) watched(watch, read_row);
   set.skipped = rows.skipped();
   if (rows.blank_lines() > 0) {
-    set.notes.push_back(count_of(rows.blank_lines(), "blank line") + " passed over");
+    add_note(watch, rows.first_blank_line(),
+             counted(rows.blank_lines(), "blank line") + " passed over", set.notes);
   }
   if (rows.unlabelled() > 0) {
-    set.notes.push_back(count_of(rows.unlabelled(), "row") + " without a label left out");
+    add_note(watch, rows.first_unlabelled(),
+             counted(rows.unlabelled(), "row") + " without a label left out", set.notes);
   }
-  if (empty > 0) set.notes.push_back(count_of(empty, "row") + " with an empty text");
+  if (empty > 0) {
+    add_note(watch, first_empty, counted(empty, "row") + " with an empty text", set.notes);
+  }
   if (set.examples.empty()) {
     fail(where, ": no examples in the file",
-         set.skipped > 0
-             ? concat(" (", set.skipped, " rows do not have ", *file.required_columns, " columns)")
-             : "");
+         set.skipped > 0 ? concat(" (", counted(set.skipped, "row does", "rows do"), " not have ",
+                                  counted(*file.required_columns, "column"), ")")
+                         : "");
   }
   return set;
 }
@@ -223,13 +223,25 @@ std::optional<size_t> LabelTable::find(std::string_view label) const {
   return found->second;
 }
 
+std::string folded_label(std::string_view label) {
+  std::string folded = ascii_lower(label);
+  std::erase_if(folded, [](char c) { return trim({&c, 1}).empty(); });
+  // A no-break space, a zero-width one, and a byte order mark.
+  for (const std::string_view blank : {"\xC2\xA0", "\xE2\x80\x8B", "\xEF\xBB\xBF"}) {
+    for (size_t at = folded.find(blank); at != std::string::npos; at = folded.find(blank, at)) {
+      folded.erase(at, blank.size());
+    }
+  }
+  return folded;
+}
+
 std::vector<std::string> label_notes(const std::vector<std::string>& labels,
                                      const std::vector<int64_t>& counts) {
   std::map<std::string, std::vector<size_t>> by_case;
   std::vector<std::string> notes, once, groups;
   for (size_t i = 0; i < labels.size(); ++i) {
     if (counts[i] == 0) continue;
-    by_case[ascii_lower(labels[i])].push_back(i);
+    by_case[folded_label(labels[i])].push_back(i);
     if (counts[i] == 1) once.push_back(quote(labels[i], kShownBytes));
   }
   for (const auto& [lower, same] : by_case) {
@@ -240,9 +252,9 @@ std::vector<std::string> label_notes(const std::vector<std::string>& labels,
     groups.push_back(join(shown, " and "));
   }
   if (!groups.empty())
-    notes.push_back("labels that differ in their case alone: " + some_of(groups));
+    notes.push_back("labels that differ in case or blanks alone: " + some_of(groups));
   if (!once.empty()) {
-    notes.push_back(concat(once.size(), " of ", labels.size(), " labels ",
+    notes.push_back(concat(once.size(), " of ", counted(std::ssize(labels), "label"), " ",
                            once.size() == 1 ? "occurs" : "occur", " once: ", some_of(once)));
   }
   return notes;
@@ -262,7 +274,8 @@ std::vector<std::string> labels_from_json(const Json& value, const std::string& 
     }
   }
   if (labels.size() < 2) {
-    fail_usage(where, ": ", labels.size(), " labels, want at least 2, or no \"labels\" at all ",
+    fail_usage(where, ": ", counted(std::ssize(labels), "label"),
+               ", want at least 2, or no \"labels\" at all ",
                "to take them from the training file");
   }
   return labels;

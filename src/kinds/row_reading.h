@@ -23,6 +23,7 @@ class RowPlace {
   RowPlace(const TextRowReader& rows, const DataFile& file) : rows_(rows), file_(file) {}
 
   std::string position() const { return rows_.position(); }
+  int64_t line() const { return rows_.line(); }
   /// To stand at the end of errors about a label: a question, if the row could be a header, and
   /// what to do about rows without labels, if it looks like none.
   std::string hint(std::string_view label) const;
@@ -71,8 +72,12 @@ class LabelTable {
   std::unordered_map<std::string, size_t> written_, plain_;
 };
 
+/// A label in lower case and without blanks, among them those that are none of ASCII and that
+/// spreadsheets leave: labels that have this in common are probably one.
+std::string folded_label(std::string_view label);
+
 /// What is odd about labels that occur so often (in the order of `labels`): some that differ in
-/// their case, or occur once.
+/// their case or blanks, or occur once.
 std::vector<std::string> label_notes(const std::vector<std::string>& labels,
                                      const std::vector<int64_t>& counts);
 

@@ -150,6 +150,7 @@ class Span : public Kind {
   HeadTraits head() const override {
     return {.name = "qa_outputs", .described = "a span's (qa_outputs)", .reads_tokens = true};
   }
+  ForeignHead foreign_head() const override { return ForeignHead::kSpan; }
   // Start and end.
   int64_t num_outputs(const Task& /*task*/) const override { return 2; }
   // Half the cross-entropy of a row's start and half that of its end, each over the row's tokens. A
@@ -216,6 +217,7 @@ class Span : public Kind {
     }
     return measures;
   }
+  AnalysisForm analysis_form() const override { return AnalysisForm::kAnswer; }
   DevRow dev_row(const Task& /*task*/, const DecodedFile& file, int64_t number) const override {
     const auto q = static_cast<size_t>(number);
     const Question& question = file.features.texts.questions.questions[q];

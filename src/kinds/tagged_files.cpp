@@ -14,9 +14,9 @@
 namespace pals {
 namespace {
 
-constexpr size_t kMostCollected = 1000;
+constexpr size_t kMostCollectedTags = 1000;
 
-const TaggingSettings& settings_of(const Task& task) {
+const TaggingSettings& tag_settings_of(const Task& task) {
   return task.settings.get<TaggingSettings>();
 }
 
@@ -26,8 +26,9 @@ std::unique_ptr<TaggedReader> open_reader(const Task& task, const DataFile& file
     return std::make_unique<TaggedJsonReader>(file, bytes, where);
   }
   return std::make_unique<ConllReader>(
-      file, bytes, where,
-      [scheme = settings_of(task).scheme](std::string_view tag) { return is_tag_of(tag, scheme); });
+      file, bytes, where, [scheme = tag_settings_of(task).scheme](std::string_view tag) {
+        return is_tag_of(tag, scheme);
+      });
 }
 
 /// The tags of a text with spans: a word that a span touches is the span's.
@@ -69,6 +70,12 @@ std::string plain_text(TaggedText& sentence, const TaggingSettings& settings, bo
 
 }  // namespace
 
+std::vector<std::string> words_of(const std::string& text, const TaggingSettings& settings) {
+  std::vector<std::string> words;
+  for (const std::string_view word : words_to_tag(text, settings.rows)) words.emplace_back(word);
+  return words;
+}
+
 std::vector<std::pair<int64_t, int64_t>> characters_of(const std::string& text,
                                                        const std::vector<std::string_view>& words) {
   std::vector<std::pair<int64_t, int64_t>> places;
@@ -91,7 +98,7 @@ ExampleSet read_tagged_file(const Task& task, const DataFile& file, std::string_
   for (const std::string& label : task.labels) {
     numbers.emplace(label, static_cast<float>(numbers.size()));
   }
-  const TaggingSettings& settings = settings_of(task);
+  const TaggingSettings& settings = tag_settings_of(task);
   const auto reader = open_reader(task, file, bytes, where);
   ExampleSet set;
   TaggedText sentence;
@@ -125,7 +132,7 @@ ExampleSet read_tagged_file(const Task& task, const DataFile& file, std::string_
 std::vector<std::string> tags_in_file(const Task& task, const DataFile& file,
                                       std::string_view bytes, const std::string& where,
                                       RowWatch* watch) {
-  const TaggingSettings& settings = settings_of(task);
+  const TaggingSettings& settings = tag_settings_of(task);
   const auto reader = open_reader(task, file, bytes, where);
   std::set<std::string> found;
   TaggedText sentence;
@@ -135,8 +142,8 @@ std::vector<std::string> tags_in_file(const Task& task, const DataFile& file,
     if (!more) return;
     plain_text(sentence, settings, true, reader->position());
     for (const std::string& tag : sentence.tags) {
-      if (found.size() == kMostCollected && !found.contains(tag)) {
-        fail(reader->position(), ": task ", quote(task.name), " has more than ", kMostCollected,
+      if (found.size() == kMostCollectedTags && !found.contains(tag)) {
+        fail(reader->position(), ": task ", quote(task.name), " has more than ", kMostCollectedTags,
              " different tags; are they in another column?");
       }
       found.insert(tag);

@@ -23,6 +23,9 @@ struct TaggingSettings {
   bool operator==(const TaggingSettings&) const = default;
 };
 
+/// The words of a text as a task cuts it.
+std::vector<std::string> words_of(const std::string& text, const TaggingSettings& settings);
+
 /// Where the words of a text begin and end, counted in characters.
 std::vector<std::pair<int64_t, int64_t>> characters_of(const std::string& text,
                                                        const std::vector<std::string_view>& words);

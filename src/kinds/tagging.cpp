@@ -17,7 +17,7 @@
 namespace pals {
 namespace {
 
-constexpr int64_t kMostTokens = 1 << 20;
+constexpr int64_t kMostTaggedTokens = 1 << 20;
 
 const TaggingSettings& settings_of(const Task& task) {
   return task.settings.get<TaggingSettings>();
@@ -32,6 +32,18 @@ bool is_second(const Json& value, const char* key, const char* first, const char
                quote(second));
   }
   return name == second;
+}
+
+/// Of its name or another usual one, in letters of any case.
+TagScheme scheme_from(const std::string& name, const std::string& where) {
+  const std::string lower = ascii_lower(name);
+  if (lower == "iob2") return TagScheme::kBio;
+  if (lower == "iobes") return TagScheme::kBioes;
+  const std::optional<TagScheme> scheme = from_name<TagScheme>(lower);
+  if (scheme) return *scheme;
+  const std::vector<std::string> names = all_names<TagScheme>();
+  fail_usage(where, ": unknown scheme ", quote(name), did_you_mean(name, names),
+             " (schemes: ", quote_list(names), ")");
 }
 
 std::vector<Tag> tags_of(const TagTable& table, const std::vector<int32_t>& labels) {
@@ -92,14 +104,7 @@ class Tagging : public Kind {
     TaggingSettings settings;
     if (object.contains("labels")) task.labels = labels_from_json(object["labels"], where);
     if (object.contains("scheme")) {
-      const std::string& name = string_of(object["scheme"], "scheme", where);
-      const std::optional<TagScheme> scheme = from_name<TagScheme>(name);
-      if (!scheme) {
-        fail_usage(where, ": unknown scheme ", quote(name),
-                   did_you_mean(name, all_names<TagScheme>()),
-                   " (schemes: ", quote_list(all_names<TagScheme>()), ")");
-      }
-      settings.scheme = *scheme;
+      settings.scheme = scheme_from(string_of(object["scheme"], "scheme", where), where);
     }
     if (object.contains("entities")) {
       settings.strict = is_second(object["entities"], "entities", "default", "strict", where);
@@ -109,8 +114,8 @@ class Tagging : public Kind {
           is_second(object["words"], "words", "blanks", "punctuation", where);
     }
     if (object.contains("doc_stride")) {
-      settings.rows.doc_stride =
-          static_cast<int>(integer_of(object["doc_stride"], "doc_stride", 1, kMostTokens, where));
+      settings.rows.doc_stride = static_cast<int>(
+          integer_of(object["doc_stride"], "doc_stride", 1, kMostTaggedTokens, where));
     }
     task.settings = settings;
   }
@@ -214,6 +219,7 @@ class Tagging : public Kind {
   HeadTraits head() const override {
     return {.name = "classifier", .described = "a tagger's (classifier)", .reads_tokens = true};
   }
+  ForeignHead foreign_head() const override { return ForeignHead::kTags; }
   int64_t num_outputs(const Task& task) const override {
     return static_cast<int64_t>(task.labels.size());
   }
@@ -325,6 +331,7 @@ class Tagging : public Kind {
     }
     return measures;
   }
+  AnalysisForm analysis_form() const override { return AnalysisForm::kTags; }
   DevRow dev_row(const Task& task, const DecodedFile& file, int64_t number) const override {
     const Prediction& prediction = file.predictions[static_cast<size_t>(number)];
     return {.gold = names_of(task, gold_tags(file, prediction)),

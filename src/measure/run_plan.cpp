@@ -7,12 +7,14 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/host.h"
 #include "dist/launch.h"
 #include "dist/world.h"
 #include "kinds/kind.h"
 #include "train/data_parallel.h"
 #include "train/memory_check.h"
 #include "train/placement.h"
+#include "train/teachers.h"
 
 namespace pals {
 namespace {
@@ -39,6 +41,7 @@ class PlannedRun {
         device_(choose_device(options, Launch())),
         setup_(set_up_run(options, device_)),
         options_(resolved_options(options, setup_)),
+        teachers_(find_teachers(options_, setup_.description.tasks)),
         files_(plan_files(options_, setup_.description.tasks)),
         store_(files_.jobs, *setup_.tokenizer, options_.max_seq_length, "", options_.threads) {}
 
@@ -51,10 +54,11 @@ class PlannedRun {
       examples.push_back(features_.back().get()->num_examples());
     }
     const RunPlan plan(options_, setup_.description.tasks, examples);
-    RunForecast run = forecast(options_, setup_, plan);
+    RunForecast run = forecast(options_, setup_, plan, rss_bytes());
     for (size_t i = 0; i < features_.size(); ++i) count_texts(i, run.tasks[i]);
     const double token_seconds = time_steps(plan);
     run.seconds = token_seconds * (training_tokens(plan) + evaluation_tokens(plan));
+    plan_teachers(token_seconds, run);
     add_warnings(options_, run);
     return run;
   }
@@ -67,6 +71,17 @@ class PlannedRun {
     for (int64_t row = 0; row < features.num_rows(); ++row) {
       task.full_rows += features.row_length(row) >= options_.max_seq_length ? 1 : 0;
     }
+  }
+
+  /// As if teachers were of this model's size.
+  void plan_teachers(double token_seconds, RunForecast& run) const {
+    double tokens = 0.0;
+    for (const Teacher& teacher : teachers_) {
+      run.teachers.push_back(teacher_text(teacher, setup_.description.tasks));
+      const auto number = static_cast<size_t>(teacher.task);
+      tokens += static_cast<double>(features_[number].get()->num_tokens());
+    }
+    if (!teachers_.empty()) run.teacher_seconds = tokens * kEvaluationCost * token_seconds;
   }
 
   /// Seconds for a token of a training step.
@@ -125,6 +140,7 @@ class PlannedRun {
   at::Device device_;
   RunSetup setup_;
   const TrainOptions options_;
+  const std::vector<Teacher> teachers_;
   const RunFiles files_;
   FeatureStore store_;
   std::vector<FeaturesFuture> features_;

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/host.h"
 #include "base/progress.h"
+#include "base/text_util.h"
 #include "data/feature_cache.h"
 #include "dist/launch.h"
 #include "dist/world.h"
@@ -127,8 +128,8 @@ void check_host_memory(const ParameterTable& table, size_t tasks) {
                          static_cast<int64_t>(sizeof(float));
   const int64_t available = available_memory_bytes();
   if (available > 0 && needed > available) {
-    fail("the gradients of ", tasks, " tasks take ", gigabytes(needed), ", but ",
-         gigabytes(available), " are free");
+    fail("the gradients of ", counted(static_cast<int64_t>(tasks), "task"), " take ",
+         gigabytes(needed), ", but ", gigabytes(available), " are free");
   }
 }
 

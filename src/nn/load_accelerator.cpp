@@ -3,10 +3,10 @@
 #include <dlfcn.h>
 
 #include <algorithm>
-#include <filesystem>
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/library_places.h"
 #include "base/text_util.h"
 
 namespace pals {
@@ -23,12 +23,8 @@ std::string reason() {
 }  // namespace
 
 AcceleratorFiles usual_accelerator_files() {
-  std::error_code error;
-  const auto folder = std::filesystem::read_symlink("/proc/self/exe", error).parent_path();
   AcceleratorFiles files;
-  const auto above = folder.parent_path();
-  files.libraries = {(folder / kLibrary).string(), (above / "lib" / kLibrary).string(),
-                     (above / kLibrary).string()};
+  files.libraries = library_places(kLibrary);
   return files;
 }
 

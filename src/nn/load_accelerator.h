@@ -16,7 +16,7 @@ struct AcceleratorFiles {
   std::string torch = "libtorch_cuda.so";
 };
 
-/// libpals_cuda.so beside the program, in ../lib (when installed), or above it (of build/bench).
+/// libpals_cuda.so where libraries of ours lie (base/library_places.h).
 AcceleratorFiles usual_accelerator_files();
 
 /// An accelerator, or what is missing for it.

@@ -36,7 +36,7 @@ TEST(LoadAccelerator, LooksBesideTheProgram) {
   const AcceleratorFiles files = usual_accelerator_files();
   ASSERT_EQ(files.libraries.size(), 3U);
   EXPECT_TRUE(files.libraries[0].ends_with("/libpals_cuda.so"));
-  EXPECT_TRUE(files.libraries[1].ends_with("/lib/libpals_cuda.so"));
+  EXPECT_TRUE(files.libraries[1].ends_with("/lib/pals/libpals_cuda.so"));
   const std::string& beside = files.libraries[0];
   const size_t folder = beside.rfind('/', beside.rfind('/') - 1);
   EXPECT_EQ(files.libraries[2], beside.substr(0, folder) + "/libpals_cuda.so");

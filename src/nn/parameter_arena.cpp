@@ -75,6 +75,32 @@ void ParameterArena::prepare_training() {
   gradients_ = make_buffer(table_.total(), at::kFloat, device());
   first_moment_ = make_buffer(table_.total(), at::kFloat, device());
   second_moment_ = make_buffer(table_.total(), at::kFloat, device());
+  if (!keeps_average_) return;
+  average_ = make_buffer(table_.total(), at::kFloat, device());
+  average_.copy_(weights_);
+}
+
+void ParameterArena::freeze_shared() {
+  table_.freeze_shared(Frozen::kAll);
+  if (!gradients_.defined()) return;
+  const ArenaRange shared = table_.range(kSharedOwner);
+  gradients_.slice(0, shared.begin, shared.end).zero_();  // nobody will again
+}
+
+void ParameterArena::move_average(ArenaRange range, double share) {
+  average_.slice(0, range.begin, range.end).lerp_(weights_.slice(0, range.begin, range.end), share);
+}
+
+void ParameterArena::exchange_average() {
+  constexpr int64_t kPart = int64_t{1} << 22;  // of which a copy is made
+  for (int64_t begin = 0; begin < weights_.numel(); begin += kPart) {
+    const int64_t end = std::min(begin + kPart, weights_.numel());
+    const at::Tensor one = weights_.slice(0, begin, end), other = average_.slice(0, begin, end);
+    const at::Tensor kept = one.clone();
+    one.copy_(other);
+    other.copy_(kept);
+  }
+  refresh_shadow();
 }
 
 at::Tensor ParameterArena::view(const at::Tensor& buffer, const at::Tensor& slot, ParameterId first,

@@ -22,7 +22,11 @@ class ParameterArena {
   at::ScalarType compute_type() const { return compute_type_; }
   at::Device device() const { return weights_.device(); }
 
-  /// Adds gradients and moments, all zero.
+  /// Asks prepare_training() for a buffer of averaged weights, too.
+  void keep_average() { keeps_average_ = true; }
+  bool keeps_average() const { return keeps_average_; }
+
+  /// Adds gradients and moments, all zero, and, if asked for, the average, which is the weights.
   void prepare_training();
   bool training_ready() const { return gradients_.defined(); }
 
@@ -57,6 +61,15 @@ class ParameterArena {
   at::Tensor first_moment() const { return first_moment_; }
   at::Tensor second_moment() const { return second_moment_; }
   at::Tensor shadow() const { return shadow_; }
+  at::Tensor average() const { return average_; }  ///< undefined unless it is kept
+
+  /// From now on nothing shared trains (Frozen::kAll).
+  void freeze_shared();
+
+  /// Moves the average in a range by `share` of its way to the weights.
+  void move_average(ArenaRange range, double share);
+  /// Exchanges weights and average, to the bit; the shadow follows.
+  void exchange_average();
 
   /// Sets a parameter: `write` gets places for its numel values on the host. The shadow is left to
   /// the caller (refresh_shadow).
@@ -95,7 +108,8 @@ class ParameterArena {
 
   ParameterTable table_;
   at::ScalarType compute_type_;
-  at::Tensor weights_, gradients_, first_moment_, second_moment_, shadow_;
+  at::Tensor weights_, gradients_, first_moment_, second_moment_, shadow_, average_;
+  bool keeps_average_ = false;
   Slot slot_;
 };
 

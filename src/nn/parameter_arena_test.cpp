@@ -153,5 +153,30 @@ TEST(ParameterArena, ReleasedMomentsAreZeroAndTheOthersStay) {
   EXPECT_EQ(arena.first_moment()[5].item<float>(), 1.0F);
 }
 
+TEST(ParameterArena, AverageTakesTheWeightsPlaceAndGivesItBack) {
+  ParameterArena plain(make_table(1), at::kBFloat16);
+  plain.prepare_training();
+  EXPECT_FALSE(plain.average().defined());
+  ParameterArena arena(make_table(1), at::kBFloat16);
+  arena.initialize(0.02, 5);
+  arena.keep_average();
+  arena.prepare_training();
+  EXPECT_TRUE(at::equal(arena.average(), arena.weights()));
+  const at::Tensor start = arena.weights().clone();
+  arena.weights().add_(1.0);
+  arena.move_average({16, 20}, 0.25);
+  const at::Tensor moved = (arena.average() - start).slice(0, 16, 20);
+  EXPECT_TRUE(at::allclose(moved, at::full({4}, 0.25)));
+  EXPECT_TRUE(at::equal(arena.average().slice(0, 0, 16), start.slice(0, 0, 16)));
+  const at::Tensor weights = arena.weights().clone(), average = arena.average().clone();
+  arena.exchange_average();
+  EXPECT_TRUE(at::equal(arena.weights(), average));
+  EXPECT_TRUE(at::equal(arena.average(), weights));
+  EXPECT_TRUE(at::equal(arena.shadow(), average.to(at::kBFloat16)));
+  arena.exchange_average();
+  EXPECT_TRUE(at::equal(arena.weights(), weights));
+  EXPECT_TRUE(at::equal(arena.shadow(), weights.to(at::kBFloat16)));
+}
+
 }  // namespace
 }  // namespace pals

@@ -14,7 +14,7 @@ int64_t align(int64_t offset) {
 }  // namespace
 
 ParameterId ParameterTable::add(Parameter parameter) {
-  const auto id = static_cast<ParameterId>(rows_.size());
+  const ParameterId id = next();
   if (!ids_.emplace(parameter.name, id).second) {
     throw std::logic_error("parameter registered twice: " + parameter.name);
   }
@@ -22,6 +22,16 @@ ParameterId ParameterTable::add(Parameter parameter) {
   for (const int64_t size : parameter.shape) parameter.numel *= size;
   rows_.push_back(std::move(parameter));
   return id;
+}
+
+void ParameterTable::set_group(ParameterId first, LearningRateGroup group) {
+  for (auto row = rows_.begin() + first; row != rows_.end(); ++row) {
+    if (row->group == LearningRateGroup::kBase) row->group = group;
+  }
+}
+
+void ParameterTable::set_depth(ParameterId first, int depth) {
+  for (auto row = rows_.begin() + first; row != rows_.end(); ++row) row->depth = depth;
 }
 
 void ParameterTable::lay_out() {

@@ -15,8 +15,10 @@ inline constexpr int kSharedOwner = -1;
 /// kFanIn: uniform within ±1/sqrt(in) for a shape [out, in], as PyTorch's dense layers start.
 enum class Init { kNormal, kZero, kOne, kFanIn };
 
-/// kAttentionAdapter: the query, key and value of projected attention (`--optim split`).
-enum class LearningRateGroup { kBase, kAttentionAdapter };
+/// kBase: what tasks share. Of a task's own, kAttentionAdapter: the query, key and value of
+/// projected attention (`--optim split`); kAdapter: all else of its adapter; kHead: its head, and
+/// its pooler.
+enum class LearningRateGroup { kBase, kAttentionAdapter, kAdapter, kHead };
 
 /// Which shared parameters stand still in training: none, all but those of LayerNorms (reference:
 /// --freeze), or all.
@@ -33,6 +35,7 @@ struct Parameter {
   bool layer_norm = false;        ///< trains also under Frozen::kWeights
   bool adjoins_previous = false;  ///< lies directly behind the previous row (fused products)
   LearningRateGroup group = LearningRateGroup::kBase;
+  int depth = -1;  ///< of the shared encoder: 0 embeddings, 1 its first layer, ...; else negative
   bool trainable = true;
   int64_t offset = 0;  ///< in elements, set by lay_out()
   int64_t numel = 0;
@@ -55,6 +58,13 @@ class ParameterTable {
 
   /// Registers a row and returns its id. Names are unique.
   ParameterId add(Parameter parameter);
+
+  /// The id of the next row.
+  ParameterId next() const { return static_cast<ParameterId>(rows_.size()); }
+  /// Sets the group of the rows from `first` on that are in kBase.
+  void set_group(ParameterId first, LearningRateGroup group);
+  /// Sets the depth of the rows from `first` on.
+  void set_depth(ParameterId first, int depth);
 
   /// Assigns offsets (multiples of kAlignment, except rows that adjoin their predecessor).
   void lay_out();

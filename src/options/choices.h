@@ -9,12 +9,13 @@ namespace pals {
 
 /// Which task a training step takes. Round robin; or at random with p proportional to n^alpha, n a
 /// task's number of training rows: alpha 1, 0.5, or annealed from 1 in the first epoch to 0.2 in
-/// the last.
-enum class Sampling { kRoundRobin, kProportional, kSquareRoot, kAnneal };
-inline constexpr Name<Sampling> kSamplings[] = {{Sampling::kRoundRobin, "rr"},
-                                                {Sampling::kProportional, "prop"},
-                                                {Sampling::kSquareRoot, "sqrt"},
-                                                {Sampling::kAnneal, "anneal"}};
+/// the last; or, kTemperature, an alpha and a largest n that are given; or, kAuto, these odds times
+/// what each evaluation says of the tasks' progress.
+enum class Sampling { kRoundRobin, kProportional, kSquareRoot, kAnneal, kTemperature, kAuto };
+inline constexpr Name<Sampling> kSamplings[] = {
+    {Sampling::kRoundRobin, "rr"},           {Sampling::kProportional, "prop"},
+    {Sampling::kSquareRoot, "sqrt"},         {Sampling::kAnneal, "anneal"},
+    {Sampling::kTemperature, "temperature"}, {Sampling::kAuto, "auto"}};
 constexpr std::span<const Name<Sampling>> names_of(Sampling) { return kSamplings; }
 
 /// How the learning rate goes on after warm-up.
@@ -59,6 +60,19 @@ inline constexpr Name<Pooling> kPoolings[] = {{Pooling::kCls, "cls"},
                                               {Pooling::kMax, "max"},
                                               {Pooling::kPooled, "pooled"}};
 constexpr std::span<const Name<Pooling>> names_of(Pooling) { return kPoolings; }
+
+/// How answers are written: columns, or an object a line.
+enum class AnswerFormat { kTsv, kCsv, kJsonl };
+inline constexpr Name<AnswerFormat> kAnswerFormats[] = {
+    {AnswerFormat::kTsv, "tsv"}, {AnswerFormat::kCsv, "csv"}, {AnswerFormat::kJsonl, "jsonl"}};
+constexpr std::span<const Name<AnswerFormat>> names_of(AnswerFormat) { return kAnswerFormats; }
+
+/// What becomes of a row of the input that cannot be read: an error in its place, nothing, or the
+/// end of the run.
+enum class OnError { kEmit, kSkip, kStop };
+inline constexpr Name<OnError> kOnErrors[] = {
+    {OnError::kEmit, "emit"}, {OnError::kSkip, "skip"}, {OnError::kStop, "stop"}};
+constexpr std::span<const Name<OnError>> names_of(OnError) { return kOnErrors; }
 
 /// Files of vectors.
 enum class VectorFormat { kJsonl, kNpy, kSafetensors };

@@ -63,6 +63,12 @@ bool read_value(std::string_view text, std::vector<Enum>& value) {
   return true;
 }
 
+// A text of any content each time.
+inline bool read_value(std::string_view text, std::vector<std::string>& value) {
+  value.emplace_back(text);
+  return true;
+}
+
 template <typename T>
 bool read_value(std::string_view text, std::optional<T>& value) {
   T known{};
@@ -108,9 +114,9 @@ struct Inner<std::optional<T>> {
   using Type = T;
 };
 
-template <Named Enum>
-struct Inner<std::vector<Enum>> {
-  using Type = Enum;
+template <typename T>
+struct Inner<std::vector<T>> {
+  using Type = T;
 };
 
 template <typename T>
@@ -125,7 +131,8 @@ constexpr FieldType type_of() {
 
 /// Refers to a member of a struct of options, which must outlive it: a text, a truth value, a
 /// number, an enumeration with names, a list of such, a type that is ReadFromText, or an optional
-/// one of these (nothing: not given). A default field refers to nothing and takes any text.
+/// one of these (nothing: not given); or a list of texts, to which each reading adds one. A default
+/// field refers to nothing and takes any text.
 class Field {
  public:
   Field() = default;
@@ -137,7 +144,8 @@ class Field {
       : access_(std::make_shared<Member<T>>(value)) {
     using Inner = typename field_detail::Inner<T>::Type;
     type_ = field_detail::type_of<Inner>();
-    is_list_ = std::is_same_v<T, std::vector<Inner>>;
+    is_list_ = Named<Inner> && std::is_same_v<T, std::vector<Inner>>;
+    is_repeated_ = std::is_same_v<T, std::vector<std::string>>;
     if constexpr (Named<Inner>) names_ = all_names<Inner>();
     if constexpr (ReadFromText<Inner>) names_ = known_texts(Inner());
     has_other_names_ = ReadFromText<Inner>;
@@ -153,6 +161,9 @@ class Field {
 
   /// Whether it takes several choices, with commas between.
   bool is_list() const { return is_list_; }
+
+  /// Whether it takes a text each time that it is read.
+  bool is_repeated() const { return is_repeated_; }
 
   /// Fills the field; false if the text is not of its type.
   bool read(std::string_view text) const { return access_ == nullptr || access_->read(text); }
@@ -178,7 +189,7 @@ class Field {
   };
 
   FieldType type_ = FieldType::kText;
-  bool is_list_ = false, has_other_names_ = false;
+  bool is_list_ = false, is_repeated_ = false, has_other_names_ = false;
   std::vector<std::string> names_;
   std::shared_ptr<const Access> access_;
 };

@@ -81,7 +81,7 @@ std::string Option::allowed() const {
 
 std::string Option::value_text() const {
   const Json value = field.json();
-  if (value.is_null() || is_switch()) return {};
+  if (value.is_null() || value.is_array() || is_switch()) return {};
   if (value.is_boolean()) return value.get<bool>() ? "1" : "0";
   if (value.is_number_float()) return concat(value.get<double>());
   return value.is_string() ? value.get<std::string>() : value.dump();

@@ -46,6 +46,7 @@ struct Option {
   bool needed = false;       ///< an empty text is an error
   bool hidden = false;       ///< --help leaves it out
   bool saved = true;         ///< stands in run_config.json
+  bool names_model = false;  ///< a text that may name a model of a hub, hf://owner/name
   bool takes_value = false;  ///< of a truth value: `--flag 0`, not `--flag` alone
   std::vector<std::string> suggestions =
       {};                  ///< what it may be, if the field's type does not say it

@@ -70,6 +70,21 @@ std::string message_of(const std::function<void()>& action) {
   return "";
 }
 
+TEST(Option, ATextEachTime) {
+  std::vector<std::string> texts;
+  OptionList list;
+  list.add("", {{.name = "text", .field = texts, .help = "a text"}});
+  const Option& row = list.rows().front();
+  EXPECT_TRUE(row.field.is_repeated());
+  EXPECT_FALSE(row.field.is_list());
+  EXPECT_EQ(row.value_text(), "");
+  row.read("a, b");
+  row.read("");
+  EXPECT_EQ(texts, (std::vector<std::string>{"a, b", ""}));
+  EXPECT_EQ(row.value_text(), "");
+  EXPECT_NO_THROW(list.check());
+}
+
 TEST(Option, ReadsEachType) {
   Values values;
   const OptionList list = options_of(values);
@@ -135,9 +150,10 @@ TEST(Option, RefusesWhatIsNotOfItsType) {
   for (const auto& [name, text] : wrong) {
     EXPECT_THROW(find(list, name).read(text), UsageError) << name << " " << text;
   }
-  EXPECT_EQ(message_of([&] { find(list, "sample").read("aneal"); }),
-            "--sample: \"aneal\" is unknown, expected rr, prop, sqrt or anneal; did you mean "
-            "\"anneal\"?");
+  EXPECT_EQ(
+      message_of([&] { find(list, "sample").read("aneal"); }),
+      "--sample: \"aneal\" is unknown, expected rr, prop, sqrt, anneal, temperature or auto; did "
+      "you mean \"anneal\"?");
   EXPECT_EQ(message_of([&] { find(list, "precisions").read("fp32,fp8"); }),
             "--precisions: \"fp8\" is unknown, expected fp32, bf16, fp16, tf32, int8 or auto; did "
             "you mean \"fp32\"?");
@@ -232,14 +248,14 @@ TEST(OptionList, TablesAndHelp) {
   OptionList list = options_of(values);
   list.suggest("text", {"this", "that"});
   EXPECT_EQ(help_text(find(list, "text")), "some text: this, that");
-  EXPECT_EQ(help_text(find(list, "sample")), "order: rr, prop, sqrt or anneal");
+  EXPECT_EQ(help_text(find(list, "sample")), "order: rr, prop, sqrt, anneal, temperature or auto");
   std::string tables = option_tables("try", list);
   const auto has = [&](const std::string& part) {
     EXPECT_NE(tables.find(part), std::string::npos) << part << "\n" << tables;
   };
   has("<!-- options try: Words -->\n| flag | default | values | meaning |\n|---|---|---|---|\n"
       "| `--text` | `as it was` | `this`, `that` | some `text` |\n"
-      "| `--sample` | `rr` | `rr`, `prop`, `sqrt`, `anneal` | order |\n");
+      "| `--sample` | `rr` | `rr`, `prop`, `sqrt`, `anneal`, `temperature`, `auto` | order |\n");
   has("| `--number`, `--amount` | `4` | 0 to 9 | how many, at most |\n");
   has("| `--on` | `1` | | |\n");
   EXPECT_EQ(tables.find("may change"), std::string::npos);

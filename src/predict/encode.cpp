@@ -31,6 +31,11 @@ void TextEncoder::add(const InputRow& text) {
   ++texts_.num_texts;
 }
 
+void TextEncoder::add_bad(BadRow row) {
+  row.place = texts_.num_texts;
+  texts_.bad.push_back(std::move(row));
+}
+
 EncodedRows TextEncoder::finish() {
   texts_.features.assign(features_.begin(), features_.end());
   return std::move(texts_);

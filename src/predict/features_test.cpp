@@ -68,7 +68,7 @@ std::string written(const TestFolder& folder, VectorFormat format, int rows) {
   const auto writer = make_vector_writer(format, path, 3);
   for (int row = 0; row < rows; ++row) {
     const auto first = static_cast<float>(3 * row);
-    writer->write(std::vector<float>{first, first + 1, first + 2});
+    writer->write(row, std::vector<float>{first, first + 1, first + 2});
   }
   writer->flush();
   EXPECT_FALSE(file_exists(path));
@@ -109,6 +109,30 @@ TEST(VectorWriter, Safetensors) {
   std::vector<float> values(12);
   copy_as_float(entry, values.data(), values.size());
   EXPECT_EQ(values[11], 11.0F);
+}
+
+TEST(VectorWriter, JoinsFiles) {
+  for (const VectorFormat format :
+       {VectorFormat::kNpy, VectorFormat::kSafetensors, VectorFormat::kJsonl}) {
+    const TestFolder folder;
+    const std::string whole = written(folder, format, 3);
+    std::vector<std::string> parts;
+    for (int64_t row = 0; row < 3; ++row) {
+      parts.push_back(folder / concat("part", row));
+      const auto writer = make_vector_writer(format, parts.back(), 3);
+      const auto first = static_cast<float>(3 * row);
+      writer->write(row, std::vector<float>{first, first + 1, first + 2});
+      writer->finish();
+    }
+    parts.push_back(folder / "empty");
+    make_vector_writer(format, parts.back(), 3)->finish();
+    join_vectors(format, parts, folder / "joined", 3);
+    EXPECT_EQ(read_file(folder / "joined", 1 << 20), whole);
+  }
+  const TestFolder folder;
+  write_file_atomically(folder / "short", "x");
+  EXPECT_THROW(join_vectors(VectorFormat::kNpy, {folder / "short"}, folder / "no", 3), Error);
+  EXPECT_FALSE(file_exists(folder / "no"));
 }
 
 TEST(VectorWriter, Jsonl) {

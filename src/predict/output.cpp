@@ -29,4 +29,10 @@ void TextOutput::finish() {
   if (file_) file_->commit();
 }
 
+void join_texts(const std::vector<std::string>& parts, const std::string& path) {
+  TextOutput output(path);
+  for (const std::string& part : parts) output.write(MappedFile(part).bytes());
+  output.finish();
+}
+
 }  // namespace pals

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/file.h"
 
@@ -24,5 +25,8 @@ class TextOutput {
  private:
   std::optional<AtomicFile> file_;
 };
+
+/// Writes files one after another to `path`, as TextOutput does.
+void join_texts(const std::vector<std::string>& parts, const std::string& path);
 
 }  // namespace pals

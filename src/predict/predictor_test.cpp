@@ -3,12 +3,13 @@
 
 #include <gtest/gtest.h>
 
+#include <numeric>
 #include <set>
 #include <thread>
 
 #include "base/error.h"
 #include "features/test_tokens.h"
-#include "predict/find_task.h"
+#include "predict/find_tasks.h"
 #include "predict/render.h"
 #include "predict/run.h"
 #include "predict/test_runner.h"
@@ -21,7 +22,9 @@ constexpr int kLength = 14;
 TEST(FindTask, ChoosesTasks) {
   const std::vector<Task> tasks = testing::asked_tasks();
   EXPECT_EQ(find_tasks(tasks, "three,two", "--task"), (std::vector<int>{2, 0}));
-  EXPECT_EQ(find_tasks(tasks, "all", "--task"), (std::vector<int>{0, 1, 2, 3, 4, 5, 6}));
+  std::vector<int> all(tasks.size());
+  std::iota(all.begin(), all.end(), 0);
+  EXPECT_EQ(find_tasks(tasks, "all", "--task"), all);
   EXPECT_THROW(find_text_tasks(tasks, "all", "--task"), UsageError);
   EXPECT_EQ(find_text_tasks(tasks, "value", "--task"), std::vector<int>{1});
   EXPECT_EQ(find_tasks({tasks[1]}, "", "--task"), std::vector<int>{0});
@@ -36,14 +39,58 @@ TEST(Render, LinesOfOneTaskAndOfSeveral) {
   const std::vector<Prediction> both = {
       kind_of(tasks[1]).decode_example(tasks[1], std::vector<float>{0.5F}),
       kind_of(tasks[0]).decode_example(tasks[0], std::vector<float>{0.0F, 90.0F})};
-  const AnswerLines tsv({&tasks[1], &tasks[0]}, true, false);
+  const AnswerLines tsv({&tasks[1], &tasks[0]}, {.ids = true});
   EXPECT_EQ(tsv.header(), "id\tvalue.value\ttwo.label\ttwo.probability\n");
   EXPECT_EQ(tsv.line("a\tb", both.data()), "a b\t2.5000\tyes\t1.0000\n");
-  const AnswerLines json({&tasks[1]}, false, true);
+  const AnswerLines json({&tasks[1]}, {.format = AnswerFormat::kJsonl});
   EXPECT_EQ(json.header(), "");
   EXPECT_EQ(json.line("", both.data()), "{\"value\":2.5}\n");
   const Task id{.name = "id", .kind = TaskKind::kRegression};
-  EXPECT_THROW(AnswerLines({&id, &tasks[0]}, true, true), UsageError);
+  EXPECT_THROW(AnswerLines({&id, &tasks[0]}, {.format = AnswerFormat::kJsonl, .ids = true}),
+               UsageError);
+}
+
+TEST(Render, Csv) {
+  Task task = testing::asked_tasks()[0];
+  task.labels = {"no", "yes, \"really\""};
+  const Prediction yes = kind_of(task).decode_example(task, std::vector<float>{0.0F, 90.0F});
+  const AnswerLines lines({&task}, {.format = AnswerFormat::kCsv, .ids = true});
+  EXPECT_EQ(lines.header(), "id,label,probability\n");
+  EXPECT_EQ(lines.line("a\nb\tc", &yes), "\"a\nb\tc\",\"yes, \"\"really\"\"\",1.0000\n");
+  const AnswerLines plain({&task}, {.format = AnswerFormat::kCsv});
+  EXPECT_EQ(plain.header(), "label,probability\n");
+}
+
+TEST(Render, ErrorsInPlaceOfAnswers) {
+  const std::vector<Task> tasks = testing::asked_tasks();
+  const Prediction value = kind_of(tasks[1]).decode_example(tasks[1], std::vector<float>{0.5F});
+  const BadRow bad{.place = 0, .line = 7, .error = "in.csv:7: \"x\"\tis, bad"};
+  const auto lines = [&](AnswerFormat format, bool ids) {
+    return AnswerLines({&tasks[1]}, {.format = format, .ids = ids, .errors = true});
+  };
+  EXPECT_EQ(lines(AnswerFormat::kJsonl, true).error_line(bad),
+            "{\"error\":\"in.csv:7: \\\"x\\\"\\\\tis, bad\",\"line\":7}\n");
+  EXPECT_EQ(lines(AnswerFormat::kTsv, true).line("n", &value), "n\t2.5000\t\n");
+  EXPECT_EQ(lines(AnswerFormat::kTsv, true).error_line(bad), "\t\tin.csv:7: \"x\"\\tis, bad\n");
+  EXPECT_EQ(lines(AnswerFormat::kCsv, false).header(), "value,error\n");
+  EXPECT_EQ(lines(AnswerFormat::kCsv, false).error_line(bad),
+            ",\"in.csv:7: \"\"x\"\"\\tis, bad\"\n");
+  const Task error{.name = "error", .kind = TaskKind::kRegression};
+  EXPECT_THROW(AnswerLines({&error, &tasks[0]}, {.format = AnswerFormat::kJsonl, .errors = true}),
+               UsageError);
+}
+
+TEST(Render, LikeliestLabelsAreColumns) {
+  const std::vector<Task> tasks = testing::asked_tasks();
+  const std::vector<Prediction> both = {
+      kind_of(tasks[0]).decode_example(tasks[0], std::vector<float>{0.0F, 90.0F}),
+      kind_of(tasks[2]).decode_example(tasks[2], std::vector<float>{90.0F, 0.0F, -9.0F})};
+  const AnswerLines lines({&tasks[0], &tasks[2]}, {.labels = {.top_k = 2}});
+  EXPECT_EQ(lines.header(),
+            "two.label\ttwo.probability\ttwo.label_2\ttwo.probability_2\t"
+            "three.label\tthree.probability\tthree.label_2\tthree.probability_2\n");
+  EXPECT_EQ(lines.line("", both.data()), "yes\t1.0000\tno\t0.0000\ta\t1.0000\tb c\t0.0000\n");
+  EXPECT_THROW(AnswerLines({&tasks[1]}, {.labels = {.top_k = 2}}), UsageError);
 }
 
 TEST(Encode, TasksThatAgreeShareTheirRows) {
@@ -83,7 +130,7 @@ std::string answer(const PredictingModel& model, const std::vector<int>& tasks,
   const Predictor predictor(model, tasks, {.batch_size = batch_size});
   const std::vector<Prediction> predictions = predictor.predict(predictor.encode(texts));
   EXPECT_EQ(predictions.size(), texts.size() * tasks.size());
-  const AnswerLines answers(predictor.tasks(), false, true);
+  const AnswerLines answers(predictor.tasks(), {.format = AnswerFormat::kJsonl});
   std::string lines;
   for (size_t i = 0; i < texts.size(); ++i) {
     lines += answers.line("", &predictions[i * tasks.size()]);

@@ -1,34 +1,51 @@
-// Predictions as lines of JSON and TSV: the last part of a prediction. Any thread.
+// Predictions as lines of JSON, TSV and CSV: the last part of a prediction. Any thread.
 #pragma once
 
 #include <string>
 #include <vector>
 
 #include "kinds/prediction.h"
+#include "options/choices.h"
+#include "predict/encode.h"
+#include "predict/label_rules.h"
 #include "tasks/task.h"
 
 namespace pals {
 
-/// Lines of answers, one for each text: TSV, or a JSON object. Answers for several tasks stand each
-/// under its task's name.
+struct AnswerOptions {
+  AnswerFormat format = AnswerFormat::kTsv;
+  bool ids = false;     ///< a text's id stands first
+  bool errors = false;  ///< bad rows have lines; in columns their errors stand in a last one
+  LabelRules labels = {};
+};
+
+/// Lines of answers, one for each text: columns, or a JSON object. Answers for several tasks stand
+/// each under its task's name.
 class AnswerLines {
  public:
-  /// With `ids` a text's id stands first. `tasks` must outlive this object. UsageError if the ids
-  /// cannot be told from a task.
-  AnswerLines(std::vector<const Task*> tasks, bool ids, bool json);
+  /// `tasks` must outlive this object. UsageError if ids or errors cannot be told from a task, and
+  /// as check_label_rules().
+  AnswerLines(std::vector<const Task*> tasks, AnswerOptions options);
 
-  /// The first line: TSV columns of several tasks have names. Else empty.
+  /// The first line: columns of several tasks have names, and those of CSV. Else empty.
   std::string header() const;
 
   /// The line for one text's predictions, one for each task.
   std::string line(const std::string& id, const Prediction* predictions) const;
 
+  /// The line in place of a text.
+  std::string error_line(const BadRow& bad) const;
+
  private:
-  template <typename Field>
-  std::string joined(const std::string& id, const Field& field) const;
+  std::string json_line(const std::string& id, const Prediction* predictions) const;
+  std::vector<std::string> names(const Task& task) const;
+  std::vector<std::string> fields(const Task& task, const Prediction& prediction) const;
+  std::string row(const std::string& id, std::vector<std::string> fields,
+                  const std::string& error) const;
+  bool is_json() const { return options_.format == AnswerFormat::kJsonl; }
 
   std::vector<const Task*> tasks_;
-  bool ids_, json_;
+  AnswerOptions options_;
 };
 
 }  // namespace pals

@@ -111,7 +111,7 @@ SubmissionEntry make_entry(const PredictingModel& model, const SubmissionFile& f
   entry.rows = text.rows();
   entry.text = text.take();
   if (entry.rows != file.rows) {
-    log_warning(path, ": ", entry.rows, " rows, but GLUE's test set has ", file.rows,
+    log_warning(path, ": ", counted(entry.rows, "row"), ", but GLUE's test set has ", file.rows,
                 ": its server will not take ", file.name);
   }
   return entry;

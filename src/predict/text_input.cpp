@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/text_util.h"
 #include "tasks/row_stream.h"
+#include "tasks/rows.h"
 #include "tasks/squad.h"
 #include "tasks/text_rows.h"
 
@@ -17,9 +18,46 @@ namespace {
 /// Says once how many blank lines were passed over.
 void report_blank_lines(const std::string& where, int64_t& lines) {
   if (lines == 0) return;
-  log_warning(where, ": ", lines, lines == 1 ? " blank line" : " blank lines", " passed over");
+  log_warning(where, ": ", counted(lines, "blank line"), " passed over");
   lines = 0;
 }
+
+/// The size of a stream, asked for once.
+class KnownSize {
+ public:
+  uint64_t of(const InputStream& stream) {
+    if (!size_) size_ = stream.size();
+    return *size_;
+  }
+
+ private:
+  std::optional<uint64_t> size_;
+};
+
+class GivenTexts : public TextInput {
+ public:
+  GivenTexts(std::vector<std::string> texts, std::vector<std::string> pairs, std::string flag)
+      : texts_(std::move(texts)), pairs_(std::move(pairs)), flag_(std::move(flag)) {}
+
+  bool next(InputRow& row) override {
+    if (next_ == texts_.size()) return false;
+    const size_t number = next_++;
+    check_utf8(texts_[number], flag_, line());
+    row.texts.text_a = texts_[number];
+    if (pairs_.empty()) return true;
+    check_utf8(pairs_[number], flag_ + "_pair", line());
+    row.texts.text_b = pairs_[number];
+    return true;
+  }
+  bool goes_on() const override { return true; }
+  int64_t line() const override { return static_cast<int64_t>(next_); }
+  bool at_hand(int /*milliseconds*/) override { return true; }
+
+ private:
+  std::vector<std::string> texts_, pairs_;
+  std::string flag_;
+  size_t next_ = 0;
+};
 
 class LineInput : public TextInput {
  public:
@@ -52,6 +90,9 @@ class LineInput : public TextInput {
   }
 
   bool at_hand(int milliseconds) override { return rows_.at_hand(milliseconds); }
+  bool goes_on() const override { return rows_.goes_on(); }
+  int64_t line() const override { return rows_.line(); }
+  InputPlace place() override { return {rows_.offset(), size_.of(*stream_)}; }
 
  private:
   bool passed_over(std::string_view line) {
@@ -83,6 +124,7 @@ class LineInput : public TextInput {
   LineRule rule_;
   std::optional<LineTexts> expected_;
   int64_t blank_lines_ = 0;
+  KnownSize size_;
 };
 
 class TableInput : public TextInput {
@@ -112,6 +154,9 @@ class TableInput : public TextInput {
 
   bool at_hand(int milliseconds) override { return rows_->at_hand(milliseconds); }
   bool has_ids() const override { return file_.label.has_value(); }
+  bool goes_on() const override { return rows_->goes_on(); }
+  int64_t line() const override { return rows_->line(); }
+  InputPlace place() override { return {rows_->offset(), size_.of(*stream_)}; }
 
  private:
   std::unique_ptr<InputStream> stream_;
@@ -119,6 +164,7 @@ class TableInput : public TextInput {
   StreamedRows* rows_ = nullptr;  // of texts_
   std::optional<TextRowReader> texts_;
   bool reported_ = false;
+  KnownSize size_;
 };
 
 class SquadInput : public TextInput {
@@ -129,6 +175,7 @@ class SquadInput : public TextInput {
     if (!questions_) read();
     if (next_ == questions_->questions.size()) return false;
     const Question& question = questions_->questions[next_++];
+    place_.before += std::exchange(last_size_, size_of(question));
     row.id = question.id;
     row.texts.text_a = question.text;
     row.texts.text_b = questions_->contexts[static_cast<size_t>(question.context)];
@@ -137,6 +184,7 @@ class SquadInput : public TextInput {
 
   bool at_hand(int /*milliseconds*/) override { return true; }  // there is nothing before the whole
   bool has_ids() const override { return true; }
+  InputPlace place() override { return place_; }
 
  private:
   void read() {
@@ -147,11 +195,20 @@ class SquadInput : public TextInput {
     } while (bytes.size() <= kMaxSquadBytes && stream_->read(bytes, kReadBytes));
     questions_ =
         parse_squad(bytes, stream_->name(), {.unanswerable = true, .needs_answers = false});
+    for (const Question& question : questions_->questions) place_.total += size_of(question);
+  }
+
+  /// What answering it costs, roughly: each question reads its context anew.
+  uint64_t size_of(const Question& question) const {
+    const auto context = static_cast<size_t>(question.context);
+    return question.text.size() + questions_->contexts[context].size();
   }
 
   std::unique_ptr<InputStream> stream_;
   std::optional<QuestionSet> questions_;
   size_t next_ = 0;
+  InputPlace place_;
+  uint64_t last_size_ = 0;
 };
 
 }  // namespace
@@ -167,6 +224,11 @@ TextPair split_line(std::string_view line, LineRule rule) {
   const size_t bars = line.rfind(kBars);
   if (bars == std::string_view::npos) return {line, {}};
   return {line.substr(0, bars), line.substr(bars + kBars.size())};
+}
+
+std::unique_ptr<TextInput> open_texts(std::vector<std::string> texts,
+                                      std::vector<std::string> pairs, const std::string& flag) {
+  return std::make_unique<GivenTexts>(std::move(texts), std::move(pairs), flag);
 }
 
 std::unique_ptr<TextInput> open_lines(std::unique_ptr<InputStream> stream, LineRule rule,

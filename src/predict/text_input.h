@@ -7,8 +7,10 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/input_stream.h"
+#include "predict/shard.h"
 #include "tasks/task.h"
 
 namespace pals {
@@ -30,8 +32,18 @@ class TextInput {
  public:
   virtual ~TextInput() = default;
 
-  /// The next row; false at the end. Throws Error "where:line: ...".
+  /// The next row; false at the end. Throws Error "where:line: ..."; if it goes_on(), the row
+  /// behind the wrong one is next.
   virtual bool next(InputRow& row) = 0;
+
+  /// Whether an Error of next() was about one row alone.
+  virtual bool goes_on() const { return false; }
+
+  /// The line, from 1, on which the last row began (or its number).
+  virtual int64_t line() const { return 0; }
+
+  /// Where the last row began. Throws Error for what has no known size: standard input, pipes.
+  virtual InputPlace place() { return {}; }
 
   /// Whether next() would not wait for whoever writes the input; looks for at most `milliseconds`.
   virtual bool at_hand(int milliseconds) = 0;
@@ -56,6 +68,11 @@ struct LineTexts {
 
 /// The texts of one line that holds no choices.
 TextPair split_line(std::string_view line, LineRule rule);
+
+/// Texts at hand, each a row, with second texts if there are any. Throws Error for a row that is no
+/// UTF-8: "flag:number: ...".
+std::unique_ptr<TextInput> open_texts(std::vector<std::string> texts,
+                                      std::vector<std::string> pairs, const std::string& flag);
 
 // Those below wait for their input in pieces, and throw Error once its stop is requested.
 

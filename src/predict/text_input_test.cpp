@@ -127,6 +127,43 @@ TEST(TextInput, ChoicesInLinesAndTables) {
   EXPECT_NE(next_error(*table).find("table.csv:3: choice 2 is empty"), std::string::npos);
 }
 
+TEST(TextInput, GoesOnBehindAFaultyRow) {
+  const TestFolder folder;
+  std::ofstream(folder / "lines") << "why?\tbecause\nwhy?\n\xFF\nwho?\tme\n";
+  std::ofstream(folder / "table.csv") << "t,n\na,1\nb\n\"c\"d,2\ne,3\n";
+  DataFile file{.split = "input", .format = FileFormat::kCsv, .header = true};
+  file.text_a = parse_column("t");
+  const auto read = [](TextInput& input) {
+    std::string found;
+    for (InputRow row;;) {
+      try {
+        if (!input.next(row)) return found;
+        found += concat(row.texts.text_a, "@", input.line(), "+", input.place().before, " ");
+      } catch (const Error&) {
+        if (!input.goes_on()) return found + "broken";
+        found += concat("!", input.line(), " ");
+      }
+    }
+  };
+  EXPECT_EQ(read(*open_lines(folder / "lines", LineRule::kQuestion)), "why?@1+0 !2 !3 who?@4+20 ");
+  const auto table = open_table(folder / "table.csv", file);
+  EXPECT_EQ(read(*table), "a@2+4 !3 !4 e@5+17 ");
+  EXPECT_EQ(table->place().total, 21U);
+}
+
+TEST(TextInput, TextsAtHand) {
+  const auto input = open_texts({"a\tb", "\xFF", ""}, {"c", "d", "e"}, "--text");
+  InputRow row;
+  ASSERT_TRUE(input->next(row));
+  EXPECT_EQ(row.texts.text_a, "a\tb");
+  EXPECT_EQ(row.texts.text_b, "c");
+  EXPECT_NE(next_error(*input).find("--text:2: byte 1"), std::string::npos);
+  EXPECT_TRUE(input->goes_on());
+  ASSERT_TRUE(input->next(row));
+  EXPECT_EQ(row.texts.text_b, "e");
+  EXPECT_FALSE(input->next(row));
+}
+
 TEST(TextInput, SquadFiles) {
   const TestFolder folder;
   std::ofstream(folder / "dev.json")
@@ -141,6 +178,8 @@ TEST(TextInput, SquadFiles) {
     EXPECT_EQ(row.texts.text_b, "It rains.");
   }
   EXPECT_EQ(row.texts.text_a, "!");
+  EXPECT_EQ(input->place().before, 10U);
+  EXPECT_EQ(input->place().total, 20U);
   EXPECT_FALSE(input->next(row));
   std::ofstream(folder / "bad.json") << "{}";
   EXPECT_NE(next_error(*open_squad(folder / "bad.json")).find("bad.json"), std::string::npos);

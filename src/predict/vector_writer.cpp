@@ -19,9 +19,9 @@ class JsonlWriter : public VectorWriter {
   JsonlWriter(const std::string& path, int64_t width)
       : output_(path), width_(static_cast<size_t>(width)) {}
 
-  void write(std::span<const float> rows) override {
+  void write(int64_t first, std::span<const float> rows) override {
     for (; !rows.empty(); rows = rows.subspan(width_)) {
-      std::string line = concat("{\"index\": ", index_++, ", \"vector\": [");
+      std::string line = concat("{\"index\": ", first++, ", \"vector\": [");
       for (size_t i = 0; i < width_; ++i) {
         if (i > 0) line += ", ";
         append(rows[i], line);
@@ -46,7 +46,6 @@ class JsonlWriter : public VectorWriter {
 
   TextOutput output_;
   size_t width_;
-  int64_t index_ = 0;
 };
 
 /// A header of fixed size, then the numbers; the header is filled in at the end.
@@ -57,7 +56,7 @@ class BinaryWriter : public VectorWriter {
     file_.write(std::string(kHeaderBytes, ' '));
   }
 
-  void write(std::span<const float> rows) override {
+  void write(int64_t /*first*/, std::span<const float> rows) override {
     file_.write(rows.data(), rows.size_bytes());
     numbers_ += static_cast<int64_t>(rows.size());
   }
@@ -119,6 +118,25 @@ std::unique_ptr<VectorWriter> make_vector_writer(VectorFormat format, const std:
         "--output is missing: npy and safetensors go to a file, standard output takes jsonl");
   }
   return std::make_unique<BinaryWriter>(format, path, width);
+}
+
+void join_vectors(VectorFormat format, const std::vector<std::string>& parts,
+                  const std::string& path, int64_t width) {
+  if (format == VectorFormat::kJsonl) return join_texts(parts, path);
+  const auto writer = make_vector_writer(format, path, width);
+  for (const std::string& part : parts) {
+    const MappedFile file(part);
+    const auto row_bytes = static_cast<size_t>(width) * sizeof(float);
+    if (file.bytes().size() < kHeaderBytes ||
+        (file.bytes().size() - kHeaderBytes) % row_bytes != 0) {
+      fail(part, ": not as it was written; did something else change it?");
+    }
+    const std::string_view numbers = file.bytes().substr(kHeaderBytes);
+    // A map begins at a page, and the numbers at a multiple of 64 behind it.
+    writer->write(0,
+                  {reinterpret_cast<const float*>(numbers.data()), numbers.size() / sizeof(float)});
+  }
+  writer->finish();
 }
 
 }  // namespace pals

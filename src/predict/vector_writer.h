@@ -5,6 +5,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "options/choices.h"
 
@@ -19,8 +20,9 @@ class VectorWriter {
  public:
   virtual ~VectorWriter() = default;
 
-  /// Appends rows: a multiple of the width. Throws Error when the system refuses.
-  virtual void write(std::span<const float> rows) = 0;
+  /// Appends rows, a multiple of the width; the first is row `first` of the input. Throws Error
+  /// when the system refuses.
+  virtual void write(int64_t first, std::span<const float> rows) = 0;
 
   /// What was written so far can be seen, where that makes sense.
   virtual void flush() {}
@@ -34,5 +36,9 @@ class VectorWriter {
 /// tensor "vectors".
 std::unique_ptr<VectorWriter> make_vector_writer(VectorFormat format, const std::string& path,
                                                  int64_t width);
+
+/// Joins files of one format, each written by such a writer, in their order; `path` as there.
+void join_vectors(VectorFormat format, const std::vector<std::string>& parts,
+                  const std::string& path, int64_t width);
 
 }  // namespace pals

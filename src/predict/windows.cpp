@@ -16,13 +16,14 @@ constexpr size_t kContextBytes = size_t{4} << 20;  // of a window's questions to
 
 WindowReader::WindowReader(std::unique_ptr<TextInput> input, const Tokenizer& tokenizer,
                            int max_seq_length, int64_t rows, std::vector<RowForm> forms,
-                           std::stop_token stop)
+                           std::stop_token stop, ReadRules rules)
     : input_(std::move(input)),
       tokenizer_(tokenizer),
       max_seq_length_(max_seq_length),
       rows_(rows),
       forms_(std::move(forms)),
       stopped_(std::move(stop)),
+      rules_(rules),
       thread_([this](const std::stop_token& own) { run(own); }) {}
 
 WindowReader::~WindowReader() = default;  // the thread is asked to stop, and joined
@@ -40,19 +41,49 @@ bool WindowReader::wait_for_text(bool window_empty, const std::stop_token& stop)
 }
 
 bool WindowReader::full(const TextEncoder& window) const {
-  return window.num_texts() >= rows_ || window.num_rows() >= rows_ ||
-         window.context_bytes() >= kContextBytes;
+  return !window.empty() && (next_row_ % rows_ == 0 || window.num_rows() >= rows_ ||
+                             window.context_bytes() >= kContextBytes);
+}
+
+// Counts the row that next() has just come upon; whether another shard has it.
+bool WindowReader::passes_over() {
+  if (rules_.shard.whole()) {
+    ++next_row_;
+    return false;
+  }
+  if (next_row_++ % rows_ == 0) shard_ = rules_.shard.at(input_->place());
+  return shard_ != rules_.shard.number;
+}
+
+// Takes or passes over a row of the input; false at the end of it or of the shard.
+bool WindowReader::take_row(TextEncoder& window) {
+  std::exception_ptr fault;
+  BadRow bad;
+  try {
+    if (!input_->next(row_)) return false;
+  } catch (const Error& error) {
+    if (!input_->goes_on()) throw;
+    fault = std::current_exception();
+    bad = {.line = input_->line(), .error = error.what()};
+  }
+  if (passes_over()) return shard_ < rules_.shard.number;
+  if (fault && !rules_.keep_bad) std::rethrow_exception(fault);
+  if (window.empty()) window.set_first_row(next_row_ - 1);
+  if (fault) {
+    window.add_bad(std::move(bad));
+  } else {
+    window.add(row_);
+  }
+  return true;
 }
 
 // Adds texts to an empty window; false if the input is over.
 bool WindowReader::fill(TextEncoder& window, const std::stop_token& stop) {
-  InputRow row;
   while (!full(window)) {
-    if (!wait_for_text(window.num_texts() == 0, stop)) return true;
+    if (!wait_for_text(window.empty(), stop)) return true;
     if (stop.stop_requested()) return false;
     if (stopped_.stop_requested()) fail("stopped");
-    if (!input_->next(row)) return false;
-    window.add(row);
+    if (!take_row(window)) return false;
   }
   return true;
 }
@@ -75,7 +106,7 @@ void WindowReader::run(const std::stop_token& stop) {
     guard([&] { window = encoder.finish(); });
     std::unique_lock lock(mutex_);
     if (!changed_.wait(lock, stop, [this] { return !ready_; })) return;
-    if (window.num_texts > 0) ready_ = std::move(window);
+    if (window.num_texts > 0 || !window.bad.empty()) ready_ = std::move(window);
     if (!more) {
       error_ = error;
       done_ = true;

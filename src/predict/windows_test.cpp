@@ -156,5 +156,84 @@ TEST(WindowReader, LongContextsAndManyChoicesMakeSmallWindows) {
   EXPECT_EQ(choices.next()->num_texts, 2);
 }
 
+/// Numbered rows, every seventh of them faulty, with contexts of several lengths.
+class FaultyInput : public TextInput {
+ public:
+  explicit FaultyInput(int count) : count_(count) {}
+
+  bool next(InputRow& row) override {
+    if (given_ == count_) return false;
+    row.id = std::to_string(given_);
+    row.texts.text_a = "q";
+    row.texts.text_b = letters(1 + given_ % 9, 'c');
+    if (given_++ % 7 == 3) fail("input:", given_, ": bad");
+    return true;
+  }
+  bool goes_on() const override { return true; }
+  int64_t line() const override { return given_; }
+  InputPlace place() override {
+    return {static_cast<uint64_t>(given_ - 1), static_cast<uint64_t>(count_)};
+  }
+  bool at_hand(int /*milliseconds*/) override { return true; }
+
+ private:
+  int count_, given_ = 0;
+};
+
+/// Each window as "first: id id !line id", and the message at the end, if there is one.
+std::vector<std::string> windows_of(int count, const ReadRules& rules) {
+  const Tokenizer tokenizer = letter_tokenizer();
+  WindowReader reader(std::make_unique<FaultyInput>(count), tokenizer, 8, 10,
+                      {{TaskKind::kSpan, SpanOptions{.doc_stride = 2}}}, {}, rules);
+  std::vector<std::string> windows;
+  try {
+    while (const std::optional<EncodedRows> window = reader.next()) {
+      std::string text = concat(window->first_row, ":");
+      for (size_t i = 0; i <= window->ids.size(); ++i) {
+        for (const BadRow& bad : window->bad) {
+          if (bad.place == static_cast<int64_t>(i)) text += concat(" !", bad.line);
+        }
+        if (i < window->ids.size()) text += " " + window->ids[i];
+      }
+      windows.push_back(text);
+    }
+  } catch (const Error& error) {
+    windows.emplace_back(error.what());
+  }
+  return windows;
+}
+
+TEST(WindowReader, KeepsTheFaultyRows) {
+  const std::vector<std::string> kept = windows_of(6, {.keep_bad = true});
+  std::string all;
+  for (const std::string& window : kept) all += window.substr(window.find(':') + 1);
+  EXPECT_EQ(all, " 0 1 2 !4 4 5");
+  const std::vector<std::string> stopped = windows_of(6, {});
+  EXPECT_EQ(stopped.back(), "input:4: bad");
+}
+
+TEST(WindowReader, ShardsTogetherMakeTheSameWindows) {
+  const std::vector<std::string> whole = windows_of(95, {.keep_bad = true});
+  EXPECT_GT(whole.size(), 10U) << "a context may be several rows";
+  for (const int64_t count : {2, 3, 10, 40}) {
+    std::vector<std::string> joined;
+    size_t most = 0;
+    for (int64_t number = 1; number <= count; ++number) {
+      const auto part = windows_of(95, {.shard = {number, count}, .keep_bad = true});
+      joined.insert(joined.end(), part.begin(), part.end());
+      most = std::max(most, part.size());
+    }
+    EXPECT_EQ(joined, whole) << count;
+    EXPECT_LT(most, whole.size());
+  }
+}
+
+TEST(WindowReader, FaultsOfOtherShardsAreTheirs) {
+  // Two runs of 10 rows; the first bad one of each.
+  EXPECT_EQ(windows_of(20, {.shard = {1, 2}}).back(), "input:4: bad");
+  EXPECT_EQ(windows_of(20, {.shard = {2, 2}}).back(), "input:11: bad");
+  EXPECT_EQ(windows_of(10, {.shard = {2, 2}}), std::vector<std::string>());
+}
+
 }  // namespace
 }  // namespace pals

@@ -61,7 +61,8 @@ void add_choices(const Json& body, SequenceInputs& inputs, size_t most) {
   const bool of_each = field->is_array() && !field->empty() && (*field)[0].is_array();
   const size_t texts = inputs.texts.size();
   if (of_each && field->size() != texts) {
-    refuse(concat("`choices` has ", field->size(), " lists for ", texts, " texts"));
+    refuse(concat("`choices` has ", counted(std::ssize(*field), "list"), " for ",
+                  counted(static_cast<int64_t>(texts), "text")));
   }
   if (!of_each && inputs.is_list) refuse("`choices` must be a list for each of the `inputs`");
   for (size_t i = 0; i < texts; ++i) {

@@ -68,7 +68,7 @@ TEST(TokenizerJson, RefusesOtherTokenizersByName) {
   EXPECT_EQ(refusal("/model", nullptr),
             "t.json: a tokenizer of the model nothing, expected WordPiece");
   EXPECT_EQ(refusal("/model/continuing_subword_prefix", "_"),
-            "t.json: \"continuing_subword_prefix\" is \"\\\"_\\\"\", expected \"##\"");
+            "t.json: \"continuing_subword_prefix\" is '\"_\"', expected \"##\"");
   EXPECT_NE(refusal("/model/max_input_chars_per_word", 50), "");
   EXPECT_NE(refusal("/model/unk_token", "<unk>"), "");
   EXPECT_EQ(refusal("/normalizer/type", "NFKC"),

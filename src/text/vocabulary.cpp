@@ -118,8 +118,8 @@ void Vocabulary::Content::finish(const std::string& where) {
   const auto special = [&](std::string_view name) {
     const int32_t id = slots[slot_of(name)];
     if (id == kNone) {
-      fail(where, ": no ", name, " among ", tokens.size(),
-           " tokens; expected a BERT vocabulary with [PAD], [UNK], [CLS] and [SEP]");
+      fail(where, ": no ", name, " among ", counted(std::ssize(tokens), "token"),
+           "; expected a BERT vocabulary with [PAD], [UNK], [CLS] and [SEP]");
     }
     return id;
   };

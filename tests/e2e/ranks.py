@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import unittest
 
@@ -19,6 +20,13 @@ def environment(**changes):
     return {**env, **changes}
 
 
+def copy_program(folder):
+    """The program and what it loads for MPI, copied into a folder: the copied program."""
+    os.makedirs(folder, exist_ok=True)
+    shutil.copy(os.path.join(os.path.dirname(PALS), "libpals_mpi.so"), folder)
+    return shutil.copy(PALS, folder)
+
+
 def mpirun(*parts):
     """Each part is (ranks, program, arguments...)."""
     command = ["mpirun", "--oversubscribe"] + (["--allow-run-as-root"] if os.geteuid() == 0 else [])
@@ -27,7 +35,7 @@ def mpirun(*parts):
     return [str(word) for word in command]
 
 
-@unittest.skipIf(MPI == "none", "this pals was built without MPI (libopenmpi-dev)")
+@unittest.skipIf(MPI == "none", "this pals finds no MPI (openmpi-bin, libopenmpi-dev when it is built)")
 class ManyRanks(PalsTest):
     def flags(self, run, *flags, **options):
         return self.train_arguments(run, "--dropout", "0", "--learning_rate", "1e-3", "--max_steps", str(STEPS), *flags,

@@ -130,6 +130,7 @@ class AddedTasks(TasksTest):
         self.check_words(self.add(self.model, ["mood"], "bad", code=1), "pals")
         self.check_words(self.add(old, ["mood"], "bad", "--freeze", code=2), "--freeze")
         self.check_words(self.add(old, ["mood"], "trained", "--overwrite_output_dir", code=2), "--output_dir", "holds")
+        self.check_words(self.add(old, ["mood"], "trained/best/x", code=2), "--output_dir", "lies in")
         self.assertFalse(os.path.exists(self.path("bad")))
         for flags, words in ((["--keep_tasks"], "--freeze_all"), (["--keep_tasks", "--freeze_all", "--dropout", "0"], "dropout"),
                              (["--freeze", "--freeze_all"], "LayerNorms")):
@@ -220,6 +221,12 @@ class OtherTasks(TasksTest):
             stream.write(b"\0\0\0\1")
         self.check_words(self.merge(self.one, damaged, code=1), "rte", "hash")
         self.check_words(self.merge(self.one, self.model, code=1), "pals")
+        before = files_of(self.one)
+        self.check_words(self.merge(self.one, self.two, code=2, out="one/final/x"), "lies in " + self.one)
+        self.check_words(self.merge(self.two, self.one, code=2, out="one/final/x"), "lies in " + self.one)
+        self.check_words(self.error("remove-task", "--model", self.one, "--tasks", "sst", "--output", self.one + "/x",
+                                    code=2), "lies in " + self.one)
+        self.assertEqual(files_of(self.one), before)
         self.assertFalse(os.path.exists(self.path("merged")))
 
 

@@ -179,11 +179,16 @@ class Convert(PalsTest):
 
     def test_usage(self):
         self.check_words(self.error("convert", code=2), "FROM TO")
-        self.check_words(self.error("convert", self.model, code=2), "FROM TO", "1 arguments")
+        self.check_words(self.error("convert", self.model, code=2), "FROM TO", "1 argument")
         self.check_words(self.error("convert", "a", "b", "c", "d", code=2), "4 arguments")
         self.check_words(self.error("convert", self.path("none"), self.path("x"), code=1), self.path("none"))
         self.check_words(self.error("convert", self.model, self.path("x"), "--nmaes", "pals", code=2), "--names")
         self.check_words(self.error("convert", self.model, self.model, code=2), "the input itself")
+        before = sorted(os.listdir(self.model))
+        for name in "pytorch_model.bin", "out", "new/out.safetensors":
+            message = self.error("convert", self.model, os.path.join(self.model, name), code=2)
+            self.check_words(message, "lies in %s" % self.model, "choose another folder")
+        self.assertEqual(sorted(os.listdir(self.model)), before)
         self.convert(self.model, self.path("copy"))
         self.check_words(self.error("convert", self.model, self.path("copy"), code=2), "--overwrite")
         self.convert(self.model, self.path("copy"), "--overwrite")

@@ -355,7 +355,7 @@ class Asking(DataTest):
         self.task_file(name="ones", dev="train.csv")
         message = self.error("eval", "--model", self.path("run", "final"), "--task_file", self.path("tasks.json"),
                              "--threads", 1, code=USAGE)
-        self.check_words(message, 'the model has no task "ones"; did you mean "one"?', "one, again, pair, else")
+        self.check_words(message, 'the model has no task "ones"; did you mean "one"? Its tasks: one, again, pair, else')
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import time
 import unittest
 
 import support
-from ranks import MPI, STEPS, ManyRanks, mpirun
+from ranks import MPI, STEPS, ManyRanks, copy_program, mpirun
 from support import PALS, metrics, read_json, read_safetensors
 
 
@@ -91,7 +91,9 @@ class EqualResults(ManyRanks):
         self.assertEqual(2 * self.speed(bf16)["bytes_a_step"], self.speed(fp32)["bytes_a_step"])
 
     def test_sharded_optimizer(self):
-        for number, flags in enumerate([["--adapter", "pals"], ["--freeze", "--adapter", "low_rank"]]):
+        recipe = ["--adapter_lr", "2e-3", "--layer_decay", "0.9", "--ema", "0.9", "--polish_epochs", "1"]
+        for number, flags in enumerate([["--adapter", "pals"], ["--freeze", "--adapter", "low_rank"],
+                                        ["--adapter", "pals", *recipe]]):
             whole, _ = self.run_ranks(1, "one%d" % number, *flags)
             for ranks in 2, 4:
                 run, _ = self.run_ranks(ranks, "ranks%d%d" % (number, ranks), *flags, "--shard_optimizer")
@@ -142,6 +144,17 @@ class Launchers(ManyRanks):
         _, errors = self.finish(process, 2)
         self.check_words(errors, "torchrun", "mpirun -np 2", "--nproc 2")
 
+    def test_without_mpi(self):
+        lost = {"PALS_MPI_LIBRARY": self.path("lost.so")}
+        launched = {"OMPI_COMM_WORLD_RANK": "0", "OMPI_COMM_WORLD_SIZE": "2"}
+        for flags, changes, words in [(["--nproc", "2"], {}, "--nproc 2: there is no "),
+                                      ([], launched, "started by mpirun as one of 2 ranks, but there is no ")]:
+            _, errors = self.finish(self.start([PALS, *self.flags("run", *flags)], **lost, **changes), 2)
+            self.assertEqual(errors.count("\n"), 1, errors)
+            self.check_words(errors, "pals: " + words, lost["PALS_MPI_LIBRARY"])
+        self.assertIn("mpi: none\n", self.finish(self.start([PALS, "info"], **lost))[0])
+        self.finish(self.start([PALS, *self.flags("alone", "--do_train")], **lost))
+
     def test_a_launcher_that_mpi_does_not_know(self):
         process = self.start([PALS, *self.flags("run")], PMI_RANK="0", PMI_SIZE="2")
         _, errors = self.finish(process, 2)
@@ -191,8 +204,7 @@ class Refusals(ManyRanks):
         self.check_words(line, "rank 2 has another content of data files")
 
     def test_other_program(self):
-        other = self.path("pals")
-        shutil.copy(PALS, other)
+        other = copy_program(self.path("other"))
         with open(other, "ab") as stream:
             stream.write(b"\0")
         line = self.refused((1, PALS, *self.flags("run")), (1, other, *self.flags("run")))

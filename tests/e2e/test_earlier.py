@@ -5,6 +5,7 @@ import os
 import shutil
 import unittest
 
+import support
 from support import PalsTest, metrics, read_json
 
 KEPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "data", "012c666")
@@ -38,9 +39,23 @@ class Earlier(PalsTest):
             answers = [json.loads(line) for line in result.stdout.splitlines()]
             self.check_close(answers, question["answers"], ANSWER_DELTA)
 
+    def test_losses_that_would_not_train_anew_still_open(self):
+        tasks = read_json(self.path("model"), "tasks.json")
+        tasks["tasks"][0].update(loss_weight=0, class_weights=[1, 0])
+        tasks["tasks"][1]["label_smoothing"] = 1
+        support.write_json(self.path("model", "tasks.json"), tasks)
+        self.test_a_model_gives_its_answers()
+        self.test_a_model_is_evaluated_and_converted()
+        self.pals("info", "out/folder", cwd=self.folder)
+        support.write_json(self.path("mine.json"), {"tasks": tasks["tasks"][:1]})
+        refused = self.pals("train", "--task_file", "mine.json", "--init_checkpoint", "model", "--output_dir", "new",
+                            code=2, cwd=self.folder)
+        self.assertIn("want a number above 0", refused.stderr)
+
     def test_a_model_is_evaluated_and_converted(self):
         self.pals("eval", "--model", "model", "--data_dir", ".", "--threads", 1, "--json", cwd=self.folder)
         self.pals("convert", "model", "out/model.safetensors", cwd=self.folder)
+        self.pals("convert", "model", "out/folder", cwd=self.folder)
 
     def test_an_interrupted_run_goes_on(self):
         expected = read_json(KEPT, "expected_run.json")

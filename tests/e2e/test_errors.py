@@ -84,15 +84,37 @@ class Usage(PalsTest):
 
     def test_missing_flags(self):
         self.check_words(self.error("train", code=USAGE), "--output_dir")
-        self.check_words(self.error("train", "--output_dir", self.path("run"), code=USAGE), "--bert_config_file")
+        self.check_words(self.error("train", "--output_dir", self.path("run"), code=USAGE), "--init_checkpoint is missing",
+                         "--model_name_or_path", "setup.sh --weights", "--bert_config_file")
         self.check_words(self.error("eval", code=USAGE), "--model")
         self.check_words(self.error("predict", code=USAGE), "--model")
+
+    def test_habits_of_other_programs(self):
+        self.check_words(self.error("help", "train", code=USAGE), "did you mean `pals train --help`?")
+        self.check_words(self.error("completion", code=USAGE), "`pals completion bash`")
+        self.check_words(self.error("--foo", code=USAGE), '"--foo"', "command")
+        self.check_words(self.usage("--weight_decay", "0"), "fixed at 0.01")
+        self.check_words(self.usage("--model", self.model), 'did you mean "--init_checkpoint"?')
+        self.check_words(self.usage("--learning_rate"), "`pals train --help`")
+
+    def test_what_is_not_there(self):
+        tasks = support.write_json(self.path("tasks.json"), {"tasks": []})
+        missing = self.error("train", "--task_file", self.path("task.json"), "--init_checkpoint", self.model,
+                             "--output_dir", self.path("run"), code=RUN)
+        self.check_words(missing, "--task_file: there is no file", f'did you mean "{tasks}"?')
+        self.check_words(self.error("report", "nope", code=RUN), "pals: nope: no such run folder")
+        self.check_words(self.error(*self.train_arguments("run", model="all-MiniLM-L6-v2"), code=RUN),
+                         "--init_checkpoint", "hf://OWNER/all-MiniLM-L6-v2")
+        os.makedirs(self.path("young"))
+        support.write_json(self.path("young", "run_config.json"), {})
+        self.check_words(self.error("predict", "--model", self.path("young"), code=RUN, stdin="a\n"),
+                         "no model yet", self.path("young", "best"), "first evaluation")
 
     def test_config_files(self):
         path = self.path("options.json")
         support.write_text(path, '{"learning_rat": 1}')
         self.check_words(self.usage("--config", path), "learning_rat", 'did you mean "--learning_rate"?')
-        support.write_text(path, '{"tasks": ["rte"]}')
+        support.write_text(path, '{"tasks": ["rte", 1]}')
         self.check_words(self.usage("--config", path), path, '"tasks"')
         support.write_text(path, "[]")
         self.check_words(self.usage("--config", path), path)
@@ -123,6 +145,7 @@ class Data(PalsTest):
                              code=RUN)
         self.check_words(message, *words)
         self.assertIn(path, message)
+        self.assertFalse(os.path.exists(self.path("run")), message)
 
     def test_bad_rows(self):
         head = "index\tsentence1\tsentence2\tlabel\n0\ta b\tc d\tentailment\n"

@@ -93,6 +93,50 @@ class Foreign(PalsTest):
         self.change_config(model, **labelled(["LABEL_0", "LABEL_1", "LABEL_2"]))
         self.pals("convert", model, self.path("out"), "--tasks", "mnli")
 
+    def tagger(self, name, labels):
+        """As BertForTokenClassification saves itself: without a pooler."""
+        weights = {"bert." + key: value for key, value in support.random_weights().items() if "pooler" not in key}
+        weights["classifier.weight"] = (len(labels), support.HIDDEN), [0.0] * (len(labels) * support.HIDDEN)
+        weights["classifier.bias"] = (len(labels),), [0.0] * (len(labels) - 1) + [5.0]
+        return self.change_config(support.make_model(self.path(name), weights),
+                                  **dict(labelled(labels), architectures=["BertForTokenClassification"]))
+
+    def test_a_model_without_a_pooler(self):
+        tags = support.write_text(self.path("tags.conll"), "word1 O\nword2 B-X\nword3 I-X\n\nword4 O\n\n" * 8)
+        text = support.write_text(self.path("rows.tsv"), "word1 splendid\tyes\nword2 dreadful\tno\n" * 8)
+        file = support.write_json(self.path("tasks.json"), {"tasks": [
+            {"name": "names", "kind": "tagging", "format": "conll", "labels": ["O", "B-X", "I-X"], "train": tags,
+             "dev": tags},
+            {"name": "moods", "kind": "classification", "labels": ["no", "yes"], "text_a": 0, "label": 1, "train": text,
+             "dev": text}]})
+        model = self.tagger("tagger", ["O", "B-X", "I-X"])
+        own = ["--task_file", file]
+        self.pals("convert", model, self.path("out"), *own, "--tasks", "names")
+        answer = json.loads(self.pals("predict", "--model", self.path("out"), "--json", stdin="word1 word2\n").stdout)
+        self.assertEqual(json.dumps(answer).count('"tag": "I-X"'), 2)
+        self.check_words(self.error("features", "--model", self.path("out"), "--pooling", "pooled", code=1, stdin="a\n"),
+                         "no pooler")
+        self.check_words(self.error("convert", model, self.path("none"), *own, "--tasks", "moods", code=2),
+                         "task 0 (moods)", "there is no pooler")
+
+        def train(run, base, tasks, *flags, code=0):
+            arguments = self.train_arguments(run, "--max_steps", "2", *own, *flags, tasks=tasks, model=base)
+            return self.error(*arguments, code=code) if code else self.pals(*arguments).stderr
+        # A task of its kind goes on with its head; nobody reads a pooler.
+        self.assertNotIn("pooler", train("names", model, "names"))
+        self.check_words(train("both", model, "names,moods", code=1), "--multi")
+        # Beside a task that reads one, a fresh one is trained.
+        for flags in ["--multi"], ["--multi", "--task_pooler"], ["--multi", "--freeze_all", "--task_pooler"]:
+            self.assertIn("no pooler (pooler.dense): a fresh one is trained",
+                          train("both" + str(len(flags)), model, "names,moods", *flags))
+        self.assertIn("--freeze_all leaves it untrained", train("frozen", model, "names,moods", "--multi", "--freeze_all"))
+        # A task added to a folder without one brings its own.
+        add = ["add-task", "--model", self.path("out"), *own, "--tasks", "moods", "--max_steps", "1", "--threads", "1"]
+        self.check_words(self.error(*add, "--output_dir", self.path("added"), code=2), "--task_pooler is missing",
+                         "no pooler")
+        self.pals(*add, "--output_dir", self.path("added"), "--task_pooler")
+        self.pals("predict", "--model", self.path("added", "final"), "--tasks", "moods,names", stdin="word1 word2\n")
+
     def test_keys_of_other_tools_are_passed_over(self):
         expected = self.vectors(self.model)
         for number, keys in enumerate([

@@ -8,19 +8,17 @@ import socket
 import time
 import unittest
 
-from support import PALS
-from ranks import MPI, ManyRanks, mpirun
+from ranks import MPI, ManyRanks, copy_program, mpirun
 
 SIMULATED = os.environ.get("PALS_SIMULATED")
 
 
-@unittest.skipIf(MPI == "none", "this pals was built without MPI (libopenmpi-dev)")
+@unittest.skipIf(MPI == "none", "this pals finds no MPI (openmpi-bin, libopenmpi-dev when it is built)")
 class GpuRanks(ManyRanks):
     def setUp(self):
         super().setUp()
-        os.mkdir(self.path("bin"))
         os.mkdir(self.path("driver"))
-        self.program = shutil.copy(PALS, self.path("bin", "pals"))
+        self.program = copy_program(self.path("bin"))
         library = shutil.copy(SIMULATED, self.path("bin", "libpals_cuda.so"))
         os.symlink(library, self.path("driver", "libcuda.so.1"))
 

@@ -154,6 +154,18 @@ class Identity(PalsTest):
                          [".lock", "best", "best_tasks", "checkpoints", "dev_predictions", "eval_results.json", "final",
                           "identity.json", "metrics.jsonl", "report.html", "run_config.json"])
 
+    def test_a_damaged_run_config(self):
+        self.pals(*self.arguments())
+        path = self.path("run", "run_config.json")
+        for damaged in "", "{\"seed\": 4", "[]":
+            support.write_text(path, damaged)
+            message = self.error(*self.arguments(), code=1)
+            self.check_words(message, path, "damaged: remove it")
+        os.remove(path)
+        self.refused("--learning_rate", "5e-05", "0.001", flags=["--learning_rate", "1e-3"])
+        self.pals(*self.arguments())
+        self.assertEqual(read_json(path)["output_dir"], self.path("run"))
+
     def test_places_make_no_difference(self):
         self.pals(*self.arguments())
         before = read_safetensors(self.path("run", "final", "model.safetensors"))

@@ -236,16 +236,16 @@ class LabelKinds(PalsTest):
             self.assertIn(change, self.train_tasks("run", tasks, "--max_steps", "2", code=1).stderr)
 
     def test_weights_change_losses(self):
-        """A weight of 2 doubles the first loss; one of 0 leaves the shared weights alone."""
+        """A weight of 2 doubles the first loss; one of 0 is refused."""
         losses = {}
-        for name, more in (("plain", {}), ("double", {"loss_weight": 2.0}), ("classes", {"class_weights": [2, 2, 2]}),
-                           ("none", {"loss_weight": 0.0})):
+        for name, more in (("plain", {}), ("double", {"loss_weight": 2.0}), ("classes", {"class_weights": [2, 2, 2]})):
             self.train_tasks(name, [self.labels_task(labels=["bad", "good", "odd"], **more)], "--max_steps", "1",
                              "--dropout", "0")
             losses[name] = metrics(self.path(name))[0][0]["loss"]
         self.assertAlmostEqual(losses["double"], 2 * losses["plain"], places=5)
         self.assertAlmostEqual(losses["classes"], 2 * losses["plain"], places=5)
-        self.assertEqual(losses["none"], 0.0)
+        refused = self.train_tasks("none", [self.labels_task(labels=["bad", "good", "odd"], loss_weight=0.0)], code=2)
+        self.assertIn("\"loss_weight\" is 0", refused.stderr)
 
     def test_class_weights_for_all(self):
         tags = self.tags_task(labels=["O", "B-PER", "I-PER", "B-LOC", "I-LOC"], class_weights=[1, 1, 1, 1, 3])
@@ -281,6 +281,11 @@ class LabelKinds(PalsTest):
         check(self.labels_task(metrics=["accuracy"]), "accuracy", "micro_f1")
         check(self.labels_task(class_weights=[1]), "class_weights")
         check(self.labels_task(label_smoothing=2), "label_smoothing")
+        check(self.labels_task(label_smoothing=1), "label_smoothing", "below 1")
+        check(self.labels_task(loss_weight=0), "loss_weight", "above 0")
+        check(self.labels_task(loss_weight="0.5"), "loss_weight", "without quotes")
+        check(self.labels_task(class_weights={"good": 2}), "class_weights", '"labels"')
+        check(self.labels_task(adapter={"rank": 4}), "adapter", '"kind"')
         check(self.labels_task(labels=["good", "bad"]), "unknown label", "odd", code=1)
         check(self.labels_task(labels=["good", "bad", "odd"], text_a=0, label=1, format="tsv"), "label_separator")
         check(self.tags_task(scheme="bioess"), "bioess", "did you mean", "bioes")

@@ -106,7 +106,18 @@ class Library(PalsTest):
         environment = {key: value for key, value in os.environ.items() if key != "LD_LIBRARY_PATH"}
         self.assertEqual(require(run(program, "--version", env=environment)), self.pals("--version").stdout)
         self.assertIn("threads", require(run(program, "info", "--json", env=environment)))
-        self.assertNotIn(str(BUILD), require(run("readelf", "-d", program)))
+        # It finds LibTorch beside itself, not where it was built.
+        places = re.search(r"\(RPATH\).*\[(.*)\]", require(run("readelf", "-d", program))).group(1).split(":")
+        self.assertEqual(places[0], "$ORIGIN/../lib/pals")
+        self.assertNotIn(str(BUILD), places)
+        if not (self.prefix / "lib/pals/libpals_cuda.so").exists():
+            self.assertEqual(len(places), 1)
+        loaded = dict(re.findall(r"(?m)^\s*(\S+) => (\S+)", require(run("ldd", program, env=environment))))
+        for library in (self.prefix / "lib/pals").glob("*.so*"):
+            if not library.name.startswith("libpals_"):
+                self.assertEqual(os.path.realpath(loaded[library.name]), os.path.realpath(library))
+        self.assertEqual(require(run(program, "info", "--json", env=environment)),
+                         require(run(support.PALS, "info", "--json", env=environment)))
 
     def test_a_wrong_libtorch_is_named(self):
         result = self.configure("-DTORCH_ROOT=/nonexistent")

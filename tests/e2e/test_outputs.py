@@ -96,10 +96,10 @@ class Outputs(PalsTest):
 
 
 class RunFolders(PalsTest):
-    def refused(self, folder, *words, **options):
-        arguments = self.train_arguments("run", "--max_steps", "2", "--output_dir", folder)
-        for more in [], ["--overwrite_output_dir"]:
-            self.check_words(self.error(*arguments, *more, code=USAGE, **options), "--output_dir", *words)
+    def refused(self, folder, *words, more=(), **options):
+        arguments = self.train_arguments("run", "--max_steps", "2", "--output_dir", folder, *more)
+        for flags in [], ["--overwrite_output_dir"]:
+            self.check_words(self.error(*arguments, *flags, code=USAGE, **options), "--output_dir", *words)
 
     def test_what_is_not_a_run_stays(self):
         for name in "best", "notes.txt":
@@ -107,6 +107,15 @@ class RunFolders(PalsTest):
             support.write_text(os.path.join(folder, name), "mine")
             self.refused(folder, '"%s"' % name, "no run")
             self.assertEqual(os.listdir(folder), [name])
+            # Before anything is read.
+            self.refused(folder, "no run", more=["--data_dir", self.path("nowhere")])
+
+    def test_what_is_no_folder_of_runs_stays(self):
+        support.write_text(self.path("mine", "scores.json"), "mine")
+        for command in ["compare", "--adapters", "pals"], ["transfer", "--budget_minutes", "5"]:
+            arguments = self.train_arguments("mine", "--max_steps", "2")[1:]
+            self.check_words(self.error(*command, *arguments, code=USAGE), "--output_dir", '"scores.json"', "no run")
+        self.assertEqual(os.listdir(self.path("mine")), ["scores.json"])
 
     def test_the_root_and_a_home_folder(self):
         self.refused("/", "root")

@@ -71,6 +71,20 @@ class Plan(PlanTest):
         self.assertEqual(read_json(self.path("run", "run_config.json"))["sample"], "anneal")
         self.assertEqual(len(support.metrics(self.path("run"))[0]), 15)
 
+    def test_memory_is_that_of_the_whole_process(self):
+        self.own_tasks(24, 16)
+        planned = self.plan("--max_steps", 6)["memory"]["ram"]
+        self.pals("train", *self.flags("--max_steps", 6, "--output_dir", self.path("run")))
+        with open(self.path("run", "metrics.jsonl"), encoding="utf-8") as stream:
+            peak = max(json.loads(line).get("peak_bytes", 0) for line in stream)
+        self.assertLess(peak, 1.15 * planned)
+        self.assertGreater(peak, planned / 4)
+        # A run that goes on reads its checkpoint, too.
+        [name] = os.listdir(self.path("run", "checkpoints"))
+        with open(self.path("run", "checkpoints", name), "ab") as stream:
+            stream.truncate(3 << 30)
+        self.assertGreater(self.plan("--max_steps", 6, "--output_dir", self.path("run"))["memory"]["ram"], 3 << 30)
+
     def test_glue_stays_as_it_is(self):
         plan = json.loads(self.pals("plan", "--tasks", "rte,sst", "--data_dir", self.glue, "--init_checkpoint",
                                     self.model, "--max_seq_length", 32, "--precision", "fp32", "--threads", 1,
@@ -149,10 +163,41 @@ class Longer(PlanTest):
         process.kill()
         process.communicate()
         self.assertLess(process.returncode, 0)
-        self.assertFalse(os.path.exists(self.path("run", "eval_results.json")))
+        # What was known before is known on, and said to be of a run that goes on.
+        results = read_json(self.path("run", "eval_results.json"))
+        self.assertIs(results["finished"], False)
+        self.assertIn("last", results)
+        self.pals("report", self.path("run"))
+        with open(self.path("run", "report.html"), encoding="utf-8") as stream:
+            page = stream.read()
+        self.check_words(page, "not finished", "best average score so far")
         self.error(*self.arguments(400), code=2)
         self.run_of(300)
         self.assertEqual(support.read_safetensors(self.path("run", "final", "model.safetensors")), whole)
+
+    def test_early_stopping_of_a_longer_run_counts_from_its_old_end(self):
+        self.own_tasks(16)
+        slow = ["--learning_rate", "1e-30"]
+        self.pals(*self.arguments(24, *slow, "--steps_per_epoch", 4))
+        self.assertEqual(len(support.metrics(self.path("run"))[1]), 6)
+        longer = self.arguments(48, *slow, "--steps_per_epoch", 4, "--early_stopping", 2)
+        said = self.pals(*longer).stderr
+        self.check_words(said, "going on at step 24 of 48", "stopped early after step 32 of 48: 2 evaluations",
+                         "since it became longer at step 24")
+        self.assertEqual([line["step"] for line in self.steps()], list(range(32)))
+        self.assertNotIn("finished", read_json(self.path("run", "eval_results.json")))
+        # It stays ended, and does not become longer before its end.
+        self.assertIn("stopped early after step 32 of 48", self.pals(*longer).stderr)
+        self.assertEqual(len(self.steps()), 32)
+        before = read_json(self.path("run", "run_config.json"))
+        more = self.arguments(60, *slow, "--steps_per_epoch", 4, "--early_stopping", 2)
+        self.check_words(self.error(*more, code=2), "ended early, after step 32 of 48", "--early_stopping 0")
+        self.assertEqual(read_json(self.path("run", "run_config.json")), before)
+        longer[-1] = 0
+        self.pals(*longer)
+        self.assertEqual(len(self.steps()), 48)
+        more[-1] = 0
+        self.assertIn("going on at step 48 of 60", self.pals(*more).stderr)
 
     def test_what_may_not_change(self):
         self.own_tasks(16)
@@ -189,7 +234,7 @@ class Info(PlanTest):
         support.exchange_last_words(run + "/final/vocab.txt")
         self.check_words(self.error("info", run + "/final", code=1), "vocab")
         self.assertFalse(json.loads(self.pals("info", self.model, "--json").stdout)["verified"])
-        self.error("info", self.path("nothing"), code=1)
+        self.check_words(self.error("info", self.path("nothing"), code=1), "nothing: no such model folder", "RUN/best")
         self.error("info", self.model, self.model, code=2)
 
 

@@ -114,7 +114,8 @@ class Reports(PalsTest):
                         stream.write(content)
                     self.pals("report", self.path("damaged"))
                     self.page("damaged", "report.html")
-        self.check_words(self.error("report", self.folder, code=2), "it holds no run", "--output_dir")
+        os.mkdir(self.path("empty"))
+        self.check_words(self.error("report", self.path("empty"), code=2), "it holds no run", "--output_dir")
         self.check_words(self.error("report", code=2), "folders of runs")
 
     def test_comparison(self):
@@ -126,8 +127,13 @@ class Reports(PalsTest):
         self.assertEqual([len(setting["runs"]) for setting in shown["settings"]], [2, 1])
         scores = [read_json(run, "eval_results.json")["average"] for run in runs[:2]]
         self.assertAlmostEqual(shown["settings"][0]["scores"]["average"]["mean"], sum(scores) / 2)
+        self.assertIsNone(shown["settings"][1]["scores"]["average"]["deviation"])
         self.assertEqual([(row["task"], row["pairs"]) for row in shown["paired"]], [("rte", 1), ("sst", 1)])
         self.assertEqual(shown["notes"], [])
+        twice = self.pals("report", *runs, runs[0] + "/", os.path.join(runs[1], "..", "b-1"), "--json",
+                          "--output", self.path("twice.html"))
+        self.assertEqual(json.loads(twice.stdout)["settings"], shown["settings"])
+        self.assertEqual(twice.stderr.count("given twice, and taken once"), 2)
         self.check_words(self.page("page.html").text, "2 settings", "row by row", "peak memory", "low_rank")
 
     def test_compare(self):
@@ -146,9 +152,30 @@ class Reports(PalsTest):
         self.assertEqual([setting["scores"]["average"]["runs"] for setting in shown["settings"]], [2, 2])
         self.page("all", "comparison.html")
         self.page("all", "low_rank-2", "report.html")
-        self.check_words(self.error(*arguments, "--learning_rate", "1e-3", code=2), "learning_rate", "--output_dir")
+        self.check_words(self.error(*arguments, "--learning_rate", "1e-3", code=2), "learning_rate (5e-05, now 0.001)",
+                         "--output_dir")
+        # The folder stands for its runs, and a pattern names files too.
+        for given in [self.path("all")], [os.path.join(self.path("all"), name) for name in os.listdir(self.path("all"))]:
+            page = self.path("again.html")
+            result = self.pals("report", *given, "--output", page, "--json")
+            self.assertEqual(len(json.loads(result.stdout)["settings"]), 2)
+            self.assertEqual("compare.json: left out, it is no folder" in result.stderr, len(given) > 1)
+        self.pals("report", self.path("all"))
+        self.check_words(self.page("all", "comparison.html").text, "Comparison of 4 runs")
+        self.check_words(self.error("report", self.path("all", "scores.json"), code=2), "folders of runs")
         self.check_words(self.error(*arguments, "--adapters", "pal", code=2), "\"pal\"", "\"pals\"")
         self.check_words(self.error(*arguments, "--seeds", "1,1", code=2), "twice")
+        # Before the first adapter trains.
+        unfit = [*arguments, "--output_dir", self.path("unfit"), "--adapters", "pals,lora", "--adapter_size", "6"]
+        self.check_words(self.error(*unfit, code=2), "--adapter_size", "lora")
+        self.assertFalse(os.path.exists(self.path("unfit")))
+        # The first run is refused: nothing is left, and a folder that was there stays.
+        nowhere = [*arguments, "--data_dir", self.path("nowhere"), "--adapters", "pals"]
+        self.error(*nowhere, "--output_dir", self.path("unmade"), code=1)
+        self.assertFalse(os.path.exists(self.path("unmade")))
+        os.makedirs(self.path("empty"))
+        self.error(*nowhere, "--output_dir", self.path("empty"), code=1)
+        self.assertEqual(os.listdir(self.path("empty")), [])
         self.check_words(self.error(*arguments, "--seeds", "1,x", code=2), "--seeds", "x")
 
     def test_eval_by_class_and_errors(self):
@@ -177,6 +204,10 @@ class Reports(PalsTest):
         sure = [error["probability"] for error in wrong]
         for more, less in zip(sure, sure[1:]):
             self.assertGreaterEqual(more + 1e-5, less)
+        for error in errors:
+            if error["task"] == "sts":  # as the file has it, not as a float does
+                self.assertEqual(error["gold"], round(error["gold"], 3))
+        self.check_words(self.error("eval", "--model", self.path("nothing"), "--errors", "/nope/x", code=1), "/nope/x")
         only = self.pals("eval", "--model", model, "--data_dir", self.glue, "--tasks", "sts", "--per_class").stdout
         self.check_words(only, "spearman", "mae", "to")
         self.assertNotIn("rte", only)

@@ -11,13 +11,14 @@ import support
 from support import PalsTest, metrics, read_json, read_safetensors
 
 STEPS = 240
+KILLS = 8 if os.environ.get("PALS_FULL") else 4
 TASKS = "rte,sst,mnli"
 
 
 class ResumedRun(PalsTest):
     """What the tests of all ways to compute share."""
 
-    name = "whole"
+    name, steps = "whole", STEPS
     flags = ["--max_steps", str(STEPS), "--num_train_epochs", "6", "--save_checkpoints_steps", "9", "--adapter", "pals",
              "--sample", "anneal", "--learning_rate", "1e-3", "--seed", "11"]
 
@@ -43,7 +44,7 @@ class ResumedRun(PalsTest):
         run = self.path(run)
         self.assertEqual(metrics(run), metrics(self.whole))
         steps, _ = metrics(run)
-        self.assertEqual([line["step"] for line in steps], list(range(STEPS)))
+        self.assertEqual([line["step"] for line in steps], list(range(self.steps)))
         for folder in ["final", "best"] + ["best_tasks/" + task for task in TASKS.split(",")]:
             files = ["model.safetensors"]
             for task in [os.path.basename(folder)] if "/" in folder else TASKS.split(","):
@@ -64,11 +65,11 @@ class ResumedRun(PalsTest):
         log = self.path("run", "metrics.jsonl")
         killed = 0
         with self.subTest(PALS_KILL_SEED=seed):
-            while killed < 8:
+            while killed < KILLS:
                 process = self.start()
                 lines = self.count_lines(log)
                 while process.poll() is None and self.count_lines(log) <= lines:
-                    pass
+                    time.sleep(0.002)
                 time.sleep(generator.uniform(0.0, 0.1) * self.seconds)
                 process.kill()
                 process.communicate()
@@ -94,9 +95,49 @@ class ResumeTwoThreads(ResumedRun):
         self.kill_at_random_moments()
 
 
+class ResumeAuto(ResumedRun):
+    """The odds of each epoch follow the evaluations before it."""
+
+    name = "whole_auto"
+    flags = ["auto" if flag == "anneal" else flag for flag in ResumedRun.flags]
+
+    def test_killed_at_random_moments(self):
+        self.kill_at_random_moments()
+
+
+class ResumeTaught(ResumedRun):
+    name = "whole_taught"
+
+    @classmethod
+    def setUpClass(cls):
+        PalsTest.setUpClass()
+        test = cls("setUp")
+        test.folder = os.path.dirname(PalsTest.model)
+        teacher = test.path("teacher_of_rte")
+        if not os.path.exists(teacher):
+            test.train("teacher_of_rte", "--max_steps", "20", "--num_train_epochs", "1", tasks="rte")
+        cls.flags = ResumedRun.flags + ["--teacher", "rte=%s/best" % teacher]
+        super().setUpClass()
+
+    def test_killed_at_random_moments(self):
+        self.kill_at_random_moments()
+
+
 class ResumeLora(ResumedRun):
     name = "whole_lora"
     flags = ["lora" if flag == "pals" else flag for flag in ResumedRun.flags] + ["--rank", "4", "--targets", "all"]
+
+    def test_killed_at_random_moments(self):
+        self.kill_at_random_moments()
+
+
+class ResumeRecipe(ResumedRun):
+    """What the options of docs/recipes.md keep beside weights and moments."""
+
+    name, steps = "whole_recipe", STEPS + 5 + 15 + 25
+    flags = ["temperature" if flag == "anneal" else flag for flag in ResumedRun.flags] + [
+        "--sample_cap", "100", "--min_share", "0.2", "--adapter_lr", "2e-3", "--head_lr", "5e-4", "--layer_decay", "0.8",
+        "--ema", "0.95", "--polish_epochs", "1", "--precision", "bf16"]
 
     def test_killed_at_random_moments(self):
         self.kill_at_random_moments()
@@ -112,6 +153,7 @@ class Resume(ResumedRun):
         while killed < kills:
             process = self.start()
             while process.poll() is None:
+                time.sleep(0.001)
                 found = seen(self.path("run")) - known
                 if found:
                     process.kill()

@@ -14,7 +14,7 @@ PROGRAM = pathlib.Path(__file__).resolve().parents[2] / "bench/scaling.py"
 NOT_PERMITTED = 77
 
 
-@unittest.skipIf(MPI == "none", "this pals was built without MPI (libopenmpi-dev)")
+@unittest.skipIf(MPI == "none", "this pals finds no MPI (openmpi-bin, libopenmpi-dev when it is built)")
 @unittest.skipUnless(shutil.which("ip"), "no iproute2")
 class TwoHosts(PalsTest):
     def scaling(self, link):

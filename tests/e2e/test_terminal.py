@@ -95,10 +95,22 @@ class OnATerminal(PalsTest):
         self.assertEqual(len([line for line in lines if line.startswith("train")]), 1, "\n".join(lines))
 
     def test_a_low_window_shows_the_tasks_trained_last(self):
-        terminal = self.start("run", "--max_steps", "1000", "--num_train_epochs", "1", rows=6)
-        shown = terminal.wait_for(lambda lines: len(lines) > 3 and TOTAL.fullmatch(lines[-2]) and lines[-4:-1])
-        self.assertRegex(shown[0], TASK)
-        self.assertEqual(shown[1], "and 2 more")
+        for rows in 3, 4:
+            with self.subTest(rows=rows):
+                terminal = self.start("run%d" % rows, "--max_steps", "1000", "--num_train_epochs", "1", rows=rows)
+                shown = terminal.wait_for(lambda lines: len(lines) >= rows and TOTAL.fullmatch(lines[-2])
+                                          and lines[-rows:-2])
+                self.assertEqual(len(shown), rows - 2)
+                for line in shown:
+                    self.assertRegex(line, TASK)
+                self.assertEqual(terminal.finish(), 0)
+
+    def test_a_narrow_window_leaves_out_what_does_not_fit(self):
+        terminal = self.start("run", "--max_steps", "1000", "--num_train_epochs", "1", columns=40)
+        shown = terminal.wait_for(lambda lines: len(lines) > 4 and steps_done(lines) and lines[-5:-1])
+        for line in shown[:3]:
+            self.assertRegex(line, r"^\w+ +loss +(-|\d+\.\d{3})  score +(-|-?\d\.\d{3})$")
+        self.assertRegex(shown[3], r"^train  \d+%  [\d,]+/1,000 steps(  \S+ steps/s)?$")
         self.assertEqual(terminal.finish(), 0)
 
     def test_ctrl_c_saves_and_says_how_to_go_on(self):
@@ -107,6 +119,7 @@ class OnATerminal(PalsTest):
         done = self.wait_for_steps(terminal, 50)
         terminal.type("\x03")
         terminal.wait_for(lambda lines: any(line.startswith("pals: ") for line in lines))
+        self.assertTrue(any(line.startswith("stopping after this step") for line in terminal.screen.lines()))
         self.assertEqual(termios.tcgetattr(terminal.master), terminal.modes)
         self.assertEqual(terminal.finish(), 130)
         screen = terminal.screen

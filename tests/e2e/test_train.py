@@ -4,6 +4,7 @@ import collections
 import json
 import os
 import random
+import shutil
 import unittest
 
 import support
@@ -224,6 +225,83 @@ class Options(PalsTest):
         self.assertEqual([line["task"] for line in metrics(both)[0]], ["reviews", "rte"] * 2)
 
 
+class Average(PalsTest):
+    def test_it_is_evaluated_and_saved(self):
+        flags = ["--max_steps", "40", "--num_train_epochs", "2", "--adapter", "pals", "--learning_rate", "1e-3"]
+        plain, averaged = self.train("plain", *flags), self.train("averaged", *flags, "--ema", "0.9")
+        self.assertEqual(metrics(plain)[0], metrics(averaged)[0])  # training does not know of it
+        self.assertNotEqual(metrics(plain)[1], metrics(averaged)[1])
+        for folder in "best", "final":
+            scores = json.loads(self.pals("eval", "--model", os.path.join(averaged, folder), "--data_dir", self.glue, "--json",
+                                          "--precision", "fp32", "--threads", "1").stdout)
+            results = read_json(averaged, "eval_results.json")
+            expected = results if folder == "best" else results["last"]
+            self.assertEqual(scores["tasks"], expected["tasks"])
+            for file in "model.safetensors", "adapters/rte/pals_adapter.safetensors":
+                self.assertNotEqual(read_safetensors(os.path.join(plain, folder, file)),
+                                    read_safetensors(os.path.join(averaged, folder, file)))
+        # The weights that go on are in the checkpoint, beside their average.
+        def checkpoint(run):
+            return read_safetensors(os.path.join(run, "checkpoints", "step-0000000040.safetensors"))
+        self.assertNotIn("average", checkpoint(plain))
+        self.assertEqual(checkpoint(plain)["weights"], checkpoint(averaged)["weights"])
+        self.assertNotEqual(checkpoint(averaged)["average"], checkpoint(averaged)["weights"])
+        # What is missing of a finished run is written again, averaged.
+        before = read_safetensors(os.path.join(averaged, "final", "model.safetensors"))
+        shutil.rmtree(os.path.join(averaged, "final"))
+        self.train("averaged", *flags, "--ema", "0.9")
+        self.assertEqual(read_safetensors(os.path.join(averaged, "final", "model.safetensors")), before)
+        self.check_words(self.error(*self.train_arguments("averaged", *flags), code=2), "ema (0.9, now 0")
+
+
+class SecondPhase(PalsTest):
+    flags = ["--max_steps", "20", "--num_train_epochs", "2", "--adapter", "pals", "--learning_rate", "1e-3"]
+
+    def shared(self, run, folder="final"):
+        return read_safetensors(os.path.join(run, folder, "model.safetensors"))
+
+    def own(self, run, task):
+        return read_safetensors(os.path.join(run, "final", "adapters", task, "pals_adapter.safetensors"))
+
+    def test_it_trains_what_is_the_tasks_own(self):
+        first = self.train("first", *self.flags)
+        both = self.train("both", *self.flags, "--polish_epochs", "2")
+        (steps, evaluations), (before, _) = metrics(both), metrics(first)
+        self.assertEqual(steps[:20], before)
+        self.assertEqual([line["step"] for line in steps], list(range(20 + 2 * (5 + 15))))
+        self.assertEqual([(line["after_step"], line["epoch"]) for line in evaluations], [(10, 1), (20, 2), (40, 3), (60, 4)])
+        for begin in 20, 40:  # a pass over 40 rows of one task and 120 of the other, in batches of 8
+            drawn = collections.Counter(line["task"] for line in steps[begin:begin + 20])
+            self.assertEqual(drawn, {"rte": 5, "sst": 15})
+        # The schedule begins anew, over both passes.
+        rates = [line["learning_rate"] for line in steps[20:]]
+        self.assertEqual(rates[0], 0)
+        self.assertAlmostEqual(rates[20], 5e-4)
+        self.assertEqual(self.shared(first), self.shared(both))
+        for task in "rte", "sst":
+            self.assertNotEqual(self.own(first, task), self.own(both, task))
+        results = read_json(both, "eval_results.json")
+        self.assertIn(results["step"], (10, 20, 40, 60))
+        scores = json.loads(self.pals("eval", "--model", both + "/best", "--data_dir", self.glue, "--json", "--precision",
+                                      "fp32", "--threads", "1").stdout)
+        self.assertEqual(scores["tasks"], results["tasks"])
+        self.check_words(self.error(*self.train_arguments("both", *self.flags, "--polish_epochs", "2", "--max_steps", "30"),
+                                    code=2), "max_steps", "does not become longer")
+
+    def test_it_begins_with_the_average(self):
+        first = self.train("first", *self.flags, "--ema", "0.9")
+        both = self.train("both", *self.flags, "--ema", "0.9", "--polish_epochs", "1")
+        plain = self.train("plain", *self.flags)
+        self.assertEqual(self.shared(both), self.shared(first))
+        self.assertNotEqual(self.shared(both), self.shared(plain))
+
+    def test_a_plan_counts_it(self):
+        arguments = self.train_arguments("none", *self.flags, "--polish_epochs", "2")
+        del arguments[arguments.index("--output_dir"):arguments.index("--output_dir") + 2]
+        plan = self.pals("plan", *arguments[1:])
+        self.check_words(plan.stdout, "steps: 60 in 4 epochs, the last 40 with the shared part as it is")
+
+
 class Sampling(PalsTest):
     def drawn(self, sample, *flags, steps=160, tasks="rte,mnli,sst"):
         run = self.train(sample, "--sample", sample, "--max_steps", str(steps), "--do_train", "--seed", "5",
@@ -252,6 +330,34 @@ class Sampling(PalsTest):
         self.assertLess(abs(first - 200 / 6), 20)           # alpha 1: 40 of 240
         self.assertLess(abs(second - 200 * 0.42), 28)       # alpha 0.2
         self.drawn("anneal", "--num_train_epochs", "1", "--overwrite_output_dir", steps=3)
+
+    def epoch_odds(self, run):
+        with open(os.path.join(run, "metrics.jsonl"), encoding="utf-8") as stream:
+            lines = [json.loads(line) for line in stream]
+        return [line["probabilities"] for line in lines if "epoch_begins" in line]
+
+    def test_temperature(self):
+        flags = ["--sample_alpha", "1", "--sample_cap", "80", "--report_to", "none"]
+        tasks = collections.Counter(self.drawn("temperature", *flags))
+        odds = {"rte": 0.2, "mnli": 0.4, "sst": 0.4}  # of 40, 80 and 80 rows
+        for task, share in odds.items():
+            self.assertLess(abs(tasks[task] - 160 * share), 4 * (160 * share) ** 0.5, tasks)
+        for epoch in self.epoch_odds(self.path("temperature")):
+            self.assertEqual({task: round(p, 9) for task, p in epoch.items()}, odds)
+        # The page says it; a run goes on with the same odds alone.
+        with open(self.path("temperature", "report.html"), encoding="utf-8") as stream:
+            self.assertIn("temperature, alpha 1.0, at most 80 rows count", stream.read())
+        arguments = self.train_arguments("temperature", "--max_steps", "160", "--do_train", "--seed", "5", "--sample",
+                                         "temperature", "--sample_alpha", "0.5", "--sample_cap", "80", tasks="rte,mnli,sst")
+        self.check_words(self.error(*arguments, code=2), "sample_alpha")
+
+    def test_a_minimum_share(self):
+        self.drawn("prop", "--min_share", "0.3", steps=6)
+        for epoch in self.epoch_odds(self.path("prop")):
+            self.assertEqual({task: round(p, 9) for task, p in epoch.items()}, {"rte": 0.3, "mnli": 0.4, "sst": 0.3})
+        arguments = self.train_arguments("more", "--min_share", "0.4", tasks="rte,mnli,sst")
+        self.check_words(self.error(*arguments, code=2), "--min_share 0.4", "3 tasks")
+        self.assertFalse(os.path.exists(self.path("more")))
 
     def test_each_pass_is_shuffled_afresh(self):
         """Two passes with a rate of nearly 0 and no dropout: the same rows, so the same losses in all, batches of

@@ -1,4 +1,4 @@
-#include "predict/find_task.h"
+#include "predict/find_tasks.h"
 
 #include <algorithm>
 
@@ -14,15 +14,6 @@ namespace {
 bool takes_texts(const Kind& kind) { return !kind.input().context && !kind.input().choices; }
 
 }  // namespace
-
-int find_task(const std::vector<Task>& tasks, const std::string& name, const std::string& flag) {
-  for (size_t i = 0; i < tasks.size(); ++i) {
-    if (tasks[i].name == name) return static_cast<int>(i);
-  }
-  if (name.empty() && tasks.size() == 1) return 0;
-  fail_usage(flag, ": ", name.empty() ? "missing" : concat("the model has no task ", quote(name)),
-             did_you_mean(name, task_names(tasks)), "; its tasks: ", join(task_names(tasks), ", "));
-}
 
 std::vector<int> find_tasks(const std::vector<Task>& tasks, const std::string& names,
                             const std::string& flag) {

@@ -1,4 +1,4 @@
-// The tasks of a model by their names.
+// Several tasks of a model by their names.
 #pragma once
 
 #include <string>
@@ -8,12 +8,8 @@
 
 namespace pals {
 
-/// The index of a task. An empty name means the only one. UsageError for an unknown name and where
-/// a name is needed; `flag` stands in front.
-int find_task(const std::vector<Task>& tasks, const std::string& name, const std::string& flag);
-
-/// The indices of "a,b" in that order, or of all tasks for "all". UsageError as find_task and for a
-/// task named twice.
+/// The indices of "a,b" in that order, or of all tasks for "all". UsageError as find_task() and for
+/// a task named twice.
 std::vector<int> find_tasks(const std::vector<Task>& tasks, const std::string& names,
                             const std::string& flag);
 
