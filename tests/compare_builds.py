@@ -207,14 +207,11 @@ class Plan:
             arguments = self.train(name, *more)
             for build in old, new:
                 self.kill_after_a_checkpoint(build, arguments, name)
-            handed = os.path.join(new.work, name + "-handed")
-            shutil.copytree(os.path.join(old.work, name), handed)
+            for build in old, new:
+                shutil.copytree(os.path.join(old.work, name), os.path.join(build.work, name + "-handed"))
             self.comparison.command(what, arguments, name)
-            going = new.run(self.train(name + "-handed", *more))
-            shutil.rmtree(os.path.join(old.work, name + "-handed"), ignore_errors=True)
-            shutil.copytree(os.path.join(old.work, name), os.path.join(old.work, name + "-handed"))
-            again = old.run(self.train(name, *more))  # finished: shows the result once more
-            self.comparison.judge("begun by OLD, gone on by NEW, " + flags[1], [again, going], [name + "-handed"])
+            going_on = [build.run(self.train(name + "-handed", *more)) for build in (old, new)]
+            self.comparison.judge("begun by OLD, gone on by NEW, " + flags[1], going_on, [name + "-handed"])
 
     def kill_after_a_checkpoint(self, build, arguments, run):
         process, folder = build.start(arguments), os.path.join(build.work, run, "checkpoints")
