@@ -118,4 +118,14 @@ void check_identity(const std::string& folder, const Json& state, const Json& cu
   }
 }
 
+void check_rows(const std::vector<Task>& tasks, const Json& then, const std::vector<int64_t>& now,
+                const std::string& folder) {
+  for (size_t task = 0; task < now.size() && task < then.size(); ++task) {
+    const auto before = then[task].get<int64_t>();
+    if (now[task] == before) continue;
+    fail("task ", tasks[task].name, " has ", now[task], " training rows, but had ", before,
+         " when the run in ", folder, " began; give the same data, or another --output_dir");
+  }
+}
+
 }  // namespace pals

@@ -29,4 +29,9 @@ std::vector<std::string> identity_differences(const Json& saved, const Json& cur
 void check_identity(const std::string& folder, const Json& state, const Json& current,
                     bool longer = false);
 
+/// Throws Error where a task's number of training rows is another than when the run in the folder
+/// began: order and odds go by them, so that it could not go on as it began. `then`: of each task.
+void check_rows(const std::vector<Task>& tasks, const Json& then, const std::vector<int64_t>& now,
+                const std::string& folder);
+
 }  // namespace pals

@@ -14,6 +14,7 @@
 #include "data/feature_cache.h"
 #include "report/run_report.h"
 #include "tasks/task_selection.h"
+#include "train/batch_source.h"
 #include "train/check_options.h"
 #include "train/forecast.h"
 #include "train/identity.h"
@@ -119,7 +120,7 @@ class Trainer {
     int64_t first_step = 0;
     if (state) {
       first_step = state->at("step").get<int64_t>();
-      check_rows(state->at("rows").get<std::vector<int64_t>>(), examples);
+      check_rows(setup_.description.tasks, state->at("rows"), examples, options_.output_dir);
       if (const std::optional<RunLength> length = length_of(*state)) {
         extended_at_ = lengthens(options_, length) ? length->total_steps : length->extended_at;
       }
@@ -144,26 +145,15 @@ class Trainer {
     }
     TrainingLoop loop(world_, options_, names, model_, optimizer_, parallel_, plan.steps, clock_,
                       board, calls);
-    // Under --sample auto the odds of an epoch are known once it begins.
-    std::optional<TrainingLoader> loader;
-    int64_t next_step = first_step, loaded_until = first_step;
-    const auto next_batch = [&] {
-      if (next_step == loaded_until) {
-        loaded_until = is_auto() ? plan.steps.epoch_end(next_step) : plan.steps.total_steps;
-        loader.emplace(
-            features, plan.sampler,
-            TrainingLoaderOptions{.batch_size = options_.train_batch_size,
-                                  .accumulation_steps = options_.gradient_accumulation_steps,
-                                  .seed = options_.seed,
-                                  .first_step = next_step,
-                                  .last_step = loaded_until,
-                                  .teachers = taught,
-                                  .teacher_steps = plan.steps.first_steps()});
-      }
-      ++next_step;
-      return loader->next();
-    };
-    const int64_t steps_done = loop.run(next_batch, first_step);
+    BatchSource batches(plan, std::move(features),
+                        {.batch_size = options_.train_batch_size,
+                         .accumulation_steps = options_.gradient_accumulation_steps,
+                         .seed = options_.seed,
+                         .first_step = first_step,
+                         .teachers = taught,
+                         .teacher_steps = plan.steps.first_steps()},
+                        is_auto() ? SamplerLife::kEpoch : SamplerLife::kRun);
+    const int64_t steps_done = loop.run([&] { return batches.next(); }, first_step);
     if (steps_done > first_step) report_speed(first_step, steps_done);
   }
 
@@ -362,16 +352,6 @@ class Trainer {
       model_.unpack_weights();
     });
     return evaluation;
-  }
-
-  // Order and odds go by the numbers of rows: with others the run could not go on as it began.
-  void check_rows(const std::vector<int64_t>& then, const std::vector<int64_t>& now) const {
-    for (size_t task = 0; task < now.size() && task < then.size(); ++task) {
-      if (now[task] == then[task]) continue;
-      fail("task ", setup_.description.tasks[task].name, " has ", now[task],
-           " training rows, but had ", then[task], " when the run in ", options_.output_dir,
-           " began; give the same data, or another --output_dir");
-    }
   }
 
   const World& world_;
