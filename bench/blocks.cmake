@@ -7,5 +7,5 @@ endif()
 add_executable(bench_blocks ${PROJECT_SOURCE_DIR}/bench/blocks.cpp)
 set_target_properties(bench_blocks PROPERTIES OUTPUT_NAME blocks
   RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bench)
-target_link_libraries(bench_blocks PRIVATE pals_nn benchmark::benchmark)
+target_link_libraries(bench_blocks PRIVATE pals_kernels benchmark::benchmark)
 pals_use_torch(bench_blocks cold)

@@ -1,11 +1,11 @@
 // Speed of each fused block at BERT-base sizes on packed GLUE-like rows, by instruction set
 // (PALS_ISA) and type. Reports bytes a second (what the block must read and write) or FLOP a second
 // (attention).
-#include "nn/blocks.h"
-
 #include <benchmark/benchmark.h>
 
 #include <cmath>
+
+#include "kernels/operations.h"
 
 namespace pals {
 namespace {
@@ -42,30 +42,39 @@ void count_bytes(benchmark::State& state, int64_t rows, int64_t columns, int64_t
 }
 
 void gelu_forward(benchmark::State& state) {
-  at::Tensor x = act(state, kTokens, kIntermediate), y = at::empty_like(x);
-  const at::Tensor bias = at::zeros({kIntermediate});
+  const at::Tensor x = act(state, kTokens, kIntermediate);
+  BiasActivation block{.u = x, .bias = at::zeros({kIntermediate}), .y = at::empty_like(x)};
   for (auto _ : state) {
-    bias_activation_forward(Activation::kGelu, x, bias, y);
+    bias_activation_forward(block);
   }
   count_bytes(state, kTokens, kIntermediate, 3);
 }
 
 void gelu_backward(benchmark::State& state) {
-  const at::Tensor u = act(state, kTokens, kIntermediate), dy = act(state, kTokens, kIntermediate);
-  at::Tensor du = at::empty_like(u), bias_grad = at::zeros({kIntermediate});
+  const at::Tensor u = act(state, kTokens, kIntermediate);
+  BiasActivation block{.u = u,
+                       .dy = act(state, kTokens, kIntermediate),
+                       .du = at::empty_like(u),
+                       .bias_grad = at::zeros({kIntermediate})};
   for (auto _ : state) {
-    bias_activation_backward(Activation::kGelu, dy, u, du, bias_grad);
+    bias_activation_backward(block);
   }
   count_bytes(state, kTokens, kIntermediate, 3);
 }
 
 void layer_norm_forward(benchmark::State& state) {
-  at::Tensor x = act(state, kTokens, kHidden), y = at::empty_like(x), mean, rstd;
-  const at::Tensor start = x.clone(), residual = act(state, kTokens, kHidden);
-  const at::Tensor ones = at::ones({kHidden}), keys = token_keys(kTokens);
+  const at::Tensor x = act(state, kTokens, kHidden), start = x.clone();
+  const at::Tensor ones = at::ones({kHidden});
+  AddLayerNorm block{.z = x,
+                     .bias = ones,
+                     .residual = act(state, kTokens, kHidden),
+                     .gamma = ones,
+                     .beta = ones,
+                     .epsilon = 1e-12,
+                     .dropout = kDropout,
+                     .token_keys = token_keys(kTokens)};
   for (auto _ : state) {
-    dropout_add_layer_norm_forward(x, ones, residual, at::Tensor(), ones, ones, 1e-12, kDropout,
-                                   keys, y, mean, rstd);
+    add_layer_norm_forward(block);
     state.PauseTiming();
     x.copy_(start);
     state.ResumeTiming();
@@ -74,21 +83,27 @@ void layer_norm_forward(benchmark::State& state) {
 }
 
 void layer_norm_backward(benchmark::State& state) {
-  at::Tensor z = act(state, kTokens, kHidden), dy = act(state, kTokens, kHidden);
-  at::Tensor dz = at::empty_like(z), dx = at::empty_like(z);
-  const at::Tensor mean = at::zeros({kTokens}), rstd = at::ones({kTokens});
-  const at::Tensor gamma = at::ones({kHidden}), keys = token_keys(kTokens);
-  at::Tensor gamma_grad = at::zeros({kHidden}), beta_grad = at::zeros({kHidden}),
-             bias_grad = at::zeros({kHidden});
+  const at::Tensor z = act(state, kTokens, kHidden);
+  AddLayerNorm block{.z = z,
+                     .gamma = at::ones({kHidden}),
+                     .dropout = kDropout,
+                     .token_keys = token_keys(kTokens),
+                     .mean = at::zeros({kTokens}),
+                     .rstd = at::ones({kTokens}),
+                     .dy = act(state, kTokens, kHidden),
+                     .dz = at::empty_like(z),
+                     .dx = at::empty_like(z),
+                     .gamma_grad = at::zeros({kHidden}),
+                     .beta_grad = at::zeros({kHidden}),
+                     .bias_grad = at::zeros({kHidden})};
   for (auto _ : state) {
-    dropout_add_layer_norm_backward(dy, z, mean, rstd, gamma, kDropout, keys, dz, dx, gamma_grad,
-                                    beta_grad, bias_grad);
+    add_layer_norm_backward(block);
   }
   count_bytes(state, kTokens, kHidden, 4);
 }
 
 struct AttentionCase {
-  at::Tensor q, k, v, context, logsumexp, dq, dk, dv;
+  AttentionHeads heads{.num_heads = kHeads, .scale = 0.125, .dropout = kDropout};
   AttentionRows rows;
   double flop = 0;  ///< of forward's two products
 
@@ -97,9 +112,9 @@ struct AttentionCase {
     const int64_t count = kTokens / length;
     const int64_t tokens = count * length;
     const at::Tensor all = act(state, tokens, 3 * kHidden);
-    q = all.narrow(1, 0, kHidden);
-    k = all.narrow(1, kHidden, kHidden);
-    v = all.narrow(1, 2 * kHidden, kHidden);
+    heads.q = all.narrow(1, 0, kHidden);
+    heads.k = all.narrow(1, kHidden, kHidden);
+    heads.v = all.narrow(1, 2 * kHidden, kHidden);
     rows.cu_seqlens = at::arange(0, tokens + 1, length, at::kInt);
     rows.max_seqlen = length;
     rows.token_keys = token_keys(tokens);
@@ -115,19 +130,20 @@ void count_flop(benchmark::State& state, double flop) {
 
 void attention_forward_rows(benchmark::State& state) {
   AttentionCase c(state);
+  Attention block{.heads = {&c.heads, 1}, .rows = c.rows};
   for (auto _ : state) {
-    attention_forward(c.q, c.k, c.v, c.rows, kHeads, 0.125, kDropout, c.context, c.logsumexp);
+    attention_forward(block);
   }
   count_flop(state, c.flop);
 }
 
 void attention_backward_rows(benchmark::State& state) {
   AttentionCase c(state);
-  attention_forward(c.q, c.k, c.v, c.rows, kHeads, 0.125, kDropout, c.context, c.logsumexp);
-  const at::Tensor d_context = c.context.clone();
+  Attention block{.heads = {&c.heads, 1}, .rows = c.rows};
+  attention_forward(block);
+  c.heads.d_context = c.heads.context.clone();
   for (auto _ : state) {
-    attention_backward(d_context, c.q, c.k, c.v, c.context, c.logsumexp, c.rows, kHeads, 0.125,
-                       kDropout, c.dq, c.dk, c.dv);
+    attention_backward(block);
   }
   count_flop(state, 2.5 * c.flop);
 }
@@ -135,20 +151,23 @@ void attention_backward_rows(benchmark::State& state) {
 at::Tensor ids(int64_t below) { return at::randint(below, {kTokens}, at::TensorOptions(at::kInt)); }
 
 void embedding_forward_and_backward(benchmark::State& state) {
-  const at::Tensor word = at::zeros({30522, kHidden}), position = at::zeros({512, kHidden}),
-                   type_table = at::zeros({2, kHidden});
-  const at::Tensor words = ids(30522), positions = ids(36), types = ids(2);
-  at::Tensor out = act(state, kTokens, kHidden);
+  const Embedding block{.token_ids = ids(30522),
+                        .position_ids = ids(36),
+                        .token_type_ids = ids(2),
+                        .word = at::zeros({30522, kHidden}),
+                        .position = at::zeros({512, kHidden}),
+                        .token_type = at::zeros({2, kHidden}),
+                        .out = act(state, kTokens, kHidden)};
   for (auto _ : state) {
-    embedding_forward(words, positions, types, word, position, type_table, out);
-    embedding_backward(out, words, positions, types, word, position, type_table);
+    embedding_forward(block);
+    embedding_backward(block);
   }
   count_bytes(state, kTokens, kHidden, 4);
 }
 
 void accumulate_weight_gradient(benchmark::State& state) {
   const at::Tensor x = act(state, kHidden, kIntermediate);
-  at::Tensor target = at::zeros({kHidden, kIntermediate});
+  const at::Tensor target = at::zeros({kHidden, kIntermediate});
   for (auto _ : state) {
     accumulate(x, target);
   }
@@ -171,11 +190,14 @@ void adam(benchmark::State& state) {
     }
   }
   const int64_t size = ranges.back().offset + ranges.back().numel;
-  at::Tensor w = at::zeros({size}), m = at::zeros({size}), v = at::zeros({size});
-  const at::Tensor g = at::randn({size}) * 1e-3;
-  at::Tensor shadow = state.range(0) == 0 ? at::Tensor() : at::zeros({size}, at::kBFloat16);
+  BertAdam block{.ranges = ranges,
+                 .weights = at::zeros({size}),
+                 .gradients = at::randn({size}) * 1e-3,
+                 .first_moment = at::zeros({size}),
+                 .second_moment = at::zeros({size})};
+  if (state.range(0) != 0) block.shadow = at::zeros({size}, at::kBFloat16);
   for (auto _ : state) {
-    bert_adam_step(ranges, {}, w, g, m, v, shadow);
+    bert_adam(block);
   }
   state.SetBytesProcessed(state.iterations() * size * (state.range(0) == 0 ? 28 : 30));
   state.SetLabel(state.range(0) == 0 ? "no shadow" : "bf16 shadow");

@@ -21,9 +21,9 @@
 #include "base/log.h"
 #include "base/table.h"
 #include "base/text_util.h"
+#include "kernels/operations.h"
 #include "measure/batch_list.h"
 #include "measure/training_side.h"
-#include "nn/blocks.h"
 #include "peer_batches.h"
 #include "step_report.h"
 

@@ -83,7 +83,7 @@ gpu_tests() { "$1" --gtest_filter="$2" | tee >(cat >&2) | grep '^\[  PASSED  \] 
 left_out() { summary+=("$(printf '%-24s left out: %s' "$1" "$2")"); }
 
 on_gpu='*/cuda_fp32:*/cuda_bf16:*/cuda_fp16'  # the kernels' tests
-programs=(pals nn_test device_test golden_model_test golden_heads_test golden_minilm_test load_cuda_library contestant)
+programs=(pals kernels_test device_test golden_model_test golden_heads_test golden_minilm_test load_cuda_library contestant)
 
 # The machine may have a compiler that warns of more than ours.
 make_build() {
@@ -102,7 +102,7 @@ step_build() {
 
 step_tests() {
   check library "$build/load_cuda_library" "$build/libpals_cuda.so"
-  check kernels gpu_tests "$build/nn_test" "$on_gpu"
+  check kernels gpu_tests "$build/kernels_test" "$on_gpu"
   check devices gpu_tests "$build/device_test" '*_gpu:*/gpu:Devices.*:SimulatedDevice.*:DeviceRun.*'
   check ranks gpu_tests "$build/device_test" 'DeviceRanks.*'
 }
@@ -123,7 +123,7 @@ step_sanitizer() {
   fi
   for tool in memcheck racecheck initcheck synccheck; do
     check "$tool" env PYTORCH_NO_CUDA_MEMORY_CACHING=1 compute-sanitizer --tool "$tool" --error-exitcode 1 \
-      --target-processes all "$build/nn_test" --gtest_filter="$on_gpu"
+      --target-processes all "$build/kernels_test" --gtest_filter="$on_gpu"
   done
 }
 

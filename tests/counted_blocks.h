@@ -1,57 +1,45 @@
-// A device's blocks that count their calls, for tests of what is computed in one launch.
+// A device's backend that counts calls, for tests of what is computed in one launch.
 #pragma once
 
-#include <optional>
-#include <vector>
-
-#include "nn/block_table.h"
-#include "nn/device.h"
+#include "kernels/backend.h"
+#include "kernels/device.h"
 
 namespace pals::testing {
 
-/// While it stands, the device's blocks count their calls.
+/// While it stands, the device's backend counts calls.
 struct CountedBlocks {
   explicit CountedBlocks(at::Device device_) : device(device_) {
-    own = &accelerator_of(device)->blocks();
-    table = *own;
-    table.grouped_dense_forward = [](const std::vector<DenseGroup>& groups,
-                                     const at::Tensor& weights, const at::Tensor& biases,
-                                     std::optional<Activation> activation, const at::Tensor& x,
-                                     at::Tensor& y) {
+    own = &accelerator_of(device)->backend();
+    counting = *own;
+    counting.grouped_dense = [](const GroupedDense& block) {
       ++grouped;
-      own->grouped_dense_forward(groups, weights, biases, activation, x, y);
+      own->grouped_dense(block);
     };
-    table.joint_attention_forward = [](AttentionHeads& first, AttentionHeads& second,
-                                       const AttentionRows& rows) {
-      ++joint_forward;
-      own->joint_attention_forward(first, second, rows);
+    counting.attention_forward = [](const Attention& block) {
+      joint_forward += block.heads.size() == 2 ? 1 : 0;
+      own->attention_forward(block);
     };
-    table.joint_attention_backward = [](AttentionHeads& first, AttentionHeads& second,
-                                        const AttentionRows& rows) {
-      ++joint_backward;
-      own->joint_attention_backward(first, second, rows);
+    counting.attention_backward = [](const Attention& block) {
+      joint_backward += block.heads.size() == 2 ? 1 : 0;
+      own->attention_backward(block);
     };
-    table.bert_adam_table_step = [](const at::Tensor& ranges, int64_t chunks,
-                                    const BertAdamOptions& options, at::Tensor weights,
-                                    const at::Tensor& gradients, at::Tensor first_moment,
-                                    at::Tensor second_moment, at::Tensor shadow) {
-      ++table_steps;
-      own->bert_adam_table_step(ranges, chunks, options, weights, gradients, first_moment,
-                                second_moment, shadow);
+    counting.bert_adam = [](const BertAdam& block) {
+      packed_steps += block.packed_ranges.defined() ? 1 : 0;
+      own->bert_adam(block);
     };
     forget();
-    set_block_table(device.type(), &table);
+    set_backend(device.type(), &counting);
   }
-  ~CountedBlocks() { set_block_table(device.type(), own); }
+  ~CountedBlocks() { set_backend(device.type(), own); }
   CountedBlocks(const CountedBlocks&) = delete;
   CountedBlocks& operator=(const CountedBlocks&) = delete;
 
-  static void forget() { grouped = joint_forward = joint_backward = table_steps = 0; }
+  static void forget() { grouped = joint_forward = joint_backward = packed_steps = 0; }
 
   at::Device device;
-  BlockTable table;
-  static inline const BlockTable* own = nullptr;
-  static inline int grouped = 0, joint_forward = 0, joint_backward = 0, table_steps = 0;
+  Backend counting;
+  static inline const Backend* own = nullptr;
+  static inline int grouped = 0, joint_forward = 0, joint_backward = 0, packed_steps = 0;
 };
 
 }  // namespace pals::testing

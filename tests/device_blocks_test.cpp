@@ -89,7 +89,7 @@ TEST(Devices, AdaptersAttendBesideTheLayers) {
         const auto recomputed = together.run(5, 6);
         EXPECT_EQ(CountedBlocks::joint_backward, 7 * expected);
 
-        blocks.table.joint_attention_forward = nullptr;
+        blocks.counting.joins_attention = false;
         CountedBlocks::forget();
         const auto mixed_apart = apart.model().forward(pack(rows));
         for (size_t i = 0; i < mixed.logits.size(); ++i) {

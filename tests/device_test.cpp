@@ -1,7 +1,7 @@
 // Training and prediction on another device than the CPU: the same results, and no step of the host
 // into the device's memory. Everywhere on a simulated device, and where there is a GPU on that,
 // too.
-#include "nn/device.h"
+#include "kernels/device.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -12,11 +12,11 @@
 #include "base/log.h"
 #include "counted_blocks.h"
 #include "device_training.h"
+#include "kernels/cpu_isa.h"
 #include "model/folder_writer.h"
 #include "model/model_runner.h"
 #include "model/test_models.h"
-#include "nn/blocks_cpu.h"
-#include "nn/precision_choice.h"
+#include "modules/precision_choice.h"
 #include "train/run_folder.h"
 
 namespace pals {
@@ -160,11 +160,11 @@ TEST_P(OnAnotherDevice, TheOptimizerIsRecordedWithBackward) {
     return losses;
   };
   const std::vector<double> expected = run(*apart, Training::Way::kOneBatch);
-  EXPECT_EQ(CountedBlocks::table_steps, 0);
+  EXPECT_EQ(CountedBlocks::packed_steps, 0);
   EXPECT_EQ(run(*together, Training::Way::kOneBatchWithOptimizer), expected);
   // A GPU replays without the host.
-  EXPECT_GT(CountedBlocks::table_steps, GetParam().on_gpu ? 0 : kSteps);
-  EXPECT_LT(CountedBlocks::table_steps, 16 + 20);
+  EXPECT_GT(CountedBlocks::packed_steps, GetParam().on_gpu ? 0 : kSteps);
+  EXPECT_LT(CountedBlocks::packed_steps, 16 + 20);
   expect_same_state(apart->arena(), together->arena());
 }
 

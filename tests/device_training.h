@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "kernels/device.h"
 #include "model/test_models.h"
-#include "nn/device.h"
 #include "simulated_device.h"
 #include "train/data_parallel.h"
 

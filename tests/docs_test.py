@@ -35,6 +35,9 @@ NOT_RUN = {
     "tar -x --zstd": "unpacks what that makes; run by tests/packages_check.py",
     "cmake --preset": "builds",
     "ctest": "runs this test",
+    "ninja -C build": "builds",
+    "build/kernels_test": "run by ctest",
+    "PALS_ISA=generic build/kernels_test": "as above",
     "build/bench/": "timings, on real data",
     "cmake --install": "run by tests/e2e/test_library.py",
     "cmake -G Ninja -S examples": "run by tests/e2e/test_library.py",
@@ -76,7 +79,8 @@ WITHOUT_INT8 = "avx512_vnni" not in HERE["instruction_sets"]
 OTHER_FLAGS = {"--preset", "--build", "--parallel", "--test-dir", "--output-on-failure", "--quick", "--install",
                "--prefix", "--bind-to", "--map-by", "--mca", "--hostfile", "--mpi", "--no-python", "--nproc-per-node",
                "--ntasks-per-node", "--nodes", "--link", "--gpus-per-task", "--write", "--label_smoothing", "--data-binary",
-               "--logdir", "--component", "--zstd", "--workers", "--parts"}
+               "--logdir", "--component", "--zstd", "--workers", "--parts", "--gtest_filter", "--benchmark_filter",
+               "--benchmark_min_time"}
 HIDDEN_FLAGS = {"--no_cuda", "--local_rank"}  # two of the reference, which --help leaves out
 
 BERT_BASE = {

@@ -5,7 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "nn/accelerator.h"
+#include "kernels/accelerator.h"
 
 int main(int argc, char** argv) {
   if (argc != 2) {
@@ -36,6 +36,6 @@ int main(int argc, char** argv) {
                 static_cast<long long>(info.total_memory));
   }
   const bool right = devices >= 0 && accelerator->type() == c10::DeviceType::CUDA &&
-                     accelerator->blocks().attention_forward != nullptr;
+                     accelerator->backend().attention_forward != nullptr;
   return right ? EXIT_SUCCESS : EXIT_FAILURE;
 }

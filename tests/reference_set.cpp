@@ -6,8 +6,8 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "checkpoint/safetensors.h"
+#include "kernels/device.h"
 #include "model/weights.h"
-#include "nn/device.h"
 #include "options/option.h"
 #include "simulated_device.h"
 

@@ -1,11 +1,11 @@
-// The blocks of the simulated device.
+// The backend of the simulated device.
 #pragma once
 
-#include "nn/block_table.h"
+#include "kernels/backend.h"
 
 namespace pals::testing {
 
-/// The CPU's blocks on the same memory; in fp16 the plain ones.
-const BlockTable& simulated_blocks();
+/// The CPU's kernels on the same memory; in fp16 the plain ones.
+const Backend& simulated_backend();
 
 }  // namespace pals::testing

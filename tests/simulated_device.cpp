@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "base/error.h"
-#include "nn/device.h"
+#include "kernels/device.h"
 #include "simulated_blocks.h"
 #include "simulated_memory.h"
 #include "store_ranks.h"
@@ -218,7 +218,7 @@ class SimulatedAccelerator : public Accelerator {
     return {"a pretence", concat("pretence-", number), static_cast<int64_t>(kSimulatedBytes),
             static_cast<int64_t>(SimulatedMemory::instance().free_bytes())};
   }
-  const BlockTable& blocks() const override { return simulated_blocks(); }
+  const Backend& backend() const override { return simulated_backend(); }
   void synchronize(int) const override {}
   std::unique_ptr<RecordedWork> record(int, const std::function<void()>& work) const override {
     return std::make_unique<KeptWork>(work);

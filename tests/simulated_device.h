@@ -4,7 +4,7 @@
 
 #include <ATen/ATen.h>
 
-#include "nn/accelerator.h"
+#include "kernels/accelerator.h"
 #include "options/device_choice.h"
 
 namespace pals::testing {

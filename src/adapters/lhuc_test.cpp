@@ -10,7 +10,7 @@
 #include "adapters/low_rank.h"
 #include "bert/config.h"
 #include "bert/test_config.h"
-#include "nn/pass.h"
+#include "modules/pass.h"
 
 namespace pals {
 namespace {

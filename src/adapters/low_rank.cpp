@@ -20,7 +20,12 @@ at::Tensor LowRank::backward(const Pass& pass, int /*layer*/, const at::Tensor& 
   up_.backward_bias(pass, dy);
   up_.backward_weight(pass, dy, g);
   at::Tensor du = up_.backward_input(pass, dy);
-  bias_activation_backward(activation_, du, u, du, down_.bias_gradient(pass));
+  BiasActivation activated{.activation = activation_,
+                           .u = u,
+                           .dy = du,
+                           .du = du,
+                           .bias_grad = down_.bias_gradient(pass)};
+  bias_activation_backward(activated);
   down_.backward_weight(pass, du, x);
   at::Tensor dx = down_.backward_input(pass, du);
   if (!pass.narrowed()) return dx;

@@ -6,7 +6,7 @@
 
 #include "adapters/adapter_config.h"
 #include "bert/layer.h"
-#include "nn/linear.h"
+#include "modules/linear.h"
 
 namespace pals {
 

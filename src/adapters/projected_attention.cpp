@@ -39,7 +39,12 @@ AttendingModule::State ProjectedAttention::begin_backward(const Pass& pass, int 
                                                           const at::Tensor& dy) const {
   const auto [x, context, u] = pass.take<3>();
   at::Tensor du = pass.empty(dy.sizes());
-  bias_activation_backward(Activation::kGelu, dy, u, du, up_.bias_gradient(pass));
+  BiasActivation activated{.activation = Activation::kGelu,
+                           .u = u,
+                           .dy = dy,
+                           .du = du,
+                           .bias_grad = up_.bias_gradient(pass)};
+  bias_activation_backward(activated);
   up_.backward_weight(pass, du, context);
   return {x, attention_.take(pass, layer, kAdapterAttention, up_.backward_input(pass, du))};
 }

@@ -7,11 +7,11 @@
 #include "api/wrapped_tokenizer.h"
 #include "features/features.h"
 #include "hub/fetch.h"
+#include "kernels/device.h"
 #include "model/feature_model.h"
 #include "model/model_runner.h"
 #include "model/open.h"
-#include "nn/device.h"
-#include "nn/precision_choice.h"
+#include "modules/precision_choice.h"
 #include "options/option.h"
 #include "predict/run.h"
 

@@ -1,6 +1,6 @@
 #include <pals/memory.h>
 
-#include "nn/tensor_memory.h"
+#include "kernels/tensor_memory.h"
 
 namespace pals::api {
 

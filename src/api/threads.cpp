@@ -1,4 +1,4 @@
-#include "nn/threads.h"
+#include "kernels/threads.h"
 
 #include <pals/threads.h>
 

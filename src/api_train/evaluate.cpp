@@ -2,7 +2,7 @@
 
 #include "api/rethrow.h"
 #include "api_train/read_options.h"
-#include "nn/threads.h"
+#include "kernels/threads.h"
 #include "runlog/records.h"
 #include "settings/shared.h"
 #include "settings/use_options.h"

@@ -4,7 +4,7 @@
 #include "api_train/read_options.h"
 #include "base/error.h"
 #include "base/stopped.h"
-#include "nn/threads.h"
+#include "kernels/threads.h"
 #include "runlog/records.h"
 #include "settings/recipes.h"
 #include "settings/shared.h"

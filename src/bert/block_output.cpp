@@ -15,7 +15,7 @@ bool any_reads(const std::vector<TokenRun>& runs, TermReads reads) {
 }
 
 // a + b, where either may be undefined.
-at::Tensor sum_of(const at::Tensor& a, const at::Tensor& b) {
+at::Tensor total(const at::Tensor& a, const at::Tensor& b) {
   if (!a.defined() || !b.defined()) return a.defined() ? a : b;
   return a + b;
 }
@@ -41,29 +41,41 @@ std::vector<TokenRun> BlockOutput::runs(const Pass& pass, int layer,
   return hooks->dense_term_runs(pass, block_, layer);
 }
 
-void BlockOutput::normalise(const Pass& pass, const TokenRun& run, const at::Tensor& bias,
-                            const at::Tensor& residual, const at::Tensor& term,
-                            const Dropout& dropout, at::Tensor& z, at::Tensor& y, at::Tensor& mean,
-                            at::Tensor& rstd) const {
-  at::Tensor own_z = part(z, run), own_y = part(y, run), own_mean = part(mean, run),
-             own_rstd = part(rstd, run);
-  dropout_add_layer_norm_forward(own_z, bias, part(residual, run), part(term, run),
-                                 layer_norm_.gamma(pass), layer_norm_.beta(pass), epsilon_, dropout,
-                                 part(pass.rows.token_keys, run), own_y, own_mean, own_rstd);
+AddLayerNorm BlockOutput::part_of(const Pass& pass, const TokenRun& run, const AddLayerNorm& sum) {
+  AddLayerNorm own = sum;
+  for (at::Tensor* tensor : {&own.z, &own.residual, &own.extra, &own.y, &own.mean, &own.rstd,
+                             &own.dy, &own.dz, &own.dx}) {
+    *tensor = part(*tensor, run);
+  }
+  own.token_keys = part(pass.rows.token_keys, run);
+  return own;
+}
+
+AddLayerNorm BlockOutput::sum_of(const Pass& pass, const at::Tensor& z, const at::Tensor& y) const {
+  AddLayerNorm sum = layer_norm_.block(pass, epsilon_);
+  sum.z = z;
+  sum.y = y;
+  sum.mean = pass.empty_float({z.size(0)});
+  sum.rstd = pass.empty_float({z.size(0)});
+  return sum;
 }
 
 at::Tensor BlockOutput::read_normalised(const Pass& pass, int layer,
                                         const std::vector<TokenRun>& runs,
                                         const at::Tensor& residual, const at::Tensor& term,
                                         at::Tensor& z, EncoderHooks* hooks) const {
-  at::Tensor y = pass.zeros(z.sizes());
-  at::Tensor mean = pass.empty_float({z.size(0)}), rstd = pass.empty_float({z.size(0)});
+  AddLayerNorm sum = sum_of(pass, z, pass.zeros(z.sizes()));
+  sum.bias = dense_.bias(pass);
+  sum.residual = residual;
+  sum.extra = term;
+  sum.dropout = dropout(pass, layer);
   for (const TokenRun& run : runs) {
     if (run.reads != TermReads::kNormalised) continue;
-    normalise(pass, run, dense_.bias(pass), residual, term, dropout(pass, layer), z, y, mean, rstd);
+    AddLayerNorm own = part_of(pass, run, sum);
+    add_layer_norm_forward(own);
   }
-  pass.save(pass.tape != nullptr ? z.clone() : z, mean, rstd);
-  return hooks->dense_term(pass, block_, layer, TermReads::kNormalised, y);
+  pass.save(pass.tape != nullptr ? z.clone() : z, sum.mean, sum.rstd);
+  return hooks->dense_term(pass, block_, layer, TermReads::kNormalised, sum.y);
 }
 
 // A term reads the dense output after dropout, or the normalised sum, so that neither can wait for
@@ -76,9 +88,11 @@ at::Tensor BlockOutput::forward(const Pass& pass, int layer, const at::Tensor& x
   at::Tensor z = dense_.product(pass, x), read_dense, read_sum;
   if (any_reads(runs, TermReads::kDense)) {
     for (const TokenRun& run : runs) {
-      at::Tensor own = part(z, run);
       if (run.reads != TermReads::kDense) continue;
-      bias_dropout_forward(own, bias, dropout(pass, layer), part(pass.rows.token_keys, run));
+      bias_dropout_forward({.x = part(z, run),
+                            .bias = bias,
+                            .dropout = dropout(pass, layer),
+                            .token_keys = part(pass.rows.token_keys, run)});
     }
     read_dense = hooks->dense_term(pass, block_, layer, TermReads::kDense, z);
     z = pass.tape != nullptr ? z.clone() : z;
@@ -86,22 +100,37 @@ at::Tensor BlockOutput::forward(const Pass& pass, int layer, const at::Tensor& x
   if (any_reads(runs, TermReads::kNormalised)) {
     read_sum = read_normalised(pass, layer, runs, residual, term, z, hooks);
   }
-  at::Tensor y = pass.empty(z.sizes());
-  at::Tensor mean = pass.empty_float({z.size(0)}), rstd = pass.empty_float({z.size(0)});
+  const AddLayerNorm sum = sum_of(pass, z, pass.empty(z.sizes()));
   for (const TokenRun& run : runs) {
+    AddLayerNorm own = sum;
     switch (run.reads) {
       case TermReads::kNothing:
-        normalise(pass, run, bias, residual, term, dropout(pass, layer), z, y, mean, rstd);
+        own.bias = bias;
+        own.residual = residual;
+        own.extra = term;
+        own.dropout = dropout(pass, layer);
         break;
       case TermReads::kDense:
-        normalise(pass, run, {}, residual, sum_of(term, read_dense), {}, z, y, mean, rstd);
+        own.residual = residual;
+        own.extra = total(term, read_dense);
         break;
       case TermReads::kNormalised:
-        normalise(pass, run, {}, {}, read_sum, {}, z, y, mean, rstd);
+        own.extra = read_sum;
     }
+    own = part_of(pass, run, own);
+    add_layer_norm_forward(own);
   }
-  pass.save(z, mean, rstd);
-  return y;
+  pass.save(z, sum.mean, sum.rstd);
+  return sum.y;
+}
+
+AddLayerNorm BlockOutput::taken(const Pass& pass) const {
+  AddLayerNorm sum = layer_norm_.block(pass, epsilon_);
+  const auto [z, mean, rstd] = pass.take<3>();
+  sum.z = z;
+  sum.mean = mean;
+  sum.rstd = rstd;
+  return sum;
 }
 
 void BlockOutput::backward_normalised(const Pass& pass, int layer,
@@ -109,15 +138,13 @@ void BlockOutput::backward_normalised(const Pass& pass, int layer,
                                       EncoderHooks* hooks) const {
   at::Tensor d_read = pass.zeros(d_residual.sizes());
   hooks->dense_term_backward(pass, block_, layer, TermReads::kNormalised, d_residual, d_read);
-  const auto [z, mean, rstd] = pass.take<3>();
+  AddLayerNorm sum = taken(pass);
+  sum.dy = sum.dz = sum.dx = d_read;
   for (const TokenRun& run : runs) {
     if (run.reads != TermReads::kNormalised) continue;
-    at::Tensor dz = part(d_read, run);
-    dropout_add_layer_norm_backward(dz, part(z, run), part(mean, run), part(rstd, run),
-                                    layer_norm_.gamma(pass), {}, part(pass.rows.token_keys, run),
-                                    dz, dz, layer_norm_.gamma_gradient(pass),
-                                    layer_norm_.beta_gradient(pass), {});
-    part(d_residual, run).add_(dz);
+    AddLayerNorm own = part_of(pass, run, sum);
+    add_layer_norm_backward(own);
+    part(d_residual, run).add_(own.dz);
   }
 }
 
@@ -126,21 +153,21 @@ BlockOutput::Gradients BlockOutput::backward(const Pass& pass, int layer, const 
   const std::vector<TokenRun> runs = this->runs(pass, layer, hooks);
   const Dropout dropout = this->dropout(pass, layer);
   const at::Tensor& keys = pass.rows.token_keys;
-  const auto [z, mean, rstd] = pass.take<3>();
+  AddLayerNorm sum = taken(pass);
   const bool has_term =
       any_reads(runs, TermReads::kDense) || any_reads(runs, TermReads::kNormalised);
   at::Tensor dh = pass.empty(dy.sizes());
+  sum.dy = dy;
+  sum.dz = dh;
   at::Tensor dx = has_term || dropout.active() ? pass.empty(dy.sizes()) : dh;
   for (const TokenRun& run : runs) {
     const bool fused = run.reads == TermReads::kNothing;
-    at::Tensor own_dh = part(dh, run);
-    at::Tensor own_dx = fused ? part(dx, run) : own_dh;
-    dropout_add_layer_norm_backward(
-        part(dy, run), part(z, run), part(mean, run), part(rstd, run), layer_norm_.gamma(pass),
-        fused ? dropout : Dropout(), part(keys, run), own_dh,
-        fused && dropout.active() ? own_dx : own_dh, layer_norm_.gamma_gradient(pass),
-        layer_norm_.beta_gradient(pass), fused ? dense_.bias_gradient(pass) : at::Tensor());
-    if (fused && has_term && !dropout.active()) own_dx.copy_(own_dh);
+    AddLayerNorm own = part_of(pass, run, sum);
+    own.dropout = fused ? dropout : Dropout();
+    own.dx = fused && dropout.active() ? part(dx, run) : own.dz;
+    if (fused) own.bias_grad = dense_.bias_gradient(pass);
+    add_layer_norm_backward(own);
+    if (fused && has_term && !dropout.active()) part(dx, run).copy_(own.dz);
   }
   if (any_reads(runs, TermReads::kNormalised)) backward_normalised(pass, layer, runs, dh, hooks);
   for (const TokenRun& run : runs) {
@@ -150,9 +177,14 @@ BlockOutput::Gradients BlockOutput::backward(const Pass& pass, int layer, const 
     hooks->dense_term_backward(pass, block_, layer, TermReads::kDense, dh, dx);
   }
   for (const TokenRun& run : runs) {
-    at::Tensor own = part(dx, run);
     if (run.reads == TermReads::kNothing) continue;
-    bias_dropout_backward(own, dropout, part(keys, run), own, dense_.bias_gradient(pass));
+    const at::Tensor own = part(dx, run);
+    BiasDropout block{.dropout = dropout,
+                      .token_keys = part(keys, run),
+                      .dy = own,
+                      .dx = own,
+                      .bias_grad = dense_.bias_gradient(pass)};
+    bias_dropout_backward(block);
   }
   return {dh, dx};
 }

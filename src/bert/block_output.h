@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "bert/hooks.h"
-#include "nn/linear.h"
+#include "modules/linear.h"
 
 namespace pals {
 
@@ -38,10 +38,11 @@ class BlockOutput {
  private:
   Dropout dropout(const Pass& pass, int layer) const;
   std::vector<TokenRun> runs(const Pass& pass, int layer, const EncoderHooks* hooks) const;
-  /// y = LayerNorm(z), z = dropout(z + bias) + residual + term, of one run.
-  void normalise(const Pass& pass, const TokenRun& run, const at::Tensor& bias,
-                 const at::Tensor& residual, const at::Tensor& term, const Dropout& dropout,
-                 at::Tensor& z, at::Tensor& y, at::Tensor& mean, at::Tensor& rstd) const;
+  /// The sum and its LayerNorm for all tokens, forward from z to y, and backward with what forward
+  /// saved; and of one run's tokens.
+  AddLayerNorm sum_of(const Pass& pass, const at::Tensor& z, const at::Tensor& y) const;
+  AddLayerNorm taken(const Pass& pass) const;
+  static AddLayerNorm part_of(const Pass& pass, const TokenRun& run, const AddLayerNorm& sum);
   /// What the term of the runs reads that read the normalised sum: leaves the sum in z.
   at::Tensor read_normalised(const Pass& pass, int layer, const std::vector<TokenRun>& runs,
                              const at::Tensor& residual, const at::Tensor& term, at::Tensor& z,

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "base/json.h"
-#include "nn/blocks.h"
+#include "kernels/operations.h"
 
 namespace pals {
 

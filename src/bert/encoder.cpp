@@ -25,29 +25,47 @@ Embeddings::Embeddings(ParameterTable& table, const BertConfig& config)
 at::Tensor Embeddings::forward(const Pass& pass, const BatchTensors& batch) const {
   const int64_t tokens = batch.token_ids.size(0);
   at::Tensor z = pass.empty({tokens, hidden_size_});
-  embedding_forward(batch.token_ids, batch.position_ids, batch.token_type_ids,
-                    pass.arena.weight(word_), pass.arena.weight(position_),
-                    pass.arena.weight(token_type_), z);
-  at::Tensor y = pass.empty(z.sizes());
-  at::Tensor mean = pass.empty_float({tokens}), rstd = pass.empty_float({tokens});
-  dropout_add_layer_norm_forward(z, {}, {}, {}, layer_norm_.gamma(pass), layer_norm_.beta(pass),
-                                 epsilon_, {}, pass.rows.token_keys, y, mean, rstd);
-  pass.save(z, mean, rstd);
+  embedding_forward({.token_ids = batch.token_ids,
+                     .position_ids = batch.position_ids,
+                     .token_type_ids = batch.token_type_ids,
+                     .word = pass.arena.weight(word_),
+                     .position = pass.arena.weight(position_),
+                     .token_type = pass.arena.weight(token_type_),
+                     .out = z});
+  AddLayerNorm block = layer_norm_.block(pass, epsilon_);
+  block.z = z;
+  block.y = pass.empty(z.sizes());
+  block.mean = pass.empty_float({tokens});
+  block.rstd = pass.empty_float({tokens});
+  add_layer_norm_forward(block);
+  pass.save(z, block.mean, block.rstd);
   const Dropout dropout = pass.hidden_dropout(0, kEmbeddings);
-  if (dropout.active()) bias_dropout_forward(y, {}, dropout, pass.rows.token_keys);
-  return y;
+  if (dropout.active()) {
+    bias_dropout_forward({.x = block.y, .dropout = dropout, .token_keys = pass.rows.token_keys});
+  }
+  return block.y;
 }
 
 void Embeddings::backward(const Pass& pass, const BatchTensors& batch, at::Tensor dy) const {
   const Dropout dropout = pass.hidden_dropout(0, kEmbeddings);
-  if (dropout.active()) bias_dropout_backward(dy, dropout, pass.rows.token_keys, dy, {});
+  if (dropout.active()) {
+    BiasDropout dropped{.dropout = dropout, .token_keys = pass.rows.token_keys, .dy = dy, .dx = dy};
+    bias_dropout_backward(dropped);
+  }
+  AddLayerNorm block = layer_norm_.block(pass, epsilon_);
   const auto [z, mean, rstd] = pass.take<3>();
-  dropout_add_layer_norm_backward(dy, z, mean, rstd, layer_norm_.gamma(pass), {},
-                                  pass.rows.token_keys, dy, dy, layer_norm_.gamma_gradient(pass),
-                                  layer_norm_.beta_gradient(pass), {});
-  embedding_backward(dy, batch.token_ids, batch.position_ids, batch.token_type_ids,
-                     pass.arena.gradient(word_), pass.arena.gradient(position_),
-                     pass.arena.gradient(token_type_));
+  block.z = z;
+  block.mean = mean;
+  block.rstd = rstd;
+  block.dy = block.dz = block.dx = dy;
+  add_layer_norm_backward(block);
+  embedding_backward({.token_ids = batch.token_ids,
+                      .position_ids = batch.position_ids,
+                      .token_type_ids = batch.token_type_ids,
+                      .word = pass.arena.gradient(word_),
+                      .position = pass.arena.gradient(position_),
+                      .token_type = pass.arena.gradient(token_type_),
+                      .out = dy});
 }
 
 Pooler::Pooler(ParameterTable& table, const std::string& prefix, int64_t hidden_size, int owner)

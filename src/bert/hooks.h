@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "nn/pass.h"
+#include "modules/pass.h"
 
 namespace pals {
 
@@ -51,7 +51,7 @@ class EncoderHooks {
                                    const at::Tensor& d_term, at::Tensor& dx) = 0;
 
   /// An attention over the layer's rows that is computed beside the layer's own
-  /// (joint_attention_forward): it reads h alone, and its context goes into this layer's
+  /// (Attention::heads): it reads h alone, and its context goes into this layer's
   /// feed_forward_term. Null: none. Backward, from feed_forward_term_backward on, its gradients are
   /// computed beside the layer's as well, and then gives the gradient of h [S, H] that goes through
   /// them (undefined: none).

@@ -91,7 +91,12 @@ at::Tensor BertLayer::backward(const Pass& pass, int layer, at::Tensor dy,
 
   const auto [a, u, g] = pass.take<3>();
   at::Tensor du = output_.backward_dense(inner, dx, g);
-  bias_activation_backward(activation_, du, u, du, intermediate_.bias_gradient(inner));
+  BiasActivation activated{.activation = activation_,
+                           .u = u,
+                           .dy = du,
+                           .du = du,
+                           .bias_grad = intermediate_.bias_gradient(inner)};
+  bias_activation_backward(activated);
   intermediate_.backward_weight(inner, du, a);
   intermediate_.backward_input_add(inner, du, da);
   if (to_all) {

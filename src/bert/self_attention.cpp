@@ -1,6 +1,7 @@
 #include "bert/self_attention.h"
 
 #include <cmath>
+#include <vector>
 
 // Shapes: S tokens of all rows, Q of them queries, D size.
 namespace pals {
@@ -35,19 +36,24 @@ Parts parts_of(const Projections& values, int64_t size) {
   return {part(0), part(1), part(2)};
 }
 
-}  // namespace
-
-void attend(AttentionHeads& heads, const AttentionRows& rows, AttentionHeads* beside) {
-  if (beside != nullptr) return joint_attention_forward(heads, *beside, rows);
-  attention_forward(heads.q, heads.k, heads.v, rows, heads.num_heads, heads.scale, heads.dropout,
-                    heads.context, heads.logsumexp);
+template <typename Compute>
+void compute(const AttentionHeads& heads, const AttentionRows& rows, const AttentionHeads* beside,
+             const Compute& compute) {
+  std::vector<AttentionHeads> all = {heads};
+  if (beside != nullptr) all.push_back(*beside);
+  Attention block{.heads = all, .rows = rows};
+  compute(block);
 }
 
-void attend_backward(AttentionHeads& heads, const AttentionRows& rows, AttentionHeads* beside) {
-  if (beside != nullptr) return joint_attention_backward(heads, *beside, rows);
-  attention_backward(heads.d_context, heads.q, heads.k, heads.v, heads.context, heads.logsumexp,
-                     rows, heads.num_heads, heads.scale, heads.dropout, heads.dq, heads.dk,
-                     heads.dv);
+}  // namespace
+
+void attend(const AttentionHeads& heads, const AttentionRows& rows, const AttentionHeads* beside) {
+  compute(heads, rows, beside, attention_forward);
+}
+
+void attend_backward(const AttentionHeads& heads, const AttentionRows& rows,
+                     const AttentionHeads* beside) {
+  compute(heads, rows, beside, attention_backward);
 }
 
 SelfAttention::SelfAttention(ParameterTable& table, const std::string& prefix, int64_t in_features,

@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "nn/linear.h"
+#include "modules/linear.h"
 
 namespace pals {
 
@@ -40,7 +40,7 @@ class SelfAttention {
   }
 
   /// x [S, in_features] -> [Q, D]. `layer` and `site` are the place of the probabilities' dropout.
-  /// An attention `beside` this one is computed with it (joint_attention_forward).
+  /// An attention `beside` this one is computed with it (Attention::heads).
   at::Tensor forward(const Pass& pass, int layer, DropoutSite site, const at::Tensor& x,
                      AttentionHeads* beside = nullptr) const;
   /// Gradient of x [S, in_features], from that of the output [Q, D]. `d_queries` [Q, in_features]
@@ -67,9 +67,11 @@ class SelfAttention {
   double scale_ = 1.0;
 };
 
-/// attention_forward, or with another attention `beside` joint_attention_forward.
-void attend(AttentionHeads& heads, const AttentionRows& rows, AttentionHeads* beside = nullptr);
-void attend_backward(AttentionHeads& heads, const AttentionRows& rows,
-                     AttentionHeads* beside = nullptr);
+/// attention_forward and attention_backward of these heads, and of others `beside` them, into
+/// outputs that are defined.
+void attend(const AttentionHeads& heads, const AttentionRows& rows,
+            const AttentionHeads* beside = nullptr);
+void attend_backward(const AttentionHeads& heads, const AttentionRows& rows,
+                     const AttentionHeads* beside = nullptr);
 
 }  // namespace pals

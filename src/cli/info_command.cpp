@@ -11,10 +11,10 @@
 #include "cli/option_flags.h"
 #include "dist/load_mpi.h"
 #include "hub/fetch.h"
+#include "kernels/device.h"
+#include "kernels/operations.h"
 #include "model/folder_facts.h"
-#include "nn/blocks.h"
-#include "nn/device.h"
-#include "nn/precision_choice.h"
+#include "modules/precision_choice.h"
 #include "settings/tool_options.h"
 
 namespace pals {

@@ -11,9 +11,9 @@
 #include "cli/option_flags.h"
 #include "cli/served_folder.h"
 #include "http/server.h"
-#include "nn/device.h"
-#include "nn/precision_choice.h"
-#include "nn/threads.h"
+#include "kernels/device.h"
+#include "kernels/threads.h"
+#include "modules/precision_choice.h"
 #include "serve/service.h"
 #include "settings/serve_options.h"
 

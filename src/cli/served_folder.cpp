@@ -13,10 +13,10 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/text_util.h"
+#include "kernels/device.h"
 #include "model/model_runner.h"
 #include "model/open.h"
-#include "nn/device.h"
-#include "nn/precision_choice.h"
+#include "modules/precision_choice.h"
 #include "serve/error.h"
 #include "serve/tar.h"
 

@@ -6,7 +6,7 @@
 #include <mutex>
 #include <string>
 
-#include "nn/precision.h"
+#include "modules/precision.h"
 #include "serve/batcher.h"
 #include "serve/served_model.h"
 #include "serve/task_admin.h"

@@ -7,7 +7,7 @@
 #include "base/file.h"
 #include "base/output_path.h"
 #include "dist/launch.h"
-#include "nn/device.h"
+#include "kernels/device.h"
 
 namespace pals {
 namespace {

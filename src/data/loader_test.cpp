@@ -285,7 +285,8 @@ TEST(TrainingLoader, ATeachersLogitsComeWithTheirRows) {
   TrainingLoader loader(numbered_tasks(sizes), sampler, options);
   for (int64_t step = 0; step < 20; ++step) {
     const TrainingBatch batch = loader.next();
-    const double weight = batch.task == 0 || step >= 16 ? 0.0 : 1.0 - static_cast<double>(step) / 16.0;
+    const double weight =
+        batch.task == 0 || step >= 16 ? 0.0 : 1.0 - static_cast<double>(step) / 16.0;
     const std::vector<int64_t> rows = rows_of(batch);
     size_t row = 0;
     for (const PackedBatch& micro : batch.micro_batches) {

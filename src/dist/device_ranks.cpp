@@ -10,7 +10,7 @@
 #include "base/error.h"
 #include "base/host.h"
 #include "base/text_util.h"
-#include "nn/device.h"
+#include "kernels/device.h"
 
 namespace pals {
 namespace {

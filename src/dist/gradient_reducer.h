@@ -6,8 +6,8 @@
 
 #include "dist/shards.h"
 #include "dist/world.h"
-#include "nn/parameter_arena.h"
 #include "options/choices.h"
+#include "parameters/parameter_arena.h"
 
 namespace pals {
 

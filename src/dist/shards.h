@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "nn/parameter_table.h"
+#include "parameters/parameter_table.h"
 
 namespace pals {
 

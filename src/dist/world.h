@@ -14,7 +14,7 @@
 #include "base/error.h"
 #include "base/stopped.h"
 #include "dist/launch.h"
-#include "nn/device.h"
+#include "kernels/device.h"
 
 namespace c10d {
 class Backend;

@@ -23,7 +23,7 @@ at::Tensor Head::forward(const Pass& pass, const at::Tensor& input,
   const Dropout dropout = this->dropout(pass);
   if (dropout.active()) {
     if (x.is_same(input)) x = input.clone();
-    bias_dropout_forward(x, {}, dropout, first_keys);
+    bias_dropout_forward({.x = x, .dropout = dropout, .token_keys = first_keys});
   }
   pass.save(x);
   return dense_.forward(pass, x);
@@ -36,7 +36,10 @@ at::Tensor Head::backward(const Pass& pass, const at::Tensor& d_logits,
   dense_.backward_bias(pass, d_logits);
   at::Tensor dx = dense_.backward_input(pass, d_logits);
   const Dropout dropout = this->dropout(pass);
-  if (dropout.active()) bias_dropout_backward(dx, dropout, first_keys, dx, {});
+  if (dropout.active()) {
+    BiasDropout block{.dropout = dropout, .token_keys = first_keys, .dy = dx, .dx = dx};
+    bias_dropout_backward(block);
+  }
   return dx.to(pass.type);
 }
 

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "heads/losses.h"
-#include "nn/linear.h"
+#include "modules/linear.h"
 #include "tasks/loss_settings.h"
 #include "tasks/task_kind.h"
 

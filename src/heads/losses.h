@@ -4,7 +4,7 @@
 #include <ATen/ATen.h>
 
 #include "batch/loss_layout.h"
-#include "nn/upload.h"
+#include "kernels/upload.h"
 #include "tasks/loss_settings.h"
 
 namespace pals {

@@ -10,9 +10,9 @@
 #include "base/error.h"
 #include "base/host.h"
 #include "base/progress.h"
+#include "kernels/device.h"
+#include "kernels/tensor_memory.h"
 #include "measure/products.h"
-#include "nn/device.h"
-#include "nn/tensor_memory.h"
 #include "train/setup.h"
 
 namespace pals {

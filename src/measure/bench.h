@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "kernels/profile.h"
 #include "measure/task_rows.h"
 #include "measure/training_side.h"
-#include "nn/profile.h"
 
 namespace pals {
 

@@ -8,7 +8,7 @@
 #include <map>
 #include <tuple>
 
-#include "nn/device.h"
+#include "kernels/device.h"
 
 namespace pals {
 namespace {

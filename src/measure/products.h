@@ -5,7 +5,7 @@
 
 #include <vector>
 
-#include "nn/profile.h"
+#include "kernels/profile.h"
 
 namespace pals {
 

@@ -1,8 +1,8 @@
 // Tasks of one model with adapters of different kinds: each row is what it is without the others.
 #include <gtest/gtest.h>
 
+#include "kernels/panels.h"
 #include "model/test_models.h"
-#include "nn/panels.h"
 
 namespace pals {
 namespace {

@@ -12,7 +12,7 @@
 #include "bert/encoder.h"
 #include "heads/head.h"
 #include "model/recorded_encoder.h"
-#include "nn/precision.h"
+#include "modules/precision.h"
 #include "tasks/task.h"
 
 namespace pals {

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "nn/blocks.h"
-#include "nn/device.h"
+#include "kernels/device.h"
+#include "modules/update.h"
 
 namespace pals {
 namespace {
@@ -23,16 +23,17 @@ int64_t slot_size(const ParameterTable& table, const std::vector<int>& tasks) {
   return size;
 }
 
-// The largest table of a step of the optimizer, which moves the shared part and one task's.
-AdamTableSize largest_update(const ParameterTable& table, const std::vector<int>& tasks) {
-  AdamTableSize largest;
+// The most ranges and chunks of a step of the optimizer, which moves the shared part and one
+// task's.
+PackedRangesSize largest_update(const ParameterTable& table, const std::vector<int>& tasks) {
+  PackedRangesSize largest;
   for (const int task : tasks) {
     std::vector<AdamRange> ranges;
     for (const Parameter& row : table.rows()) {
       if (row.owner == kSharedOwner || row.owner == task) ranges.push_back({row.offset, row.numel});
     }
-    const AdamTableSize size = adam_table_size(ranges);
-    largest.rows = std::max(largest.rows, size.rows);
+    const PackedRangesSize size = packed_ranges_size(ranges);
+    largest.ranges = std::max(largest.ranges, size.ranges);
     largest.chunks = std::max(largest.chunks, size.chunks);
   }
   return largest;
@@ -71,7 +72,7 @@ RecordedEncoder::Record* RecordedEncoder::find(const Kind& kind, int64_t bytes) 
   Record& record = records_[kind];
   record.kind = kind;
   const int64_t words = std::ssize(keys_of(0, 0)) +
-                        (kind.updates ? largest_update_.rows * kAdamRowWords : int64_t{0});
+                        (kind.updates ? largest_update_.ranges * kPackedRangeWords : int64_t{0});
   const int64_t upload = upload_bytes(kind.size.rows, kind.size.tokens) +
                          words * static_cast<int64_t>(sizeof(int64_t));
   record.memory = at::empty({upload}, at::TensorOptions(at::kByte).device(device));
@@ -84,16 +85,16 @@ std::vector<int64_t> RecordedEncoder::keys_of(uint64_t seed, uint64_t step) cons
 
 void RecordedEncoder::add_update(Record& record, Upload& upload,
                                  const std::vector<AdamRange>& ranges, int task) const {
-  const AdamTableSize size = adam_table_size(ranges);
-  TORCH_CHECK(size.rows <= largest_update_.rows && size.chunks <= largest_update_.chunks,
+  const PackedRangesSize size = packed_ranges_size(ranges);
+  TORCH_CHECK(size.ranges <= largest_update_.ranges && size.chunks <= largest_update_.chunks,
               "RecordedEncoder: an update of other parameters");
-  const at::Tensor table = upload.add(adam_table(ranges, largest_update_.rows));
+  const at::Tensor packed = upload.add(packed_ranges(ranges, largest_update_.ranges));
   const at::Tensor place = upload.add(std::vector<int64_t>{arena_.slot_place(task)});
-  if (!record.adam_table.defined()) {
-    record.adam_table = table;
+  if (!record.packed_ranges.defined()) {
+    record.packed_ranges = packed;
     record.slot_place = place;
   }
-  TORCH_CHECK(same_place(table, record.adam_table) && same_place(place, record.slot_place),
+  TORCH_CHECK(same_place(packed, record.packed_ranges) && same_place(place, record.slot_place),
               "RecordedEncoder: an update of another size");
 }
 
@@ -135,9 +136,10 @@ void RecordedEncoder::backward(Record& record, int task) {
       encoder_.backward(pass(record), *record.tensors, record.dh, &hooks_);
       if (!record.kind.updates) return;
       arena_.add_slot_gradients(record.slot_place);
-      bert_adam_table_step(record.adam_table, largest_update_.chunks, {}, arena_.weights(),
-                           arena_.gradients(), arena_.first_moment(), arena_.second_moment(),
-                           arena_.shadow());
+      BertAdam block = update_of(arena_);
+      block.packed_ranges = record.packed_ranges;
+      block.chunks = largest_update_.chunks;
+      bert_adam(block);
     });
   }
   record.backward->replay();

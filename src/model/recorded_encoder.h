@@ -8,8 +8,8 @@
 #include "adapters/adapter_hooks.h"
 #include "batch/filler.h"
 #include "bert/encoder.h"
-#include "nn/accelerator.h"
-#include "nn/adam_table.h"
+#include "kernels/accelerator.h"
+#include "kernels/adam_ranges.h"
 
 namespace pals {
 
@@ -43,7 +43,7 @@ class RecordedEncoder {
     at::Tensor memory;                    ///< what a step's batch is uploaded to
     std::optional<BatchTensors> tensors;  ///< in it, as all else below: in the same places always
     at::Tensor dropout_keys;
-    at::Tensor adam_table, slot_place;  ///< if it updates
+    at::Tensor packed_ranges, slot_place;  ///< if it updates
     Tape tape;
     at::Tensor h, dh;  ///< [Q, H]: the last hidden states, and their gradient
     std::unique_ptr<RecordedWork> forward, backward;
@@ -76,7 +76,7 @@ class RecordedEncoder {
   bool recompute_;
   std::vector<Segment> segments_;  // one, of the task that is recorded
   AdapterHooks hooks_;
-  AdamTableSize largest_update_;
+  PackedRangesSize largest_update_;
   std::map<Kind, int64_t> seen_;
   std::map<Kind, Record> records_;
 };

@@ -3,8 +3,8 @@
 
 #include "base/error.h"
 #include "model/test_models.h"
-#include "nn/int8_weights.h"
-#include "nn/precision_choice.h"
+#include "modules/int8_weights.h"
+#include "modules/precision_choice.h"
 
 namespace pals {
 namespace {

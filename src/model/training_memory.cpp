@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 #include "base/text_util.h"
-#include "nn/device.h"
+#include "kernels/device.h"
 
 namespace pals {
 

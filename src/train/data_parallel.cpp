@@ -14,9 +14,9 @@
 #include "base/text_util.h"
 #include "base/version.h"
 #include "batch/split_batch.h"
-#include "nn/blocks.h"
-#include "nn/profile.h"
-#include "nn/threads.h"
+#include "kernels/operations.h"
+#include "kernels/profile.h"
+#include "kernels/threads.h"
 #include "train/run_folder.h"
 
 namespace pals {

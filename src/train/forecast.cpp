@@ -8,8 +8,8 @@
 #include "base/error.h"
 #include "base/host.h"
 #include "base/text_util.h"
+#include "kernels/device.h"
 #include "model/training_memory.h"
-#include "nn/device.h"
 #include "settings/recipes.h"
 #include "train/check_options.h"
 

@@ -8,7 +8,7 @@
 
 #include "base/json.h"
 #include "dist/world.h"
-#include "nn/parameter_arena.h"
+#include "parameters/parameter_arena.h"
 
 namespace pals {
 
@@ -25,7 +25,7 @@ class LossScaler {
   /// says whether a gradient was not finite on any rank.
   void unscale(ParameterArena& arena, int task, const World& world);
 
-  /// [1] fp32, for BertAdamOptions.
+  /// [1] fp32, for BertAdam.
   const at::Tensor& overflow() const { return overflow_; }
 
   /// For a checkpoint, which waits for the device.

@@ -6,8 +6,8 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "kernels/device.h"
 #include "model/training_memory.h"
-#include "nn/device.h"
 
 namespace pals {
 namespace {

@@ -3,17 +3,17 @@
 #include <algorithm>
 #include <cmath>
 
-#include "nn/blocks.h"
+#include "modules/update.h"
 
 namespace pals {
 namespace {
 
 // What the rate is multiplied by after `steps` steps, this one included.
 double correction(int64_t steps) {
-  constexpr BertAdamOptions kAdam;
+  const BertAdam adam;
   const auto t = static_cast<double>(steps);
-  return std::sqrt(1.0 - std::pow(static_cast<double>(kAdam.beta2), t)) /
-         (1.0 - std::pow(static_cast<double>(kAdam.beta1), t));
+  return std::sqrt(1.0 - std::pow(static_cast<double>(adam.beta2), t)) /
+         (1.0 - std::pow(static_cast<double>(adam.beta1), t));
 }
 
 }  // namespace
@@ -72,10 +72,11 @@ std::vector<AdamRange> Optimizer::ranges(const ParameterTable& table, int task,
 
 void Optimizer::step(ParameterArena& arena, int task, const StepPosition& position,
                      const std::vector<ArenaRange>& within, const at::Tensor* overflow) const {
-  BertAdamOptions adam;
-  adam.overflow = overflow;
-  bert_adam_step(ranges(arena.table(), task, position, within), adam, arena.weights(),
-                 arena.gradients(), arena.first_moment(), arena.second_moment(), arena.shadow());
+  const std::vector<AdamRange> own = ranges(arena.table(), task, position, within);
+  BertAdam block = update_of(arena);
+  block.ranges = own;
+  if (overflow != nullptr) block.overflow = *overflow;
+  bert_adam(block);
 }
 
 }  // namespace pals

@@ -4,8 +4,8 @@
 #include <optional>
 #include <vector>
 
-#include "nn/adam_table.h"
-#include "nn/parameter_arena.h"
+#include "kernels/adam_ranges.h"
+#include "parameters/parameter_arena.h"
 #include "train/schedule.h"
 
 namespace pals {
@@ -34,7 +34,7 @@ class Optimizer {
  public:
   explicit Optimizer(OptimizerOptions options) : options_(options) {}
 
-  /// One step on the gradients in the arena. `overflow`: see BertAdamOptions.
+  /// One step on the gradients in the arena. `overflow`: see BertAdam.
   void step(ParameterArena& arena, int task, const StepPosition& position,
             const at::Tensor* overflow = nullptr) const;
 

@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 #include "dist/world.h"
-#include "nn/device.h"
+#include "kernels/device.h"
 
 namespace pals {
 namespace {

@@ -1,7 +1,7 @@
 // The optimizer's settings as a run's options have them.
 #pragma once
 
-#include "nn/parameter_table.h"
+#include "parameters/parameter_table.h"
 #include "settings/train_options.h"
 #include "train/optimizer.h"
 

@@ -10,7 +10,7 @@
 
 #include "base/json.h"
 #include "checkpoint/tensor_file.h"
-#include "nn/parameter_arena.h"
+#include "parameters/parameter_arena.h"
 
 namespace pals {
 

@@ -5,9 +5,9 @@
 #include <chrono>
 
 #include "base/version.h"
+#include "kernels/device.h"
 #include "kinds/kind.h"
-#include "nn/device.h"
-#include "nn/precision.h"
+#include "modules/precision.h"
 
 namespace pals {
 namespace {

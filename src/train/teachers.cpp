@@ -18,7 +18,7 @@
 #include "kinds/kind.h"
 #include "model/model_runner.h"
 #include "model/open.h"
-#include "nn/precision.h"
+#include "modules/precision.h"
 #include "predict/run.h"
 #include "tasks/task_selection.h"
 

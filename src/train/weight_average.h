@@ -3,7 +3,7 @@
 
 #include <c10/util/FunctionRef.h>
 
-#include "nn/parameter_arena.h"
+#include "parameters/parameter_arena.h"
 
 namespace pals {
 

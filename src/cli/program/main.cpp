@@ -1,7 +1,7 @@
 // The program `pals`.
 #include "base/allocation.h"
 #include "cli/commands.h"
-#include "nn/tensor_memory.h"
+#include "kernels/tensor_memory.h"
 
 int main(int argc, char** argv) {
   pals::keep_freed_pages();

@@ -1,0 +1,85 @@
+#include "modules/product.h"
+
+#include "base/cpu.h"
+#include "kernels/operations.h"
+#include "modules/onednn.h"
+
+namespace pals {
+namespace {
+
+bool takes_panels(const at::Tensor& x) { return x.is_cpu() && cpu::takes_panels(x.scalar_type()); }
+
+}  // namespace
+
+at::Tensor times_transposed(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
+  if (!takes_panels(x)) {
+    return bias.defined() ? at::addmm(bias, x, weight.t()) : at::mm(x, weight.t());
+  }
+  at::Tensor y = at::empty({x.size(0), weight.size(0)}, x.options());
+  cpu::multiply_panels(x, weight, y, bias, false);
+  return y;
+}
+
+at::Tensor times(const at::Tensor& x, const at::Tensor& weight) {
+  if (!takes_panels(x)) return at::mm(x, weight);
+  at::Tensor y = at::empty({x.size(0), weight.size(1)}, x.options());
+  cpu::multiply_panels(x, weight.t(), y, {}, false);
+  return y;
+}
+
+void add_times(at::Tensor& sum, const at::Tensor& x, const at::Tensor& weight) {
+  if (takes_panels(x)) {
+    cpu::multiply_panels(x, weight.t(), sum, {}, true);
+  } else {
+    sum.addmm_(x, weight);
+  }
+}
+
+void add_transposed_times(at::Tensor& sum, const at::Tensor& dy, const at::Tensor& x) {
+  if (takes_panels(x)) {
+    cpu::multiply_panels(dy.t(), x.t(), sum, {}, true);
+  } else if (x.scalar_type() == at::kFloat) {
+    sum.addmm_(dy.t(), x);
+  } else {
+    accumulate(at::mm(dy.t(), x), sum);
+  }
+}
+
+bool PackedWeights::supported(at::ScalarType type) {
+  const CpuFeatures& cpu = cpu_features();
+  return cpu::takes_panels(type) ||
+         (type == at::kFloat ? cpu.avx2
+                             : type == at::kBFloat16 && (cpu.avx512_bf16 || cpu.amx_bf16));
+}
+
+const PackedWeights::Packed& PackedWeights::packed(ParameterId id, const at::Tensor& weight) {
+  const std::lock_guard lock(mutex_);
+  const auto [entry, is_new] = packed_.try_emplace({id, weight.size(0)});
+  if (is_new && takes_panels(weight)) {
+    entry->second.panels = cpu::pack_right(weight);
+  } else if (is_new) {
+    entry->second.blocks = call_onednn("mkldnn::_reorder_linear_weight", {weight, c10::IValue()});
+  }
+  return entry->second;
+}
+
+void PackedWeights::forget(ParameterId id) {
+  const std::lock_guard lock(mutex_);
+  packed_.erase(packed_.lower_bound({id, 0}), packed_.lower_bound({id + 1, 0}));
+}
+
+at::Tensor PackedWeights::product(ParameterId id, const at::Tensor& weight, const at::Tensor& x,
+                                  const at::Tensor& bias) {
+  const Packed& right = packed(id, weight);
+  if (right.blocks.defined()) {
+    const c10::List<std::optional<at::Scalar>> no_arguments;
+    return call_onednn("mkldnn::_linear_pointwise",
+                       {x, right.blocks, bias.defined() ? c10::IValue(bias) : c10::IValue(), "none",
+                        no_arguments, ""});
+  }
+  at::Tensor y = at::empty({x.size(0), weight.size(0)}, x.options());
+  cpu::multiply_panels(x, right.panels, y, bias, false);
+  return y;
+}
+
+}  // namespace pals

@@ -1,0 +1,94 @@
+#include "parameters/parameter_table.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace pals {
+namespace {
+
+int64_t align(int64_t offset) {
+  constexpr int64_t kAlignment = ParameterTable::kAlignment;
+  return (offset + kAlignment - 1) / kAlignment * kAlignment;
+}
+
+}  // namespace
+
+ParameterId ParameterTable::add(Parameter parameter) {
+  const ParameterId id = next();
+  if (!ids_.emplace(parameter.name, id).second) {
+    throw std::logic_error("parameter registered twice: " + parameter.name);
+  }
+  parameter.numel = 1;
+  for (const int64_t size : parameter.shape) parameter.numel *= size;
+  rows_.push_back(std::move(parameter));
+  return id;
+}
+
+void ParameterTable::set_group(ParameterId first, LearningRateGroup group) {
+  for (auto row = rows_.begin() + first; row != rows_.end(); ++row) {
+    if (row->group == LearningRateGroup::kBase) row->group = group;
+  }
+}
+
+void ParameterTable::set_depth(ParameterId first, int depth) {
+  for (auto row = rows_.begin() + first; row != rows_.end(); ++row) row->depth = depth;
+}
+
+void ParameterTable::lay_out() {
+  int last_owner = kSharedOwner;
+  for (const Parameter& row : rows_) last_owner = std::max(last_owner, row.owner);
+  int64_t offset = 0;
+  for (int owner = kSharedOwner; owner <= last_owner; ++owner) {
+    offset = align(offset);
+    const int64_t begin = offset;
+    for (Parameter& row : rows_) {
+      if (row.owner != owner) continue;
+      if (!row.adjoins_previous) offset = align(offset);
+      row.offset = offset;
+      offset += row.numel;
+    }
+    ranges_[owner] = {begin, align(offset)};
+  }
+  total_ = align(offset);
+}
+
+ParameterId ParameterTable::find(std::string_view name) const {
+  const auto it = ids_.find(std::string(name));
+  return it == ids_.end() ? -1 : it->second;
+}
+
+ArenaRange ParameterTable::range(int owner) const {
+  const auto it = ranges_.find(owner);
+  return it == ranges_.end() ? ArenaRange{} : it->second;
+}
+
+ArenaRange ParameterTable::range(std::string_view prefix) const {
+  ArenaRange range{total_, 0};
+  for (const Parameter& row : rows_) {
+    if (!row.name.starts_with(prefix)) continue;
+    range.begin = std::min(range.begin, row.offset);
+    range.end = std::max(range.end, row.offset + row.numel);
+  }
+  return range.begin < range.end ? range : ArenaRange{};
+}
+
+int64_t ParameterTable::count(int owner) const {
+  int64_t sum = 0;
+  for (const Parameter& row : rows_) sum += row.owner == owner ? row.numel : 0;
+  return sum;
+}
+
+void ParameterTable::freeze_shared(Frozen frozen) {
+  if (frozen == Frozen::kNothing) return;
+  for (Parameter& row : rows_) {
+    const bool stays = row.layer_norm && frozen == Frozen::kWeights;
+    if (row.owner == kSharedOwner && !stays) row.trainable = false;
+  }
+}
+
+bool ParameterTable::shared_trains() const {
+  return std::ranges::any_of(
+      rows_, [](const Parameter& row) { return row.owner == kSharedOwner && row.trainable; });
+}
+
+}  // namespace pals
