@@ -10,7 +10,11 @@ all_steps='build tests golden sanitizer compare'
 usage() {
   cat <<END
 usage: scripts/gpu_check.sh [--build FOLDER] [--deps FOLDER] [--rounds N] [STEP...]
+       scripts/gpu_check.sh [--build FOLDER] pack FILE
 
+  pack FILE       needs no GPU: an archive (.tar.zst) of the programs of a finished build (default: build), the libraries
+                  they need but for LibTorch, golden sets and rows. Unpacked on a machine with a GPU, its
+                  scripts/gpu_check.sh runs without building
   --build FOLDER  a finished build, which is taken as it is; otherwise build-gpu/ is built
   --deps FOLDER   Debian packages unpacked by hand (docs/gpu.md), for a machine without them
   --rounds N      of bench/compare.py (default: 5)
@@ -22,7 +26,7 @@ PALS_PEERS_PYTHON (default: python3); it leaves out peers that do not run.
 END
 }
 
-build='' deps='' rounds=5 steps=''
+build='' deps='' rounds=5 steps='' archive=''
 while [ $# -gt 0 ]; do
   case $1 in
     --build | --deps | --rounds)
@@ -33,6 +37,11 @@ while [ $# -gt 0 ]; do
     -h | --help)
       usage
       exit 0
+      ;;
+    pack)
+      [ $# -eq 2 ] || die "pack needs the name of a file, and comes last"
+      archive=$2
+      shift
       ;;
     *)
       if [[ " $all_steps " != *" $1 "* ]]; then
@@ -45,6 +54,58 @@ while [ $# -gt 0 ]; do
   shift
 done
 [ -n "$steps" ] || steps=$all_steps
+
+on_gpu='*/cuda_fp32:*/cuda_bf16:*/cuda_fp16'  # the kernels' tests
+programs=(pals kernels_test device_test golden_model_test golden_heads_test golden_minilm_test load_cuda_library contestant)
+
+# place_of PROGRAM: in the build folder.
+place_of() { if [ -x "$build/$1" ]; then echo "$build/$1"; else echo "$build/bench/$1"; fi; }
+
+# What every Linux has, and what LibTorch brings.
+not_packed='^(linux-vdso|ld-linux-x86-64|libc|libm|libdl|libpthread|librt|libutil|libtorch.*|libc10.*|libcud.*|libcupti.*)\.so'
+
+# The machine is often lent for minutes: nothing is built or fetched there.
+pack() {
+  local folder program name path
+  build=${build:-build}
+  [ -f "$build/libpals_cuda.so" ] || die "there is no $build/libpals_cuda.so; build with -DPALS_CUDA=ON"
+  [ -d "${PALS_REFERENCE_DIR:-}" ] && [ -d "${PALS_GLUE_DIR:-}" ] ||
+    die "PALS_REFERENCE_DIR and PALS_GLUE_DIR must name the golden sets and GLUE's rows, which are packed"
+  staging=$(mktemp -d)
+  trap 'rm -rf "$staging"' EXIT  # which outlives this function
+  folder=$staging/gpu-check
+  mkdir -p "$folder/build/bench" "$folder/lib" "$folder/scripts" "$folder/vocabulary"
+  for program in "${programs[@]}"; do
+    path=$(place_of "$program")
+    [ -x "$path" ] || die "there is no $program in $build/"
+    strip -o "$folder/build/${path#"$build"/}" "$path"
+  done
+  strip -o "$folder/build/libpals_cuda.so" "$build/libpals_cuda.so"
+  while read -r name path; do
+    [[ $name =~ $not_packed ]] || cp -L "$path" "$folder/lib/$name"
+  done < <(ldd "$build/pals" "$build/device_test" | awk '$2 == "=>" && $3 ~ /^\// {print $1, $3}' | sort -u)
+  cp scripts/gpu_check.sh scripts/common.sh "$folder/scripts/"
+  cp -r bench configs "$folder/"
+  cp -r "$PALS_REFERENCE_DIR" "$folder/reference"
+  cp -r "$PALS_GLUE_DIR" "$folder/glue"
+  cp "$minilm"/*.txt "$minilm"/*.json "$folder/vocabulary/"
+  mkdir -p "$(dirname "$archive")"
+  tar --create --directory "$staging" --owner=0 --group=0 gpu-check | zstd --quiet --force -19 -T0 -o "$archive.part"
+  mv "$archive.part" "$archive"
+  say "$archive: $(($(stat -c %s "$archive") / 1048576)) MiB; unpack it and run gpu-check/scripts/gpu_check.sh"
+}
+
+minilm=${PALS_MINILM_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/pals/models/all-MiniLM-L6-v2}
+if [ -n "$archive" ]; then
+  pack
+  exit 0
+fi
+if [ -d "$repo/vocabulary" ] && [ ! -d "$repo/src" ]; then  # unpacked from such an archive
+  build=${build:-build}
+  export LD_LIBRARY_PATH=$repo/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+  export PALS_REFERENCE_DIR=$repo/reference PALS_GLUE_DIR=$repo/glue
+  minilm=$repo/vocabulary
+fi
 
 [[ "$(nvidia-smi -L 2>/dev/null || true)" == GPU* ]] || die "there is no NVIDIA GPU here (nvidia-smi -L names none)"
 
@@ -59,6 +120,9 @@ if [ -n "$deps" ]; then
   export CMAKE_PREFIX_PATH=$deps/usr CMAKE_LIBRARY_PATH=$deps/usr/lib/x86_64-linux-gnu
   export LD_LIBRARY_PATH=$deps/usr/lib/x86_64-linux-gnu${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
 fi
+
+# Programs that were built elsewhere look for LibTorch where it was there.
+export LD_LIBRARY_PATH=${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}$PALS_LIBTORCH/lib
 
 logs=$repo/build-gpu/checks
 mkdir -p "$logs"
@@ -81,9 +145,6 @@ check() {
 gpu_tests() { "$1" --gtest_filter="$2" | tee >(cat >&2) | grep '^\[  PASSED  \] [1-9]' >/dev/null; }
 
 left_out() { summary+=("$(printf '%-24s left out: %s' "$1" "$2")"); }
-
-on_gpu='*/cuda_fp32:*/cuda_bf16:*/cuda_fp16'  # the kernels' tests
-programs=(pals kernels_test device_test golden_model_test golden_heads_test golden_minilm_test load_cuda_library contestant)
 
 # The machine may have a compiler that warns of more than ours.
 make_build() {
@@ -132,7 +193,7 @@ step_compare() {
     left_out compare "it needs GLUE in PALS_GLUE_DIR, and torch and transformers in $python"
     return
   fi
-  check compare "$python" bench/compare.py gpu --build "$build" --python "$python" --rounds "$rounds"
+  check compare env PALS_MINILM_DIR="$minilm" "$python" bench/compare.py gpu --build "$build" --python "$python" --rounds "$rounds"
 }
 
 for step in $all_steps; do
@@ -140,7 +201,7 @@ for step in $all_steps; do
   if [ "$step" = build ]; then
     build=${build:-build-gpu}
     for program in "${programs[@]}"; do
-      [ -x "$build/$program" ] || [ -x "$build/bench/$program" ] || die "there is no $program in $build/ (output: ${logs#"$repo"/})"
+      [ -x "$(place_of "$program")" ] || die "there is no $program in $build/ (output: ${logs#"$repo"/})"
     done
   fi
 done

@@ -137,7 +137,7 @@ TEST_P(GoldenHead, LossAndGradientsMatch) {
     }
     ++compared;
   }
-  EXPECT_GT(compared, 50U);
+  EXPECT_GT(compared, 35U);  // of an encoder of one layer
 }
 
 std::string set_name(const testing::TestParamInfo<std::string>& info) {
