@@ -30,7 +30,7 @@ class Tokenizer:
 class Model:
     def __init__(self, folder: str, *, device: str, precision: str, threads: int, batch_size: int, has_tasks: bool,
                  log: _Log) -> None: ...
-    def tasks(self) -> list[tuple[str, str, list[str]]]:
+    def tasks(self) -> list[tuple[str, str, list[str], int]]:
         """(name, kind, labels) of each."""
     def max_seq_length(self) -> int:
         """Tokens that a row of a task is cut to; 0 without tasks."""

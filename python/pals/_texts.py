@@ -17,7 +17,8 @@ def _kind(value: object) -> str:
 def _text(value: Any, row: int) -> str:
     if isinstance(value, str):
         return value
-    hint = "; fill or drop missing texts" if value is None or isinstance(value, float) else ""
+    missing = value is None or _kind(value) == "NAType" or (isinstance(value, float) and value != value)
+    hint = "; fill or drop missing texts" if missing else ""
     raise UsageError(f"row {row} is {_kind(value)} ({str(value)[:40]}), expected a text or a pair of texts{hint}")
 
 
@@ -41,8 +42,10 @@ def _of_array(array: Any) -> Iterable[Any]:
 
 
 def _rows(texts: Any) -> Iterable[Any]:
-    if isinstance(texts, (str, bytes)):
-        raise UsageError("texts is one text: give a list of texts, as in predict([text])")
+    if isinstance(texts, str):
+        raise UsageError("texts is one text: give a list of texts, as in [text]")
+    if isinstance(texts, (bytes, set, frozenset, dict)):
+        raise UsageError(f"texts is {_kind(texts)}, expected a list of texts, an array or a column of a table")
     if hasattr(texts, "columns") and hasattr(texts, "iloc"):
         return _of_table(texts)
     if hasattr(texts, "ndim") and hasattr(texts, "tolist"):  # an array, or a pandas Series

@@ -44,7 +44,8 @@ class Model:
         self._folder = _pals.local_model(os.fspath(folder))
         self._own = _pals.Model(self._folder, device=device, precision=precision, threads=threads,
                                 batch_size=batch_size, has_tasks=_has_tasks(self._folder), log=emit)
-        self._tasks = {name: Task(name, kind, labels) for name, kind, labels in self._own.tasks()}
+        self._tasks = {name: Task(name, kind, labels) for name, kind, labels, _ in self._own.tasks()}
+        self._num_texts = {name: number for name, _, _, number in self._own.tasks()}
 
     @property
     def tasks(self) -> list[Task]:
@@ -64,6 +65,8 @@ class Model:
         """The task of that name; without one the only task (of the kinds, if any are named)."""
         known = [task for task in self._tasks.values() if not kinds or task.kind in kinds]
         wanted = [task for task in self._tasks.values() if task.name == name] if name is not None else known
+        if name is not None and not isinstance(name, str):
+            raise UsageError(f"task is {name!r:.60}, expected one name")
         if name is None and len(wanted) != 1:
             raise UsageError(f"task: missing; the model's tasks{' of the kind ' + ' or '.join(kinds) if kinds else ''}: "
                              + (", ".join(task.name for task in known) or "none"))
@@ -73,19 +76,26 @@ class Model:
             raise UsageError(f'task: "{name}" is of the kind {wanted[0].kind}, expected {" or ".join(kinds)}')
         return wanted[0]
 
-    def _chosen(self, task: str | Sequence[str] | None) -> tuple[list[Task], bool]:
+    def _chosen(self, task: str | Sequence[str] | None, pairs: bool) -> tuple[list[Task], bool]:
         """The tasks that are asked for, and whether it is one by itself."""
-        if task == "all":
-            return [one for one in self._tasks.values() if one.kind in TEXT_KINDS], False
+        if isinstance(task, str) and task == "all":
+            fits = (0, 2) if pairs else (0, 1)
+            return [one for one in self._tasks.values()
+                    if one.kind in TEXT_KINDS and self._num_texts[one.name] in fits], False
         if task is None or isinstance(task, str):
             return [self._task(task)], True
+        if not isinstance(task, Iterable) or not all(isinstance(name, str) for name in task):
+            raise UsageError(f'task is {task!r:.60}, expected a name, a list of names or "all"')
         return [self._task(name) for name in task], False
 
-    def _columns(self, texts: Any, tasks: list[Task]) -> list[Any]:
-        first, second = _texts.columns(texts)
+    def _columns(self, columns: _texts.Columns, tasks: list[Task]) -> list[Any]:
+        first, second = columns
         for task in tasks:
             if task.kind == "multiple_choice":
                 raise UsageError(f'task: "{task.name}" is of the kind multiple_choice: ask it by choose()')
+            if second is not None and self._num_texts[task.name] == 1:
+                row = next((row for row, text in enumerate(second) if text), 0)
+                raise UsageError(f'row {row} is a pair, but task "{task.name}" takes one text')
         return self._own.predict(first, second, None, [task.name for task in tasks], emit)
 
     # A text is a sequence of texts, too: the first that fits holds.
@@ -100,11 +110,14 @@ class Model:
         """What a task says of each text: a list of Prediction.
 
         texts: a list of texts and pairs (tuples), an array, a pandas Series, a DataFrame of one or two columns
-        task:  its name; None: the only one; a list of names, or "all" that read texts and pairs: each text then
-               gets a dict of Predictions by task, of one pass that mixes the tasks
+        task:  its name; None: the only one; a list of names, or "all" that take as many texts as the rows have: each
+               row then gets a dict of Predictions by task, of one pass that mixes the tasks
+
+        A task of one text refuses pairs. One of pairs takes a text alone, too, as [CLS] text [SEP].
         """
-        tasks, alone = self._chosen(task)
-        given = [self._predictions(task, columns) for task, columns in zip(tasks, self._columns(texts, tasks))]
+        columns = _texts.columns(texts)
+        tasks, alone = self._chosen(task, columns[1] is not None)
+        given = [self._predictions(one, answers) for one, answers in zip(tasks, self._columns(columns, tasks))]
         if alone:
             return given[0]
         names = [task.name for task in tasks]
@@ -135,19 +148,19 @@ class Model:
         """The probabilities of a classification's or multi_label's labels, [texts, labels], in the order of
         Task.labels."""
         chosen = self._task(task, "classification", "multi_label")
-        columns = self._columns(texts, [chosen])[0]
+        columns = self._columns(_texts.columns(texts), [chosen])[0]
         probabilities: NDArray[np.float64] = columns[1 if chosen.kind == "classification" else 0]
         return probabilities
 
     def predict_values(self, texts: Any, task: str | None = None) -> NDArray[np.float64]:
         """The values of a regression, [texts]."""
-        values: NDArray[np.float64] = self._columns(texts, [self._task(task, "regression")])[0][0]
+        values: NDArray[np.float64] = self._columns(_texts.columns(texts), [self._task(task, "regression")])[0][0]
         return values
 
     def tag(self, texts: Any, task: str | None = None) -> list[Tags]:
         """The words of each text with their tags, by a tagging task."""
         chosen = self._task(task, "tagging")
-        return [self._tags(chosen.labels, raw) for raw in self._columns(texts, [chosen])[0]]
+        return [self._tags(chosen.labels, raw) for raw in self._columns(_texts.columns(texts), [chosen])[0]]
 
     @overload
     def answer(self, question: str, context: str, task: str | None = None) -> Answer: ...  # type: ignore[overload-overlap]

@@ -83,7 +83,7 @@ def train(*, log: Log | None = None, step: Callable[[Progress], object] | None =
           evaluated: Callable[[Scores], object] | None = None, stop: Stop | None = None,
           **options: Any) -> Scores | None:
     """Trains and evaluates as `pals train` does, and writes the run folder `output_dir`: the best model's scores by
-    average, None if nothing was evaluated. A run that was stopped goes on when it is asked for again.
+    average, None if nothing was evaluated (do_eval=False, or no task with a dev file). A run that was stopped goes on when it is asked for again.
 
     options:    those of `pals train` by name, with values of Python: tasks=["rte", "sst"], max_steps=500,
                 bias_correction=True
@@ -104,6 +104,9 @@ def train(*, log: Log | None = None, step: Callable[[Progress], object] | None =
         if evaluated is not None:
             evaluated(Scores(*scores))
 
+    for name, function in ("log", log), ("step", step), ("evaluated", evaluated):
+        if function is not None and not callable(function):
+            raise UsageError(f"{name} is {type(function).__name__}, expected a function")
     given, stops = _options(options), _stops(stop)
     with _turn:
         return _scores(_pals.train(given, log or emit, on_step if step else None, on_evaluated if evaluated else None, stops))

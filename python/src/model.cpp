@@ -196,7 +196,8 @@ void add_model(py::module_& module) {
            [](const Model& model) {
              py::list tasks;
              for (const pals::Task& task : model.tasks()) {
-               tasks.append(py::make_tuple(task.name, pals::kind_name(task.kind), task.labels));
+               tasks.append(py::make_tuple(task.name, pals::kind_name(task.kind), task.labels,
+                                           task.num_texts));
              }
              return tasks;
            })

@@ -53,7 +53,20 @@ class Predict(PythonTest):
         for task in "rte", "sts":
             self.check_same([row[task] for row in both],
                             self.program(self.run_folder(), lines_of(PAIRS), "--task", task))
-        self.assertEqual(list(model.predict(PAIRS, task="all")[0]), TASKS.split(","))
+        pairs = list(model.predict(PAIRS, task="all")[0])
+        self.assertEqual(pairs, [name for name in TASKS.split(",") if name != "sst"])
+        self.assertEqual(list(model.predict(SINGLE, task="all")[0]), ["sst"])
+
+    def test_a_task_of_one_text_refuses_pairs(self):
+        model = self.load()
+        for task in "sst", ["rte", "sst"]:
+            with self.assertRaisesRegex(pals.UsageError, 'row 1 is a pair, but task "sst" takes one text'):
+                model.predict(["word1", ("word1", "word2")], task=task)
+        for task in 3, ["sst", 3], b"sst":
+            with self.assertRaisesRegex(pals.UsageError, "task is .*, expected a name"):
+                model.predict(SINGLE, task=task)
+        with self.assertRaisesRegex(pals.UsageError, "expected one name"):
+            model.predict_proba(SINGLE, ["sst"])
 
     def test_texts_and_pairs_mixed(self):
         model = self.load()
@@ -89,7 +102,8 @@ class Predict(PythonTest):
 
     def test_what_is_no_text_is_refused(self):
         self.refused("texts is one text", "word1")
-        self.refused("texts is one text", b"word1")
+        for texts in b"word1", {"word1"}, {"word1": "word2"}:
+            self.refused(f"texts is {type(texts).__name__}, expected a list", texts)
         self.refused("row 1 is None", ["word1", None])
         self.refused("row 0 is int (3)", [3])
         self.refused("row 0 is tuple", [("a", "b", "c")])

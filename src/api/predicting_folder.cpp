@@ -14,6 +14,7 @@
 #include "modules/precision_choice.h"
 #include "options/option.h"
 #include "predict/find_tasks.h"
+#include "predict/fit.h"
 #include "predict/predictor.h"
 #include "predict/run.h"
 #include "tasks/task_selection.h"
@@ -34,7 +35,8 @@ LoadedModel load(const std::string& folder, const ModelOptions& options) {
 std::vector<Task> public_tasks(const std::vector<pals::Task>& tasks) {
   std::vector<Task> all;
   for (const pals::Task& task : tasks) {
-    all.push_back({task.name, static_cast<TaskKind>(task.kind), task.labels});
+    all.push_back({task.name, static_cast<TaskKind>(task.kind), task.labels,
+                   static_cast<int>(texts_of(task).value_or(0))});
   }
   return all;
 }

@@ -27,7 +27,8 @@ constexpr int kMostLinks = 40;  // as Linux
 constexpr std::string_view kTemporary = ".tmp.";
 
 [[noreturn]] void fail_to_open(const std::string& path, int error_number) {
-  fail("cannot write ", path, ": ", std::strerror(error_number));
+  fail("cannot write ", path, ": ", std::strerror(error_number),
+       error_number == ENOENT ? "; make the folder first" : "");
 }
 
 /// The number in "/dev/fd/1" or "/proc/self/fd/1", which /dev/stdout leads to.

@@ -107,6 +107,7 @@ Tokenizer open_tokenizer(const OpenedModel& model) {
 }
 
 Tokenizer open_folder_tokenizer(const std::string& folder) {
+  if (!directory_exists(folder)) fail(folder, ": no such folder");
   const TokenizerFiles files = find_tokenizer_files(folder);
   if (!files.has_vocabulary()) fail(folder, ": no vocab.txt or tokenizer.json in this folder");
   const std::string config = folder + kConfigFile;

@@ -103,7 +103,7 @@ void add_training(OptionList& list, TrainOptions& o) {
       "Training",
       {{.name = "output_dir",
         .field = o.output_dir,
-        .help = "the run's folder; an interrupted run goes on",
+        .help = "the run's folder, in which an interrupted run goes on",
         .more = " ([what is in it](training.md#the-run-folder)); needed to train",
         .may_differ = MayDiffer::kAmongRanks},
        {.name = "do_train",

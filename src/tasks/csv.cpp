@@ -91,9 +91,11 @@ bool CsvReader::next(std::vector<std::string_view>& fields) {
   if (position_ >= text_.size()) return false;
   row_begin_ = position_;
   row_line_ = line_;
+  malformed_ = false;
   try {
     read_row();
   } catch (const Error&) {
+    malformed_ = true;
     pass_first_line();
     throw;
   }

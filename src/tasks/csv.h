@@ -22,6 +22,8 @@ class CsvReader : public RowReader {
   bool next(std::vector<std::string_view>& fields) override;
   int64_t line() const override { return row_line_; }
   bool blank() const override { return blank_; }
+  /// Whether next() threw since quotes are wrong, and passed over the row's first line alone.
+  bool malformed() const { return malformed_; }
 
  private:
   /// One field of the current row: a piece of the file, or of unescaped_ if it held doubled quotes.
@@ -44,7 +46,7 @@ class CsvReader : public RowReader {
   LineEnds ends_;
   size_t position_ = 0;
   size_t row_begin_ = 0;
-  bool blank_ = false;
+  bool blank_ = false, malformed_ = false;
   int64_t line_;
   int64_t row_line_ = 0;
   std::vector<Field> row_;

@@ -144,7 +144,7 @@ bool RowCutter::next(std::string_view& row) {
     if (csv_) give_up_row();
     fail_row_too_long(where(), row_line_);
   }
-  check_utf8(row, where(), row_line_);
+  if (!csv_) check_utf8(row, where(), row_line_);
   return true;
 }
 
@@ -162,7 +162,7 @@ void StreamedRows::read_csv(std::string_view row, std::vector<std::string_view>&
   try {
     csv_->next(fields);
   } catch (const Error&) {
-    rows_.give_up_row();
+    if (csv_->malformed()) rows_.give_up_row();
     throw;
   }
 }

@@ -15,7 +15,9 @@
 namespace pals {
 
 /// Cuts a stream into lines, or into CSV rows, whose quoted fields may hold line ends. Checks what
-/// the readers of whole files check: length, UTF-8, no UTF-16; drops a byte order mark.
+/// the readers of whole files check: length, UTF-8 (of lines; that of CSV rows is for their reader
+/// to check, since what a wrong quote swallows may have faults of its own), no UTF-16; drops a byte
+/// order mark.
 class RowCutter {
  public:
   /// `input` must outlive the cutter.

@@ -149,6 +149,7 @@ TEST_F(RowStream, OfMalformedCsvOneLineIsPassedOver) {
   EXPECT_EQ(read("\"closed\" text\nb\n"), (Rows{"1!", "b"}));
   EXPECT_EQ(read("\"x\ny\" text\nb\n"), (Rows{"1!", "y\" text", "b"}));
   EXPECT_EQ(read("\"x\n\xFF\",1\nb\n"), (Rows{"1!", "b"}));
+  EXPECT_EQ(read("a\n\"open\nb\n\xFF\"q\"\nc\n"), (Rows{"a", "2!", "b", "4!", "c"}));
   EXPECT_EQ(read("a,b\r\"open\rc,d\r"), (Rows{"a", "2!", "c"}));
   std::string long_row = "a\n\"";
   for (int i = 0; i < 300000; ++i) long_row += "line\n";

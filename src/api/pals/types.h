@@ -34,6 +34,7 @@ struct Task {
   std::string name;
   TaskKind kind = {};
   std::vector<std::string> labels;  ///< classes, labels or tags, by their numbers
+  int num_texts = 0;                ///< of a row, 1 or 2; 0: the folder does not say
 };
 
 /// One of the n best answers to a question.
