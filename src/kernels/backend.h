@@ -32,6 +32,7 @@ namespace pals {
 /// Functions have the contracts of kernels/operations.h; blocks have been checked and outputs
 /// provided when they are called.
 struct Backend {
+// NOLINTNEXTLINE(bugprone-macro-parentheses): a name that is declared
 #define PALS_KERNEL_ENTRY(name, Block) void (*name)(const Block&) = nullptr;
   PALS_KERNELS(PALS_KERNEL_ENTRY)
 #undef PALS_KERNEL_ENTRY
