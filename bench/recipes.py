@@ -6,9 +6,10 @@
   bench/recipes.py list                     the settings, with their flags
 
 All runs share learning rate, batch, optimizer, number of evaluations and the rule by which the best model is chosen. A
-task alone takes as many steps as the tasks together, but no more than --alone_passes over its rows. A run that was
-stopped goes on when `run` is given again; of runs that have ended only predictions and logs stay, unless --keep_models.
-Settings with teachers take the tasks' models alone of the same seed, which stay until no such run is left.
+task alone takes as many steps as the tasks together, but no more than --alone_passes over its rows; with --passes N it
+takes N passes over its rows, and the tasks together take the sum of these steps. A run that was stopped goes on when
+`run` is given again; of runs that have ended only predictions and logs stay, unless --keep_models. Settings with
+teachers take the tasks' models alone of the same seed, which stay until no such run is left.
 """
 
 import argparse
@@ -82,8 +83,10 @@ def read_lines(path):
 
 def recipe_of(arguments):
     """What all runs share, by which lines of other calls are told apart."""
-    return {"steps": arguments.steps, "alone_passes": arguments.alone_passes, "evaluations": arguments.evaluations,
-            "learning_rate": arguments.learning_rate, "precision": arguments.precision, "model": os.path.basename(arguments.model)}
+    length = {"passes": arguments.passes} if arguments.passes else {"steps": arguments.steps, "alone_passes": arguments.alone_passes}
+    cut = {key: value for key in ("max_rows", "max_dev_rows") if (value := getattr(arguments, key))}
+    return {**length, **cut, "evaluations": arguments.evaluations, "learning_rate": arguments.learning_rate,
+            "precision": arguments.precision, "model": os.path.basename(arguments.model)}
 
 
 def is_of(line, name, seed, recipe):
@@ -102,15 +105,43 @@ def call(command):
     return output
 
 
+def cut_file(source, target, most):
+    """The rows of a file of GLUE that lie evenly over it, `most` at most, in their order; CoLA's alone has no row of titles."""
+    with open(source, encoding="utf-8", newline="\n") as stream:
+        lines = stream.read().split("\n")
+    lines = lines[:-1] if not lines[-1] else lines
+    titles = [] if "CoLA" in source else lines[:1]
+    rows = lines[len(titles):]
+    kept = rows if len(rows) <= most else [rows[i * len(rows) // most] for i in range(most)]
+    os.makedirs(os.path.dirname(target), exist_ok=True)
+    with open(target, "w", encoding="utf-8", newline="\n") as stream:
+        stream.write("".join(line + "\n" for line in titles + kept))
+
+
+def data_of(arguments):
+    """The folder of the rows that the runs read: GLUE's, or its copy with --max_rows and --max_dev_rows rows a file."""
+    if not arguments.max_rows and not arguments.max_dev_rows:
+        return arguments.data_dir
+    folder = os.path.join(arguments.output_dir, f"data-{arguments.max_rows or 'all'}-{arguments.max_dev_rows or 'all'}")
+    for task in TITLES:
+        for name in sorted(os.listdir(os.path.join(arguments.data_dir, task))):
+            most = {"train": arguments.max_rows, "dev": arguments.max_dev_rows}.get(name.split(".")[0].split("_")[0])
+            target = os.path.join(folder, task, name)
+            if name.endswith(".tsv") and most is not None and not os.path.exists(target):
+                cut_file(os.path.join(arguments.data_dir, task, name), target + ".part", most or sys.maxsize)
+                os.rename(target + ".part", target)
+    return folder
+
+
 def steps_of(arguments, name):
     """The steps of a run; raises CalledProcessError."""
     if not name.startswith("alone/"):
-        return arguments.steps
+        return sum(steps_of(arguments, f"alone/{task}") for task in TASKS) if arguments.passes else arguments.steps
     task = name.split("/")[1]
     plan = call([arguments.pals, "plan", "--json", "--tasks", task, "--data_dir", arguments.data_dir, "--init_checkpoint",
                  arguments.model, "--max_steps", "1", "--do_train"])
     steps_a_pass = round(1 / json.loads(plan)["passes"][task])
-    return min(arguments.steps, arguments.alone_passes * steps_a_pass)
+    return arguments.passes * steps_a_pass if arguments.passes else min(arguments.steps, arguments.alone_passes * steps_a_pass)
 
 
 def seconds_of(folder):
@@ -193,6 +224,7 @@ def run(arguments):
     if not arguments.data_dir:
         sys.exit("run needs --data_dir, the folder of GLUE's tasks")
     names, recipe, failed = chosen(arguments), recipe_of(arguments), []
+    arguments.data_dir = data_of(arguments)
     os.makedirs(os.path.dirname(os.path.abspath(arguments.results)), exist_ok=True)
     with open(arguments.results, "a", encoding="utf-8") as stream:
         try:
@@ -330,6 +362,10 @@ def main():
     parser.add_argument("--only", nargs="+", default=["*"], help="names or patterns of settings, such as 'alone/*' sample/anneal")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--steps", type=int, default=6000)
+    parser.add_argument("--passes", type=int, default=0, help="in place of --steps: a task alone sees its rows so often, the tasks "
+                        "together take the sum of these steps")
+    parser.add_argument("--max_rows", type=int, default=0, help="of a training set, evenly over it; 0: all")
+    parser.add_argument("--max_dev_rows", type=int, default=0, help="of a development set; 0: all")
     parser.add_argument("--alone_passes", type=int, default=10, help="the most that a task alone sees its rows")
     parser.add_argument("--evaluations", type=int, default=6, help="of each run, evenly over its steps")
     parser.add_argument("--learning_rate", type=float, default=1e-4)

@@ -44,8 +44,10 @@ class Model:
         self._folder = _pals.local_model(os.fspath(folder))
         self._own = _pals.Model(self._folder, device=device, precision=precision, threads=threads,
                                 batch_size=batch_size, has_tasks=_has_tasks(self._folder), log=emit)
-        self._tasks = {name: Task(name, kind, labels) for name, kind, labels, _ in self._own.tasks()}
-        self._num_texts = {name: number for name, _, _, number in self._own.tasks()}
+        self._tasks: dict[str, Task] = {}
+        self._num_texts: dict[str, int] = {}  # 0: not known
+        for name, kind, labels, number in self._own.tasks():
+            self._tasks[name], self._num_texts[name] = Task(name, kind, labels), number
 
     @property
     def tasks(self) -> list[Task]:

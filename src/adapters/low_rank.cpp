@@ -19,13 +19,8 @@ at::Tensor LowRank::backward(const Pass& pass, int /*layer*/, const at::Tensor& 
   const auto [x, u, g] = pass.take<3>();
   up_.backward_bias(pass, dy);
   up_.backward_weight(pass, dy, g);
-  at::Tensor du = up_.backward_input(pass, dy);
-  BiasActivation activated{.activation = activation_,
-                           .u = u,
-                           .dy = du,
-                           .du = du,
-                           .bias_grad = down_.bias_gradient(pass)};
-  bias_activation_backward(activated);
+  const at::Tensor du = up_.backward_input(pass, dy);
+  down_.backward_activated(pass, activation_, du, u, du);
   down_.backward_weight(pass, du, x);
   at::Tensor dx = down_.backward_input(pass, du);
   if (!pass.narrowed()) return dx;

@@ -38,13 +38,8 @@ at::Tensor ProjectedAttention::finish(const Pass& pass, int /*layer*/, const Sta
 AttendingModule::State ProjectedAttention::begin_backward(const Pass& pass, int layer,
                                                           const at::Tensor& dy) const {
   const auto [x, context, u] = pass.take<3>();
-  at::Tensor du = pass.empty(dy.sizes());
-  BiasActivation activated{.activation = Activation::kGelu,
-                           .u = u,
-                           .dy = dy,
-                           .du = du,
-                           .bias_grad = up_.bias_gradient(pass)};
-  bias_activation_backward(activated);
+  const at::Tensor du = pass.empty(dy.sizes());
+  up_.backward_activated(pass, Activation::kGelu, dy, u, du);
   up_.backward_weight(pass, du, context);
   return {x, attention_.take(pass, layer, kAdapterAttention, up_.backward_input(pass, du))};
 }

@@ -51,20 +51,11 @@ AddLayerNorm BlockOutput::part_of(const Pass& pass, const TokenRun& run, const A
   return own;
 }
 
-AddLayerNorm BlockOutput::sum_of(const Pass& pass, const at::Tensor& z, const at::Tensor& y) const {
-  AddLayerNorm sum = layer_norm_.block(pass, epsilon_);
-  sum.z = z;
-  sum.y = y;
-  sum.mean = pass.empty_float({z.size(0)});
-  sum.rstd = pass.empty_float({z.size(0)});
-  return sum;
-}
-
 at::Tensor BlockOutput::read_normalised(const Pass& pass, int layer,
                                         const std::vector<TokenRun>& runs,
                                         const at::Tensor& residual, const at::Tensor& term,
                                         at::Tensor& z, EncoderHooks* hooks) const {
-  AddLayerNorm sum = sum_of(pass, z, pass.zeros(z.sizes()));
+  AddLayerNorm sum = layer_norm_.forward_block(pass, epsilon_, z, pass.zeros(z.sizes()));
   sum.bias = dense_.bias(pass);
   sum.residual = residual;
   sum.extra = term;
@@ -100,7 +91,7 @@ at::Tensor BlockOutput::forward(const Pass& pass, int layer, const at::Tensor& x
   if (any_reads(runs, TermReads::kNormalised)) {
     read_sum = read_normalised(pass, layer, runs, residual, term, z, hooks);
   }
-  const AddLayerNorm sum = sum_of(pass, z, pass.empty(z.sizes()));
+  const AddLayerNorm sum = layer_norm_.forward_block(pass, epsilon_, z, pass.empty(z.sizes()));
   for (const TokenRun& run : runs) {
     AddLayerNorm own = sum;
     switch (run.reads) {
@@ -124,22 +115,12 @@ at::Tensor BlockOutput::forward(const Pass& pass, int layer, const at::Tensor& x
   return sum.y;
 }
 
-AddLayerNorm BlockOutput::taken(const Pass& pass) const {
-  AddLayerNorm sum = layer_norm_.block(pass, epsilon_);
-  const auto [z, mean, rstd] = pass.take<3>();
-  sum.z = z;
-  sum.mean = mean;
-  sum.rstd = rstd;
-  return sum;
-}
-
 void BlockOutput::backward_normalised(const Pass& pass, int layer,
                                       const std::vector<TokenRun>& runs, at::Tensor& d_residual,
                                       EncoderHooks* hooks) const {
   at::Tensor d_read = pass.zeros(d_residual.sizes());
   hooks->dense_term_backward(pass, block_, layer, TermReads::kNormalised, d_residual, d_read);
-  AddLayerNorm sum = taken(pass);
-  sum.dy = sum.dz = sum.dx = d_read;
+  const AddLayerNorm sum = layer_norm_.backward_block(pass, d_read, d_read);
   for (const TokenRun& run : runs) {
     if (run.reads != TermReads::kNormalised) continue;
     AddLayerNorm own = part_of(pass, run, sum);
@@ -153,18 +134,16 @@ BlockOutput::Gradients BlockOutput::backward(const Pass& pass, int layer, const 
   const std::vector<TokenRun> runs = this->runs(pass, layer, hooks);
   const Dropout dropout = this->dropout(pass, layer);
   const at::Tensor& keys = pass.rows.token_keys;
-  AddLayerNorm sum = taken(pass);
   const bool has_term =
       any_reads(runs, TermReads::kDense) || any_reads(runs, TermReads::kNormalised);
   at::Tensor dh = pass.empty(dy.sizes());
-  sum.dy = dy;
-  sum.dz = dh;
+  const AddLayerNorm sum = layer_norm_.backward_block(pass, dy, dh);
   at::Tensor dx = has_term || dropout.active() ? pass.empty(dy.sizes()) : dh;
   for (const TokenRun& run : runs) {
     const bool fused = run.reads == TermReads::kNothing;
     AddLayerNorm own = part_of(pass, run, sum);
     own.dropout = fused ? dropout : Dropout();
-    own.dx = fused && dropout.active() ? part(dx, run) : own.dz;
+    if (fused && dropout.active()) own.dx = part(dx, run);
     if (fused) own.bias_grad = dense_.bias_gradient(pass);
     add_layer_norm_backward(own);
     if (fused && has_term && !dropout.active()) part(dx, run).copy_(own.dz);

@@ -38,10 +38,7 @@ class BlockOutput {
  private:
   Dropout dropout(const Pass& pass, int layer) const;
   std::vector<TokenRun> runs(const Pass& pass, int layer, const EncoderHooks* hooks) const;
-  /// The sum and its LayerNorm for all tokens, forward from z to y, and backward with what forward
-  /// saved; and of one run's tokens.
-  AddLayerNorm sum_of(const Pass& pass, const at::Tensor& z, const at::Tensor& y) const;
-  AddLayerNorm taken(const Pass& pass) const;
+  /// Of one run's tokens.
   static AddLayerNorm part_of(const Pass& pass, const TokenRun& run, const AddLayerNorm& sum);
   /// What the term of the runs reads that read the normalised sum: leaves the sum in z.
   at::Tensor read_normalised(const Pass& pass, int layer, const std::vector<TokenRun>& runs,

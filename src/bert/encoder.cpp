@@ -23,8 +23,7 @@ Embeddings::Embeddings(ParameterTable& table, const BertConfig& config)
       epsilon_(config.layer_norm_eps) {}
 
 at::Tensor Embeddings::forward(const Pass& pass, const BatchTensors& batch) const {
-  const int64_t tokens = batch.token_ids.size(0);
-  at::Tensor z = pass.empty({tokens, hidden_size_});
+  const at::Tensor z = pass.empty({batch.token_ids.size(0), hidden_size_});
   embedding_forward({.token_ids = batch.token_ids,
                      .position_ids = batch.position_ids,
                      .token_type_ids = batch.token_type_ids,
@@ -32,11 +31,7 @@ at::Tensor Embeddings::forward(const Pass& pass, const BatchTensors& batch) cons
                      .position = pass.arena.weight(position_),
                      .token_type = pass.arena.weight(token_type_),
                      .out = z});
-  AddLayerNorm block = layer_norm_.block(pass, epsilon_);
-  block.z = z;
-  block.y = pass.empty(z.sizes());
-  block.mean = pass.empty_float({tokens});
-  block.rstd = pass.empty_float({tokens});
+  AddLayerNorm block = layer_norm_.forward_block(pass, epsilon_, z, pass.empty(z.sizes()));
   add_layer_norm_forward(block);
   pass.save(z, block.mean, block.rstd);
   const Dropout dropout = pass.hidden_dropout(0, kEmbeddings);
@@ -52,12 +47,7 @@ void Embeddings::backward(const Pass& pass, const BatchTensors& batch, at::Tenso
     BiasDropout dropped{.dropout = dropout, .token_keys = pass.rows.token_keys, .dy = dy, .dx = dy};
     bias_dropout_backward(dropped);
   }
-  AddLayerNorm block = layer_norm_.block(pass, epsilon_);
-  const auto [z, mean, rstd] = pass.take<3>();
-  block.z = z;
-  block.mean = mean;
-  block.rstd = rstd;
-  block.dy = block.dz = block.dx = dy;
+  AddLayerNorm block = layer_norm_.backward_block(pass, dy, dy);
   add_layer_norm_backward(block);
   embedding_backward({.token_ids = batch.token_ids,
                       .position_ids = batch.position_ids,

@@ -90,13 +90,8 @@ at::Tensor BertLayer::backward(const Pass& pass, int layer, at::Tensor dy,
   if (hooks != nullptr) hooks->feed_forward_term_backward(pass, layer, da, through_term);
 
   const auto [a, u, g] = pass.take<3>();
-  at::Tensor du = output_.backward_dense(inner, dx, g);
-  BiasActivation activated{.activation = activation_,
-                           .u = u,
-                           .dy = du,
-                           .du = du,
-                           .bias_grad = intermediate_.bias_gradient(inner)};
-  bias_activation_backward(activated);
+  const at::Tensor du = output_.backward_dense(inner, dx, g);
+  intermediate_.backward_activated(inner, activation_, du, u, du);
   intermediate_.backward_weight(inner, du, a);
   intermediate_.backward_input_add(inner, du, da);
   if (to_all) {

@@ -94,6 +94,13 @@ Linear::Activated Linear::activated(const Pass& pass, Activation activation,
   return {block.u, block.y};
 }
 
+void Linear::backward_activated(const Pass& pass, Activation activation, const at::Tensor& dy,
+                                const at::Tensor& u, const at::Tensor& du) const {
+  BiasActivation block{
+      .activation = activation, .u = u, .dy = dy, .du = du, .bias_grad = bias_gradient(pass)};
+  bias_activation_backward(block);
+}
+
 at::Tensor Linear::place_of(const PlacedTerm& placed, const at::Tensor& y) const {
   const int64_t columns = out_features_ / num_parts_;
   return y.narrow(0, placed.first_row, placed.rows).narrow(1, placed.part * columns, columns);
@@ -212,10 +219,26 @@ LayerNorm::LayerNorm(ParameterTable& table, const std::string& prefix, int64_t s
   }
 }
 
-AddLayerNorm LayerNorm::block(const Pass& pass, double epsilon) const {
-  return {.gamma = pass.arena.weight(gamma_),
+AddLayerNorm LayerNorm::forward_block(const Pass& pass, double epsilon, const at::Tensor& z,
+                                      const at::Tensor& y) const {
+  return {.z = z,
+          .gamma = pass.arena.weight(gamma_),
           .beta = pass.arena.weight(beta_),
           .epsilon = epsilon,
+          .y = y,
+          .mean = pass.empty_float({z.size(0)}),
+          .rstd = pass.empty_float({z.size(0)})};
+}
+
+AddLayerNorm LayerNorm::backward_block(const Pass& pass, const at::Tensor& dy,
+                                       const at::Tensor& dz) const {
+  const auto [z, mean, rstd] = pass.take<3>();
+  return {.z = z,
+          .gamma = pass.arena.weight(gamma_),
+          .mean = mean,
+          .rstd = rstd,
+          .dy = dy,
+          .dz = dz,
           .gamma_grad = pass.arena.gradient(gamma_),
           .beta_grad = pass.arena.gradient(beta_)};
 }

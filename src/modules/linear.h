@@ -45,6 +45,9 @@ class Linear {
     at::Tensor u, y;
   };
   Activated activated(const Pass& pass, Activation activation, const at::Tensor& x) const;
+  /// du [M, out], which may be dy, from dy and u; adds to the bias's gradient.
+  void backward_activated(const Pass& pass, Activation activation, const at::Tensor& dy,
+                          const at::Tensor& u, const at::Tensor& du) const;
 
   /// Sets this layer's parameters in `to`, in fp32, so that it computes second(first(x)), with the
   /// weights that the two have in `from`: exact but for rounding.
@@ -100,8 +103,12 @@ class LayerNorm {
   LayerNorm(ParameterTable& table, const std::string& prefix, int64_t size,
             int owner = kSharedOwner);
 
-  /// The block of this layer with its parameters, and their gradients where it trains.
-  AddLayerNorm block(const Pass& pass, double epsilon) const;
+  /// The block of forward from z to y [M, size], with room for the statistics, which backward takes
+  /// off the tape: z, mean and rstd.
+  AddLayerNorm forward_block(const Pass& pass, double epsilon, const at::Tensor& z,
+                             const at::Tensor& y) const;
+  /// That of backward from dy to dz, with gradients of the parameters where they train.
+  AddLayerNorm backward_block(const Pass& pass, const at::Tensor& dy, const at::Tensor& dz) const;
 
  private:
   ParameterId gamma_ = -1, beta_ = -1;

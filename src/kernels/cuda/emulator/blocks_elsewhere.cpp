@@ -1,8 +1,9 @@
 #include "kernels/cuda/emulator/blocks_elsewhere.h"
 
-#include <list>
 #include <utility>
 #include <vector>
+
+#include "kernels/mapped_block.h"
 
 namespace pals {
 namespace {
@@ -13,14 +14,6 @@ const Backend* g_backend = nullptr;
 /// The tensors of one block.
 class Trip {
  public:
-  void operator()(auto&... fields) { (send(fields), ...); }
-
-  /// What was written lies in memory that is nobody else's, so that all may come back.
-  void finish() const {
-    for (const auto& [here, there] : sent_) here.copy_(there);
-  }
-
- private:
   /// Tensors at one place stay at one: a block works in place there as well.
   void send(at::Tensor& x) {
     if (!x.defined()) return;
@@ -37,24 +30,21 @@ class Trip {
     x = std::move(there);
   }
   void send(Dropout& /*dropout*/) {}
-  void send(AttentionRows& rows) { rows.fields(*this); }
-  /// The caller's stay as they are.
-  void send(std::span<AttentionHeads>& heads) {
-    std::vector<AttentionHeads>& own = heads_.emplace_back(heads.begin(), heads.end());
-    for (AttentionHeads& each : own) each.fields(*this);
-    heads = own;
+
+  /// What was written lies in memory that is nobody else's, so that all may come back.
+  void finish() const {
+    for (const auto& [here, there] : sent_) here.copy_(there);
   }
 
+ private:
   std::vector<std::pair<at::Tensor, at::Tensor>> sent_;
-  std::list<std::vector<AttentionHeads>> heads_;
 };
 
 template <auto kMember, typename Block>
 void compute_elsewhere(const Block& block) {
   Trip trip;
-  Block there = block;
-  there.fields(trip);
-  (g_backend->*kMember)(there);
+  const testing::MappedBlock there(block, [&](auto& field) { trip.send(field); });
+  (g_backend->*kMember)(there.block());
   trip.finish();
 }
 
