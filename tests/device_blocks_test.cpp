@@ -60,6 +60,20 @@ TEST(Devices, TasksOfABatchAreComputedTogether) {
   }
 }
 
+// PALs of 12, bottlenecks of 5, heads of 2 and 3: every product's operands have rows at multiples
+// of 16 bytes all the same, but for what a batch of one row leaves.
+TEST(Devices, ProductsOfTwoBytesAreAligned) {
+  for (const at::ScalarType type : {at::kBFloat16, at::kHalf}) {
+    for (const char* kind : {"none", "pals", "low_rank", "houlsby", "lora", "top_attention"}) {
+      Training training(tiny_adapter(kind), type, Frozen::kNothing, testing::simulated_device());
+      const int64_t before = testing::num_unaligned_products();
+      training.run(0, 3);
+      training.model().forward(pack(tiny_rows(3)));
+      EXPECT_EQ(testing::num_unaligned_products(), before) << kind << " " << type;
+    }
+  }
+}
+
 // One launch for the layer's heads and the adapter's, forward and backward; the same numbers.
 TEST(Devices, AdaptersAttendBesideTheLayers) {
   struct {

@@ -5,10 +5,12 @@
 #include <c10/core/impl/DeviceGuardImplInterface.h>
 #include <torch/library.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <optional>
 #include <utility>
 
+#include "base/device_rows.h"
 #include "base/error.h"
 #include "kernels/device.h"
 #include "simulated_blocks.h"
@@ -142,7 +144,28 @@ class HostArguments {
   std::vector<std::pair<at::Tensor, at::Tensor>> pairs_;
 };
 
+int64_t unaligned_products = 0;
+
+bool is_unaligned(const at::Tensor& x) {
+  if (x.dim() != 2 || x.element_size() != 2 || x.size(0) < 2 || x.size(1) < 2) return false;
+  return std::max(x.stride(0), x.stride(1)) % kDeviceRowMultiple != 0;
+}
+
+void count_product(std::initializer_list<at::Tensor> operands) {
+  if (std::any_of(operands.begin(), operands.end(), is_unaligned)) ++unaligned_products;
+}
+
+// The operands are the last tensors of the call, mm(left, right) and addmm(sum, left, right).
+void count_if_product(const c10::OperatorHandle& op, const torch::jit::Stack& stack) {
+  const std::string& name = op.schema().name();
+  const bool adds = name == "aten::addmm" || name == "aten::addmm_";
+  if (name != "aten::mm" && !adds) return;
+  const size_t first = stack.size() - op.schema().arguments().size() + (adds ? 1 : 0);
+  count_product({stack[first].toTensor(), stack[first + 1].toTensor()});
+}
+
 void run_on_host(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
+  count_if_product(op, *stack);
   const Running running;
   HostArguments arguments(op);
   const size_t count = op.schema().arguments().size();
@@ -195,6 +218,20 @@ const at::Tensor& resize(const at::Tensor& x, at::IntArrayRef size,
   return x;
 }
 
+/// bf16 or fp16 times the same into fp32, which only devices have; rounded as the CPU's.
+at::Tensor& addmm_in_floats(const at::Tensor& sum, const at::Tensor& left, const at::Tensor& right,
+                            at::ScalarType type, const at::Scalar& beta, const at::Scalar& alpha,
+                            at::Tensor& out) {
+  TORCH_CHECK(type == at::kFloat && out.scalar_type() == type && sum.scalar_type() == type &&
+                  left.element_size() == 2 && right.scalar_type() == left.scalar_type(),
+              "addmm.dtype_out: of ", left.scalar_type(), " into ", type);
+  count_product({left, right});
+  const Running running;
+  const at::Tensor product = at::mm(as_host(left), as_host(right)).to(type);
+  as_host(out).copy_(as_host(sum) * beta + product * alpha);
+  return out;
+}
+
 int64_t replays = 0;
 
 class KeptWork : public RecordedWork {
@@ -244,6 +281,7 @@ TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
   m.impl("empty_strided", &empty_strided);
   m.impl("_copy_from", &copy_from);
   m.impl("resize_", &resize);
+  m.impl("addmm.dtype_out", &addmm_in_floats);
   m.impl("as_strided", &at::native::as_strided_tensorimpl);
   m.impl("view",
          static_cast<at::Tensor (*)(const at::Tensor&, at::IntArrayRef)>(&at::native::view));
@@ -272,5 +310,7 @@ void set_free_memory(int64_t bytes) {
 }
 
 int64_t num_replays() { return replays; }
+
+int64_t num_unaligned_products() { return unaligned_products; }
 
 }  // namespace pals::testing

@@ -21,7 +21,10 @@ void step(const BertAdam& block, const AdamRange& range) {
   m.mul_(block.beta1).add_(clipped, 1 - block.beta1);
   v.mul_(block.beta2).addcmul_(clipped, clipped, 1 - block.beta2);
   w.sub_((m / (v.sqrt() + block.epsilon) + w * range.weight_decay) * range.learning_rate);
-  if (block.shadow.defined()) part(block.shadow).copy_(w);
+  if (block.shadow.defined()) {
+    const auto [weights, shadow] = shadowed_weights(block, range);
+    shadow.copy_(weights);
+  }
 }
 
 }  // namespace

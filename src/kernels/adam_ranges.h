@@ -16,6 +16,10 @@ struct AdamRange {
   int64_t offset = 0, numel = 0;
   float learning_rate = 0.0F;  ///< of this step, schedule included
   float weight_decay = 0.0F;   ///< 0.01, or 0 for biases, gamma, beta
+  /// In the shadow it lies so many elements further on, and unless `columns` is 0 as rows of so
+  /// many elements whose first ones are `shadow_stride` apart.
+  int64_t shadow_shift = 0;
+  int32_t columns = 0, shadow_stride = 0;
 };
 
 /// Devices cut ranges into chunks of so many elements, numbered from the first range's on.
@@ -27,7 +31,7 @@ struct PackedRange {
   int64_t first_chunk = 0;
 };
 constexpr int64_t kPackedRangeWords = sizeof(PackedRange) / sizeof(int64_t);
-static_assert(sizeof(PackedRange) == 4 * sizeof(int64_t));
+static_assert(sizeof(PackedRange) == 6 * sizeof(int64_t));
 
 struct PackedRangesSize {
   int64_t ranges = 0, chunks = 0;

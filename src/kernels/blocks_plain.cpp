@@ -90,10 +90,11 @@ void bias_activation_backward(const BiasActivation& block) {
 }
 
 void grouped_dense(const GroupedDense& block) {
-  const auto& [groups, weights, biases, activation, x, y] = block;
+  const auto& [groups, weights, biases, activation, x, y, weight_stride] = block;
   const int64_t in = x.size(1), out = y.size(1);
   for (const DenseGroup& group : groups) {
-    const at::Tensor weight = weights.narrow(0, group.weight, out * in).view({out, in});
+    const at::Tensor weight = weights.as_strided({out, in}, {row_stride(block), 1},
+                                                 weights.storage_offset() + group.weight);
     at::Tensor sums = at::mm(wide(x.narrow(0, group.first_row, group.rows)), wide(weight).t());
     if (group.bias) sums = sums + wide(biases.narrow(0, *group.bias, out));
     y.narrow(0, group.first_row, group.rows).copy_(activation ? activate(*activation, sums) : sums);

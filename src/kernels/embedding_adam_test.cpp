@@ -150,6 +150,34 @@ TEST_P(AdamTest, PackedRangesAreTheRanges) {
   EXPECT_THROW(bert_adam(packed), c10::Error);
 }
 
+// As devices have it: matrices as rows with gaps, other ranges further on than in the arena.
+TEST_P(AdamTest, ShadowHasRowsApart) {
+  constexpr int64_t kSize = 20000, kRows = 45, kColumns = 204, kStride = 208;
+  AdamRange rows = {3, kRows * kColumns, 1e-2F, 0.01F}, behind = {9300, 9001, 1e-2F, 0.0F};
+  rows.shadow_shift = 13;
+  rows.columns = kColumns;
+  rows.shadow_stride = kStride;
+  behind.shadow_shift = 740;
+  const std::vector<AdamRange> ranges = {rows, behind};
+  BertAdam block = state_of(kSize), plain = state_of(kSize);
+  block.gradients = plain.gradients = random({kSize}, 10);
+  block.ranges = plain.ranges = ranges;
+  block.shadow = at::zeros({kSize}, at::kBFloat16);
+  const std::vector<AdamRange> unshifted = {{3, kRows * kColumns, 1e-2F, 0.01F},
+                                            {9300, 9001, 1e-2F, 0.0F}};
+  plain.ranges = unshifted;
+  plain.shadow = at::zeros({kSize}, at::kBFloat16);
+  bert_adam(block);
+  bert_adam(plain);
+  EXPECT_TRUE(at::equal(block.weights, plain.weights));
+  const at::Tensor lines = block.shadow.narrow(0, 16, kRows * kStride).view({kRows, kStride});
+  EXPECT_TRUE(at::equal(lines.narrow(1, 0, kColumns),
+                        plain.shadow.narrow(0, 3, kRows * kColumns).view({kRows, kColumns})));
+  EXPECT_EQ(lines.narrow(1, kColumns, kStride - kColumns).abs().max().item<float>(), 0.0F);
+  EXPECT_TRUE(at::equal(block.shadow.narrow(0, 10040, 9001), plain.shadow.narrow(0, 9300, 9001)));
+  EXPECT_EQ(block.shadow.narrow(0, 0, 16).abs().max().item<float>(), 0.0F);
+}
+
 // Of recorded steps in fp16 on devices without kernels of their own.
 TEST(PlainAdam, RoundsToTheShadowsType) {
   const std::vector<AdamRange> ranges = {{0, 100, 1e-2F, 0.01F}};
@@ -187,6 +215,17 @@ TEST_P(AdamTest, RefusesRangesOutsideTheBuffers) {
   for (const AdamRange& range : {AdamRange{-1, 2}, AdamRange{5, 6}, AdamRange{0, -1}}) {
     BertAdam block = state_of(10);
     block.ranges = {&range, 1};
+    EXPECT_THROW(bert_adam(block), c10::Error);
+  }
+  AdamRange rows = {0, 10}, shifted = {0, 10}, uneven = {0, 10};
+  rows.columns = 5;
+  rows.shadow_stride = 8;
+  shifted.shadow_shift = -1;
+  uneven.columns = uneven.shadow_stride = 3;
+  for (const AdamRange& range : {rows, shifted, uneven}) {
+    BertAdam block = state_of(10);
+    block.ranges = {&range, 1};
+    block.shadow = at::zeros({15}, at::kBFloat16);
     EXPECT_THROW(bert_adam(block), c10::Error);
   }
 }

@@ -83,6 +83,23 @@ TEST_P(GroupedDenseTest, EveryAlignmentAndActivation) {
   }
 }
 
+TEST_P(GroupedDenseTest, RowsOfWeightsWithGaps) {
+  const int64_t in = 204, out = 70, stride = 208;
+  const at::Tensor x = act({9, in}, 1), weights = random({out * stride}, 2).to(type()),
+                   biases = random({out}, 3);
+  const at::Tensor dense =
+      weights.view({out, stride}).narrow(1, 0, in).contiguous().view({out * in});
+  at::Tensor y = act({9, out}, 4), expected = y.clone();
+  const DenseGroup group = {1, 7, 0, 0};
+  grouped_dense({{&group, 1}, weights, biases, std::nullopt, x, y, stride});
+  grouped_dense({{&group, 1}, dense, biases, std::nullopt, x, expected});
+  EXPECT_TRUE(at::equal(y, expected));
+  EXPECT_THROW(grouped_dense({{&group, 1}, weights, biases, std::nullopt, x, y, in - 1}),
+               c10::Error);
+  EXPECT_THROW(grouped_dense({{&group, 1}, weights, biases, std::nullopt, x, y, stride + 1}),
+               c10::Error);
+}
+
 TEST_P(GroupedDenseTest, MoreGroupsThanALaunchTakes) {
   expect_plain(std::vector<int64_t>(35, 3), 16, 16, 0, std::nullopt, true, true);
 }

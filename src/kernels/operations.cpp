@@ -1,6 +1,7 @@
 // Checks each block, provides its outputs and hands it to the backend of its device.
 #include "kernels/operations.h"
 
+#include "base/device_rows.h"
 #include "kernels/backend.h"
 #include "kernels/profile.h"
 
@@ -49,7 +50,7 @@ void check_dropout(const Dropout& dropout, const at::Tensor& token_keys, int64_t
 /// Outputs may come undefined: they are allocated then.
 void provide(at::Tensor& output, const at::Tensor& model) {
   if (!output.defined()) {
-    output = at::empty(model.sizes(), model.options());
+    output = empty_activation(model.sizes(), model.options());
   }
 }
 
@@ -110,14 +111,21 @@ void check_optimizer(const BertAdam& block) {
   check_vector(block.gradients, size, "gradients", false);
   check_vector(block.first_moment, size, "first moment", false);
   check_vector(block.second_moment, size, "second moment", false);
-  check_vector(block.shadow, size, "shadow", true);
-  TORCH_CHECK(!block.shadow.defined() || block.shadow.scalar_type() == at::kBFloat16 ||
-                  block.shadow.scalar_type() == at::kHalf,
-              "shadow: want bf16 or fp16");
+  TORCH_CHECK(!block.shadow.defined() || ((block.shadow.scalar_type() == at::kBFloat16 ||
+                                           block.shadow.scalar_type() == at::kHalf) &&
+                                          block.shadow.dim() == 1 && block.shadow.is_contiguous()),
+              "shadow: want it flat, bf16 or fp16");
   check_vector(block.overflow, 1, "overflow", true);
 }
 
 }  // namespace
+
+at::Tensor empty_activation(at::IntArrayRef sizes, const at::TensorOptions& options) {
+  const bool pads =
+      options.device().type() != at::kCPU && sizes.size() == 2 && options.dtype().itemsize() == 2;
+  if (!pads) return at::empty(sizes, options);
+  return at::empty({sizes[0], device_row(sizes[1])}, options).narrow(1, 0, sizes[1]);
+}
 
 void bias_activation_forward(BiasActivation& block) {
   const BlockTimer timer(Block::kActivation);
@@ -292,7 +300,7 @@ bool groups_dense(const at::Tensor& x) {
 }
 
 void grouped_dense(const GroupedDense& block) {
-  const auto& [groups, weights, biases, activation, x, y] = block;
+  const auto& [groups, weights, biases, activation, x, y, weight_stride] = block;
   check_act(x, "x");
   check_act(y, "y");
   TORCH_CHECK(groups_dense(x), "grouped products: not for ", x.scalar_type(), " on ", x.device());
@@ -301,7 +309,8 @@ void grouped_dense(const GroupedDense& block) {
               "grouped products: ", x.sizes(), " to ", y.sizes(), ", or their types");
   check_vector(weights, weights.numel(), "weights", false);
   check_vector(biases, biases.numel(), "biases", false);
-  const int64_t columns = y.size(1), size = columns * x.size(1);
+  const int64_t columns = y.size(1), stride = row_stride(block), size = columns * stride;
+  TORCH_CHECK(stride >= x.size(1), "grouped products: rows of ", x.size(1), " every ", stride);
   for (const DenseGroup& group : groups) {
     TORCH_CHECK(
         group.first_row >= 0 && group.rows >= 0 && group.first_row + group.rows <= x.size(0),
@@ -313,17 +322,28 @@ void grouped_dense(const GroupedDense& block) {
   backend_for(x).grouped_dense(block);
 }
 
-void check_ranges(std::span<const AdamRange> ranges, int64_t size) {
+void check_ranges(const BertAdam& block, std::span<const AdamRange> ranges) {
+  const int64_t size = block.weights.numel();
   for (const AdamRange& range : ranges) {
     TORCH_CHECK(range.offset >= 0 && range.numel >= 0 && range.offset <= size - range.numel,
                 "optimizer range out of bounds: ", range.offset, " + ", range.numel, " of ", size);
+    if (!block.shadow.defined()) continue;
+    TORCH_CHECK(range.columns == 0 || (range.columns > 0 && range.numel % range.columns == 0 &&
+                                       range.shadow_stride >= range.columns),
+                "optimizer range: ", range.numel, " as rows of ", range.columns);
+    const int64_t begin = range.offset + range.shadow_shift;
+    const int64_t length =
+        range.columns == 0 ? range.numel : range.numel / range.columns * range.shadow_stride;
+    TORCH_CHECK(begin >= 0 && begin <= block.shadow.numel() - length,
+                "optimizer range out of the shadow's bounds: ", begin, " + ", length, " of ",
+                block.shadow.numel());
   }
 }
 
 void bert_adam(const BertAdam& block) {
   const BlockTimer timer(Block::kOptimizer);
   check_optimizer(block);
-  check_ranges(block.ranges, block.weights.numel());
+  check_ranges(block, block.ranges);
   if (block.packed_ranges.defined()) {
     const at::Tensor& packed = block.packed_ranges;
     TORCH_CHECK(block.ranges.empty() && packed.scalar_type() == at::kLong &&

@@ -28,6 +28,10 @@
 
 namespace pals {
 
+/// An uninitialised activation: on devices the rows of a matrix of two-byte numbers begin at
+/// multiples of kDeviceRowMultiple.
+at::Tensor empty_activation(at::IntArrayRef sizes, const at::TensorOptions& options);
+
 enum class Activation { kGelu, kGeluNew, kRelu, kSilu };  // kGelu: the exact, erf form
 
 /// Forward: u = x + bias; y = activation(u). Backward: du = dy * activation'(u); bias_grad +=
@@ -197,10 +201,14 @@ struct GroupedDense {
   at::Tensor weights = {}, biases = {};  ///< flat; of x's type, and fp32
   std::optional<Activation> activation = {};
   at::Tensor x = {}, y = {};  ///< [M, K] and [M, N] act, bf16 or fp16
+  int64_t weight_stride = 0;  ///< from a row of W to the next; 0: K
 
   void fields(auto&& visit) { visit(weights, biases, x, y); }
 };
 void grouped_dense(const GroupedDense& block);
+inline int64_t row_stride(const GroupedDense& block) {
+  return block.weight_stride > 0 ? block.weight_stride : block.x.size(1);
+}
 
 /// Whether x's device has grouped_dense() for its type: one launch for what is a product, a bias
 /// and an activation for each group elsewhere.
@@ -218,7 +226,8 @@ struct BertAdam {
   int64_t chunks = 0;
   float beta1 = 0.9F, beta2 = 0.999F, epsilon = 1e-6F, max_grad_norm = 1.0F;
   at::Tensor weights = {}, gradients = {}, first_moment = {}, second_moment = {};  ///< [P]
-  at::Tensor shadow = {};  ///< [P] bf16 or fp16, receives the rounded weights; may be undefined
+  /// Flat, bf16 or fp16, receives the rounded weights where the ranges say; may be undefined.
+  at::Tensor shadow = {};
   /// [1] fp32, or undefined: where it is not 0 when the device comes to it, the step changes
   /// nothing (gradients in fp16 have overflowed).
   at::Tensor overflow = {};
@@ -230,7 +239,7 @@ struct BertAdam {
 void bert_adam(const BertAdam& block);
 
 /// Throws c10::Error for ranges outside of `size` elements.
-void check_ranges(std::span<const AdamRange> ranges, int64_t size);
+void check_ranges(const BertAdam& block, std::span<const AdamRange> ranges);
 
 /// The instruction set that the CPU kernels run on: "avx512_bf16", "avx512", "avx2" or "generic".
 /// The environment variable PALS_ISA lowers it (for tests and comparisons).

@@ -13,8 +13,16 @@ std::vector<AdamRange> ranges_of(const BertAdam& block) {
   for (const PackedRange& next : packed) ranges.push_back(next.range);
   TORCH_CHECK(packed_ranges_size(ranges).chunks <= block.chunks, "packed ranges: more than ",
               block.chunks, " chunks");
-  check_ranges(ranges, block.weights.numel());
+  check_ranges(block, ranges);
   return ranges;
+}
+
+ShadowedWeights shadowed_weights(const BertAdam& block, const AdamRange& range) {
+  const at::Tensor weights = block.weights.narrow(0, range.offset, range.numel);
+  const int64_t begin = range.offset + range.shadow_shift;
+  if (range.columns == 0) return {weights, block.shadow.narrow(0, begin, range.numel)};
+  const at::Tensor rows = weights.view({-1, range.columns});
+  return {rows, block.shadow.as_strided(rows.sizes(), {range.shadow_stride, 1}, begin)};
 }
 
 }  // namespace pals

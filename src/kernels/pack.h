@@ -138,4 +138,10 @@ inline isa::QuantizeArgs pack(const ScaledRows& block) {
 /// The ranges of a block, those that are packed read back.
 std::vector<AdamRange> ranges_of(const BertAdam& block);
 
+/// A range's weights as their shadow sees them, and the shadow: [numel], or rows with gaps.
+struct ShadowedWeights {
+  at::Tensor weights, shadow;
+};
+ShadowedWeights shadowed_weights(const BertAdam& block, const AdamRange& range);
+
 }  // namespace pals

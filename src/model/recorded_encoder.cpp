@@ -13,16 +13,6 @@ constexpr size_t kMostRecords = 64;  // each has memory for its activations
 constexpr int64_t kRoomForBatches = 3;
 constexpr int kLayersOnTop = 8;  // with dropout: more than any adapter has
 
-// What the tasks' ranges have in common: adapters come first in them, and are alike.
-int64_t slot_size(const ParameterTable& table, const std::vector<int>& tasks) {
-  int64_t size = table.total();
-  for (const int task : tasks) {
-    const ArenaRange range = table.range(task);
-    size = std::min(size, range.end - range.begin);
-  }
-  return size;
-}
-
 // The most ranges and chunks of a step of the optimizer, which moves the shared part and one
 // task's.
 PackedRangesSize largest_update(const ParameterTable& table, const std::vector<int>& tasks) {
@@ -50,7 +40,7 @@ RecordedEncoder::RecordedEncoder(const BertEncoder& encoder,
                                  const ParameterArena& arena, const DropoutState& dropout,
                                  const std::vector<int>& tasks, bool recompute)
     : encoder_(encoder),
-      arena_(arena.with_slot(tasks.front(), slot_size(arena.table(), tasks))),
+      arena_(arena.with_slot(tasks)),
       dropout_(dropout),
       recompute_(recompute),
       segments_({Segment{.task = tasks.front()}}),

@@ -109,8 +109,7 @@ void MultiTaskModel::remove_task(int task) {
     own_[place].reset();
     return;
   }
-  const ArenaRange range = arena_->table().range(task);
-  arena_->release_weights(range);
+  arena_->release_weights(task);
   if (packed_ == nullptr) return;
   const std::vector<Parameter>& rows = arena_->table().rows();
   for (size_t id = 0; id < rows.size(); ++id) {

@@ -59,6 +59,7 @@ at::Tensor Linear::grouped(const Pass& pass, std::optional<Activation> activatio
   const ParameterTable& table = pass.arena.table();
   const Parameter &weight = table[weight_], &bias = table[bias_];
   const int64_t own_range = table.range(weight.owner).begin;
+  const int64_t own_shadow = table.shadow_range(weight.owner).begin;
   const bool of_tokens = x.size(0) == pass.num_tokens();
   TORCH_CHECK(weight.owner != kSharedOwner && (of_tokens || x.size(0) == pass.num_queries()),
               "grouped products: ", weight.name, " of ", x.size(0), " rows");
@@ -67,8 +68,10 @@ at::Tensor Linear::grouped(const Pass& pass, std::optional<Activation> activatio
   std::vector<DenseGroup> groups;
   for (const Segment& segment : *pass.segments) {
     const int64_t shift = table.range(segment.task).begin - own_range;
+    const int64_t shadow_shift = table.shadow_range(segment.task).begin - own_shadow;
     const int32_t first = cu[segment.first_row];
-    groups.push_back({first - cu[0], cu[segment.last_row] - first, weight.offset + shift,
+    groups.push_back({first - cu[0], cu[segment.last_row] - first,
+                      weight.shadow_offset + shadow_shift,
                       biased ? std::optional(bias.offset + shift) : std::nullopt});
   }
   at::Tensor y = pass.empty({x.size(0), out_features_});
@@ -77,7 +80,8 @@ at::Tensor Linear::grouped(const Pass& pass, std::optional<Activation> activatio
                  .biases = pass.arena.weights(),
                  .activation = activation,
                  .x = x,
-                 .y = y});
+                 .y = y,
+                 .weight_stride = weight.shadow_stride});
   return y;
 }
 

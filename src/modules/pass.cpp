@@ -109,7 +109,9 @@ Pass Pass::of_queries() const {
 }
 
 at::Tensor Pass::queries(const at::Tensor& x) const {
-  return narrowed() ? x.index_select(0, rows.query_positions) : x;
+  if (!narrowed()) return x;
+  at::Tensor chosen = empty_activation({num_queries(), x.size(1)}, x.options());
+  return at::index_select_out(chosen, x, 0, rows.query_positions);
 }
 
 void Pass::add_to_queries(at::Tensor& x, const at::Tensor& y) const {

@@ -124,7 +124,7 @@ struct Pass {
   Dropout attention_dropout(int layer, DropoutSite site) const;
 
   /// An uninitialised activation.
-  at::Tensor empty(at::IntArrayRef shape) const { return at::empty(shape, options(type)); }
+  at::Tensor empty(at::IntArrayRef shape) const { return empty_activation(shape, options(type)); }
   at::Tensor empty_float(at::IntArrayRef shape) const {
     return at::empty(shape, options(at::kFloat));
   }

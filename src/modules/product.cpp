@@ -1,6 +1,9 @@
 #include "modules/product.h"
 
+#include <vector>
+
 #include "base/cpu.h"
+#include "base/device_rows.h"
 #include "kernels/operations.h"
 #include "modules/onednn.h"
 
@@ -9,9 +12,31 @@ namespace {
 
 bool takes_panels(const at::Tensor& x) { return x.is_cpu() && cpu::takes_panels(x.scalar_type()); }
 
+// Of such operands a product is widened to a multiple of kDeviceRowMultiple columns, by what lies
+// behind the weight in the arena's shadow; nobody reads what comes of it.
+bool widens(const at::Tensor& weight) { return !weight.is_cpu() && weight.element_size() == 2; }
+
+at::Tensor with_rows(const at::Tensor& x, int64_t rows) {
+  if (rows == x.size(0)) return x;
+  std::vector<int64_t> sizes = x.sizes().vec();
+  sizes[0] = rows;
+  return x.as_strided(sizes, x.strides());
+}
+
+at::Tensor with_columns(const at::Tensor& x) {
+  return x.as_strided({x.size(0), device_row(x.size(1))}, x.strides());
+}
+
 }  // namespace
 
 at::Tensor times_transposed(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
+  if (widens(weight)) {
+    const int64_t outputs = weight.size(0), rows = device_row(outputs);
+    const at::Tensor right = with_rows(weight, rows).t();
+    const at::Tensor y =
+        bias.defined() ? at::addmm(with_rows(bias, rows), x, right) : at::mm(x, right);
+    return y.narrow(1, 0, outputs);
+  }
   if (!takes_panels(x)) {
     return bias.defined() ? at::addmm(bias, x, weight.t()) : at::mm(x, weight.t());
   }
@@ -21,6 +46,7 @@ at::Tensor times_transposed(const at::Tensor& x, const at::Tensor& weight, const
 }
 
 at::Tensor times(const at::Tensor& x, const at::Tensor& weight) {
+  if (widens(weight)) return at::mm(x, with_columns(weight)).narrow(1, 0, weight.size(1));
   if (!takes_panels(x)) return at::mm(x, weight);
   at::Tensor y = at::empty({x.size(0), weight.size(1)}, x.options());
   cpu::multiply_panels(x, weight.t(), y, {}, false);
@@ -40,6 +66,8 @@ void add_transposed_times(at::Tensor& sum, const at::Tensor& dy, const at::Tenso
     cpu::multiply_panels(dy.t(), x.t(), sum, {}, true);
   } else if (x.scalar_type() == at::kFloat) {
     sum.addmm_(dy.t(), x);
+  } else if (!x.is_cpu()) {
+    at::addmm_out(sum, sum, dy.t(), x, at::kFloat);
   } else {
     accumulate(at::mm(dy.t(), x), sum);
   }

@@ -13,7 +13,9 @@
 
 namespace pals {
 
-/// x W^T + bias: x [M, K], W [N, K], bias [N] (may be undefined) of one type -> [M, N].
+/// x W^T + bias: x [M, K], W [N, K], bias [N] (may be undefined) of one type -> [M, N]. On devices
+/// W and bias of two-byte numbers are parts of a ParameterArena's shadow, whose rows begin at
+/// multiples of kDeviceRowMultiple, and so do those of the result.
 at::Tensor times_transposed(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias);
 
 /// x W: x [M, N], W [N, K] of one type -> [M, K].

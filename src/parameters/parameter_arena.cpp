@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/device_rows.h"
 #include "base/error.h"
 #include "base/random.h"
 
@@ -67,7 +68,19 @@ void release(const at::Tensor& buffer, ArenaRange range) {
 ParameterArena::ParameterArena(ParameterTable table, at::ScalarType compute_type, at::Device device)
     : table_(std::move(table)), compute_type_(compute_type) {
   weights_ = make_buffer(table_.total(), at::kFloat, device);
-  if (compute_type_ != at::kFloat) shadow_ = make_buffer(table_.total(), compute_type_, device);
+  if (compute_type_ == at::kFloat) return;
+  if (!device.is_cpu()) table_.pad_shadow_rows(kDeviceRowMultiple);
+  shadow_ = make_shadow(table_.shadow_total());
+}
+
+at::Tensor ParameterArena::make_shadow(int64_t numel) const {
+  int64_t beyond = 0;
+  if (!device().is_cpu()) {
+    for (const Parameter& row : table_.rows()) {
+      beyond = std::max(beyond, kDeviceRowMultiple * device_row(row.shape.back()));
+    }
+  }
+  return make_buffer(numel + beyond, compute_type_, device());
 }
 
 void ParameterArena::prepare_training() {
@@ -106,17 +119,31 @@ void ParameterArena::exchange_average() {
 at::Tensor ParameterArena::view(const at::Tensor& buffer, const at::Tensor& slot, ParameterId first,
                                 at::IntArrayRef shape) const {
   const Parameter& row = table_[first];
-  const bool in_slot = slot.defined() && row.owner == slot_.task;
-  const int64_t begin = in_slot ? table_.range(slot_.task).begin : 0;
-  return (in_slot ? slot : buffer)
+  const int64_t begin = in_slot(row) ? table_.range(slot_.task).begin : 0;
+  return (in_slot(row) ? slot : buffer)
       .narrow(0, row.offset - begin, c10::multiply_integers(shape))
       .view(shape);
+}
+
+bool ParameterArena::in_slot(const Parameter& row) const {
+  return slot_.weights.defined() && row.owner == slot_.task;
+}
+
+at::Tensor ParameterArena::shadow_view(ParameterId first, at::IntArrayRef shape) const {
+  const Parameter& row = table_[first];
+  const int64_t begin = in_slot(row) ? table_.shadow_range(slot_.task).begin : 0;
+  const at::Tensor& buffer = in_slot(row) ? slot_.shadow : shadow_;
+  const int64_t offset = row.shadow_offset - begin;
+  if (row.shadow_stride == 0) {
+    return buffer.narrow(0, offset, c10::multiply_integers(shape)).view(shape);
+  }
+  return buffer.as_strided(shape, {row.shadow_stride, 1}, offset);
 }
 
 at::Tensor ParameterArena::weight_view(ParameterId first, at::IntArrayRef shape,
                                        at::ScalarType type) const {
   return type == at::kFloat ? view(weights_, slot_.weights, first, shape)
-                            : view(shadow_, slot_.shadow, first, shape);
+                            : shadow_view(first, shape);
 }
 
 at::Tensor ParameterArena::fused_gradient(ParameterId first, at::IntArrayRef shape) const {
@@ -124,13 +151,22 @@ at::Tensor ParameterArena::fused_gradient(ParameterId first, at::IntArrayRef sha
   return view(gradients_, slot_.gradients, first, shape);
 }
 
-ParameterArena ParameterArena::with_slot(int task, int64_t numel) const {
-  TORCH_CHECK(numel % ParameterTable::kAlignment == 0, "arena: a slot of ", numel, " elements");
+ParameterArena ParameterArena::with_slot(const std::vector<int>& tasks) const {
+  int64_t numel = table_.total(), shadow_numel = table_.shadow_total();
+  for (const int task : tasks) {
+    const ArenaRange range = table_.range(task), shadow = table_.shadow_range(task);
+    numel = std::min(numel, range.end - range.begin);
+    shadow_numel = std::min(shadow_numel, shadow.end - shadow.begin);
+  }
   ParameterArena arena = *this;
   const auto buffer = [&](const at::Tensor& like) {
     return like.defined() ? at::zeros({numel}, like.options()) : at::Tensor();
   };
-  arena.slot_ = {task, buffer(weights_), buffer(gradients_), buffer(shadow_),
+  arena.slot_ = {tasks.front(),
+                 shadow_numel,
+                 buffer(weights_),
+                 buffer(gradients_),
+                 shadow_.defined() ? make_shadow(shadow_numel) : shadow_,
                  at::arange(numel / ParameterTable::kAlignment).to(device())};
   return arena;
 }
@@ -141,7 +177,11 @@ at::Tensor ParameterArena::slot_part(const at::Tensor& buffer, int task) const {
 
 void ParameterArena::fill_slot(int task) {
   slot_.weights.copy_(slot_part(weights_, task));
-  if (shadow_.defined()) slot_.shadow.copy_(slot_part(shadow_, task));
+  if (shadow_.defined()) {
+    const int64_t numel = slot_.shadow_numel;
+    slot_.shadow.narrow(0, 0, numel)
+        .copy_(shadow_.narrow(0, table_.shadow_range(task).begin, numel));
+  }
   if (gradients_.defined()) slot_.gradients.zero_();
 }
 
@@ -181,22 +221,32 @@ void ParameterArena::initialize(double initializer_range, uint64_t seed) {
   initialize(initializer_range, seed, names);
 }
 
-void ParameterArena::refresh_shadow() {
-  if (shadow_.defined()) shadow_.copy_(weights_);
-}
+void ParameterArena::refresh_shadow() { refresh_shadow({0, table_.total()}); }
 
 void ParameterArena::refresh_shadow(ArenaRange range) {
   if (!shadow_.defined()) return;
-  shadow_.slice(0, range.begin, range.end).copy_(weights_.slice(0, range.begin, range.end));
+  for (const ShadowRun& run : table_.shadow_runs()) {
+    const int64_t begin = std::max(run.range.begin, range.begin);
+    const int64_t end = std::min(run.range.end, range.end);
+    if (begin >= end) continue;
+    if (run.stride == 0) {
+      shadow_.slice(0, begin + run.shift, end + run.shift).copy_(weights_.slice(0, begin, end));
+      continue;
+    }
+    // All of it: its other rows are what they are.
+    const at::Tensor rows =
+        weights_.slice(0, run.range.begin, run.range.end).view({-1, run.columns});
+    shadow_.as_strided(rows.sizes(), {run.stride, 1}, run.range.begin + run.shift).copy_(rows);
+  }
 }
 
 void ParameterArena::release_moments(ArenaRange range) {
   for (const at::Tensor& buffer : {first_moment_, second_moment_}) release(buffer, range);
 }
 
-void ParameterArena::release_weights(ArenaRange range) {
-  release(weights_, range);
-  if (shadow_.defined()) release(shadow_, range);
+void ParameterArena::release_weights(int task) {
+  release(weights_, table_.range(task));
+  if (shadow_.defined()) release(shadow_, table_.shadow_range(task));
 }
 
 void ParameterArena::zero_gradients(int task) {

@@ -44,9 +44,9 @@ class ParameterArena {
 
   /// The same arena, but that `task`'s parameters stand in buffers of their own: what is recorded
   /// with that task's modules serves every task whose parameters are brought there. Their gradients
-  /// are there if the arena has gradients. The slot holds the first `numel` elements of a task's
-  /// range, which must lie alike in all.
-  ParameterArena with_slot(int task, int64_t numel) const;
+  /// are there if the arena has gradients. The slot holds as much of a task's range as all `tasks`
+  /// have, whose adapters lie alike at the beginning.
+  ParameterArena with_slot(const std::vector<int>& tasks) const;
   /// Copies a task's parameters into the slot, and zeroes its gradients.
   void fill_slot(int task);
   /// Adds the slot's gradients to the task's.
@@ -60,6 +60,8 @@ class ParameterArena {
   at::Tensor gradients() const { return gradients_; }
   at::Tensor first_moment() const { return first_moment_; }
   at::Tensor second_moment() const { return second_moment_; }
+  /// Laid out by the table's shadow offsets; on a device some more elements than shadow_total(), so
+  /// that products may read a multiple of kDeviceRowMultiple rows from any matrix on.
   at::Tensor shadow() const { return shadow_; }
   at::Tensor average() const { return average_; }  ///< undefined unless it is kept
 
@@ -87,7 +89,7 @@ class ParameterArena {
   /// pages, which stay as they are).
   void release_moments(ArenaRange range);
   /// The same for the weights of a task that nothing reads any more.
-  void release_weights(ArenaRange range);
+  void release_weights(int task);
   /// Zeroes the gradients of the shared part and of one task.
   void zero_gradients(int task);
 
@@ -95,6 +97,7 @@ class ParameterArena {
   /// Buffers of one task's parameters, apart from the others'.
   struct Slot {
     int task = kSharedOwner;
+    int64_t shadow_numel = 0;  ///< of the task; readers of whole blocks may go beyond
     at::Tensor weights, gradients, shadow;
     at::Tensor lines;  ///< 0, 1, ... for its pieces of kAlignment elements, int64
   };
@@ -103,6 +106,9 @@ class ParameterArena {
   /// kind.
   at::Tensor view(const at::Tensor& buffer, const at::Tensor& slot, ParameterId first,
                   at::IntArrayRef shape) const;
+  at::Tensor shadow_view(ParameterId first, at::IntArrayRef shape) const;
+  bool in_slot(const Parameter& row) const;
+  at::Tensor make_shadow(int64_t numel) const;
   at::Tensor weight_view(ParameterId first, at::IntArrayRef shape, at::ScalarType type) const;
   at::Tensor slot_part(const at::Tensor& buffer, int task) const;
 

@@ -34,11 +34,15 @@ void ParameterTable::set_depth(ParameterId first, int depth) {
   for (auto row = rows_.begin() + first; row != rows_.end(); ++row) row->depth = depth;
 }
 
+int ParameterTable::last_owner() const {
+  int last = kSharedOwner;
+  for (const Parameter& row : rows_) last = std::max(last, row.owner);
+  return last;
+}
+
 void ParameterTable::lay_out() {
-  int last_owner = kSharedOwner;
-  for (const Parameter& row : rows_) last_owner = std::max(last_owner, row.owner);
   int64_t offset = 0;
-  for (int owner = kSharedOwner; owner <= last_owner; ++owner) {
+  for (int owner = kSharedOwner; owner <= last_owner(); ++owner) {
     offset = align(offset);
     const int64_t begin = offset;
     for (Parameter& row : rows_) {
@@ -50,6 +54,57 @@ void ParameterTable::lay_out() {
     ranges_[owner] = {begin, align(offset)};
   }
   total_ = align(offset);
+  pad_shadow_rows(1);
+}
+
+void ParameterTable::pad_shadow_rows(int64_t multiple) {
+  shadow_ranges_.clear();
+  shadow_runs_.clear();
+  int64_t end = 0;
+  for (int owner = kSharedOwner; owner <= last_owner(); ++owner) {
+    const int64_t begin = end;
+    for (Parameter& row : rows_) {
+      if (row.owner == owner) add_to_shadow(row, end, multiple);
+    }
+    end = align(end);
+    shadow_ranges_[owner] = {begin, end};
+  }
+  shadow_total_ = end;
+  if (!shadow_runs_.empty() && shadow_runs_.back().stride == 0) {
+    shadow_runs_.back().range.end = total_;
+  }
+}
+
+void ParameterTable::add_to_shadow(Parameter& row, int64_t& end, int64_t multiple) {
+  const bool is_matrix = row.shape.size() == 2;
+  const int64_t columns = is_matrix ? row.shape.back() : 0;
+  const int64_t padded = is_matrix ? (columns + multiple - 1) / multiple * multiple : 0;
+  const int64_t stride = padded == columns ? 0 : padded;
+  if (!row.adjoins_previous) end = align(end);
+  row.shadow_offset = end;
+  row.shadow_stride = stride;
+  end += stride > 0 ? row.shape.front() * stride : row.numel;
+  ShadowRun run = {{row.offset, row.offset + row.numel},
+                   row.shadow_offset - row.offset,
+                   stride > 0 ? columns : 0,
+                   stride};
+  if (!shadow_runs_.empty()) {
+    // What lies between two runs belongs to the first if that has no gaps.
+    ShadowRun& last = shadow_runs_.back();
+    if (last.stride == 0) last.range.end = row.offset;
+    const bool goes_on = row.adjoins_previous || stride == 0;
+    const bool alike = last.columns == run.columns && last.stride == stride;
+    if (goes_on && alike && (stride > 0 || last.shift == run.shift)) {
+      last.range.end = run.range.end;
+      return;
+    }
+  }
+  shadow_runs_.push_back(run);
+}
+
+ArenaRange ParameterTable::shadow_range(int owner) const {
+  const auto it = shadow_ranges_.find(owner);
+  return it == shadow_ranges_.end() ? ArenaRange{} : it->second;
 }
 
 ParameterId ParameterTable::find(std::string_view name) const {

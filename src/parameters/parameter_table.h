@@ -39,6 +39,8 @@ struct Parameter {
   bool trainable = true;
   int64_t offset = 0;  ///< in elements, set by lay_out()
   int64_t numel = 0;
+  int64_t shadow_offset = 0;  ///< as offset, in the copy that products read
+  int64_t shadow_stride = 0;  ///< from one row of a matrix to the next there; 0: no gap
 };
 
 using ParameterId = int32_t;
@@ -46,6 +48,13 @@ using ParameterId = int32_t;
 /// A contiguous range of the arena, in elements.
 struct ArenaRange {
   int64_t begin = 0, end = 0;
+};
+
+/// A range of the arena that lies in the shadow in one way: `shift` elements further on, and if
+/// `stride` is not 0 as rows of `columns` elements with gaps between them.
+struct ShadowRun {
+  ArenaRange range;
+  int64_t shift = 0, columns = 0, stride = 0;
 };
 
 /// Rows are added while the model is built; lay_out() then fixes the offsets: the shared part
@@ -66,8 +75,17 @@ class ParameterTable {
   /// Sets the depth of the rows from `first` on.
   void set_depth(ParameterId first, int depth);
 
-  /// Assigns offsets (multiples of kAlignment, except rows that adjoin their predecessor).
+  /// Assigns offsets (multiples of kAlignment, except rows that adjoin their predecessor); in the
+  /// shadow they are the same.
   void lay_out();
+
+  /// Has rows of matrices begin at multiples of `multiple` elements in the shadow, in which
+  /// products on devices take them fastest; the arena itself, and files, stay as they are.
+  void pad_shadow_rows(int64_t multiple);
+  int64_t shadow_total() const { return shadow_total_; }
+  ArenaRange shadow_range(int owner) const;  ///< as range(owner)
+  /// The whole arena, in its order.
+  const std::vector<ShadowRun>& shadow_runs() const { return shadow_runs_; }
 
   const Parameter& operator[](ParameterId id) const { return rows_[static_cast<size_t>(id)]; }
   const std::vector<Parameter>& rows() const { return rows_; }
@@ -85,8 +103,12 @@ class ParameterTable {
  private:
   std::vector<Parameter> rows_;
   std::unordered_map<std::string, ParameterId> ids_;
-  std::unordered_map<int, ArenaRange> ranges_;
-  int64_t total_ = 0;
+  int last_owner() const;
+  void add_to_shadow(Parameter& row, int64_t& end, int64_t multiple);
+
+  std::unordered_map<int, ArenaRange> ranges_, shadow_ranges_;
+  std::vector<ShadowRun> shadow_runs_;
+  int64_t total_ = 0, shadow_total_ = 0;
 };
 
 }  // namespace pals

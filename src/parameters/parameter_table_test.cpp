@@ -105,6 +105,59 @@ TEST(ParameterTable, CountsWithoutPadding) {
   EXPECT_EQ(table.count(2), 0);
 }
 
+// Every element of the arena that a row has, in the shadow's order, without overlaps.
+TEST(ParameterTable, ShadowIsTheArenaOrHasRowsApart) {
+  ParameterTable table = mixed_table();
+  EXPECT_EQ(table.shadow_total(), table.total());
+  ASSERT_EQ(table.shadow_runs().size(), 1U);
+  EXPECT_EQ(table.shadow_runs()[0].range.end, table.total());
+  EXPECT_EQ(table.shadow_runs()[0].shift, 0);
+  for (const Parameter& parameter : table.rows()) {
+    EXPECT_EQ(parameter.shadow_offset, parameter.offset);
+    EXPECT_EQ(parameter.shadow_stride, 0);
+  }
+  table.pad_shadow_rows(8);
+  const Parameter &query = table[table.find("query")], &value = table[table.find("value")];
+  EXPECT_EQ(query.shadow_stride, 8);
+  EXPECT_EQ(value.shadow_offset, query.shadow_offset + 2 * 5 * 8);  // they adjoin as in the arena
+  EXPECT_EQ(table[table.find("tasks.0.b")].shadow_stride, 8);
+  EXPECT_EQ(table[table.find("bias")].shadow_stride, 0);
+  for (const int owner : {kSharedOwner, 0, 1}) {
+    EXPECT_EQ(table.shadow_range(owner).begin % 16, 0) << owner;
+    int64_t end = table.shadow_range(owner).begin;
+    for (const Parameter& parameter : table.rows()) {
+      if (parameter.owner != owner) continue;
+      EXPECT_GE(parameter.shadow_offset, end) << parameter.name;
+      EXPECT_TRUE(parameter.adjoins_previous || parameter.shadow_offset % 16 == 0);
+      end = parameter.shadow_offset + (parameter.shadow_stride > 0
+                                           ? parameter.shape[0] * parameter.shadow_stride
+                                           : parameter.numel);
+    }
+    EXPECT_LE(end, table.shadow_range(owner).end) << owner;
+  }
+  EXPECT_EQ(table.shadow_range(1).end, table.shadow_total());
+}
+
+// Each row in one run, which says of it what it says itself.
+TEST(ParameterTable, ShadowRunsHoldEveryRow) {
+  for (const int64_t multiple : {1, 8}) {
+    ParameterTable table = mixed_table();
+    table.pad_shadow_rows(multiple);
+    for (const Parameter& parameter : table.rows()) {
+      int found = 0;
+      for (const ShadowRun& run : table.shadow_runs()) {
+        const int64_t begin = parameter.offset - run.range.begin;
+        if (begin < 0 || parameter.offset + parameter.numel > run.range.end) continue;
+        ++found;
+        EXPECT_EQ(run.stride, parameter.shadow_stride) << parameter.name;
+        const int64_t place = run.stride > 0 ? begin / run.columns * run.stride : begin;
+        EXPECT_EQ(run.range.begin + run.shift + place, parameter.shadow_offset) << parameter.name;
+      }
+      EXPECT_EQ(found, 1) << parameter.name;
+    }
+  }
+}
+
 TEST(ParameterTable, FreezeLeavesTasksAndLayerNorms) {
   ParameterTable table;
   table.add(row("dense", {2}));

@@ -64,8 +64,14 @@ std::vector<AdamRange> Optimizer::ranges(const ParameterTable& table, int task,
     // The decay is by the uncorrected rate.
     const double corrected = row.owner == kSharedOwner ? shared_correction : task_correction;
     const double decay = row.decay ? options_.weight_decay / corrected : 0.0;
-    ranges.push_back({row.offset, row.numel, static_cast<float>(rate * factor * corrected),
-                      static_cast<float>(decay)});
+    AdamRange range = {row.offset, row.numel, static_cast<float>(rate * factor * corrected),
+                       static_cast<float>(decay)};
+    range.shadow_shift = row.shadow_offset - row.offset;
+    if (row.shadow_stride > 0) {
+      range.columns = static_cast<int32_t>(row.shape.back());
+      range.shadow_stride = static_cast<int32_t>(row.shadow_stride);
+    }
+    ranges.push_back(range);
   }
   return ranges;
 }

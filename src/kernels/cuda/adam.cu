@@ -114,7 +114,23 @@ __global__ void __launch_bounds__(kAdamThreads) bert_adam_kernel(AdamArgs args) 
     store_floats(args.first_moment + first, m, kCount);
     store_floats(args.second_moment + first, v, kCount);
     store_floats(args.weights + first, w, kCount);
-    if constexpr (sizeof(S) == 2) store_floats(static_cast<S*>(args.shadow) + first, w, kCount);
+    if constexpr (sizeof(S) == 2) {
+      S* shadow = static_cast<S*>(args.shadow) + range.shadow_shift;
+      if (range.columns == 0) {
+        store_floats(shadow + first, w, kCount);
+        return;
+      }
+      const auto columns = static_cast<uint32_t>(range.columns);
+#pragma unroll
+      for (int i = 0; i < kCount; ++i) {
+        const auto element = static_cast<uint32_t>(first + i - range.offset);
+        const uint32_t row = element / columns;
+        const float one[1] = {w[i]};
+        store_floats(shadow + range.offset + static_cast<int64_t>(row) * range.shadow_stride +
+                         (element - row * columns),
+                     one, 1);
+      }
+    }
   });
 }
 

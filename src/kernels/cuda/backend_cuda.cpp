@@ -157,12 +157,8 @@ void add_column_sums(const ColumnSums& block) {
   });
 }
 
-void accumulate(const Accumulation& block) {
-  const at::Tensor& x = block.x;
-  on_device(x, "accumulate", [&](Stream stream) {
-    cuda::accumulate(type_of(x), matrix(x), matrix(block.target), x.size(0), x.size(1), stream);
-  });
-}
+/// Products add to fp32 themselves here (modules/product.h).
+void accumulate(const Accumulation& block) { plain::accumulate(block); }
 
 /// Only processors multiply in bytes.
 void quantize_rows(const QuantizedRows& block) { plain::quantize_rows(block); }
@@ -176,6 +172,7 @@ void grouped_dense(const GroupedDense& block) {
   args.y = matrix(block.y);
   args.in = block.x.size(1);
   args.out = block.y.size(1);
+  args.weight_stride = row_stride(block);
   args.activates = block.activation.has_value();
   if (block.activation) args.kind = static_cast<isa::ActivationKind>(*block.activation);
   for (size_t done = 0; done < block.groups.size(); done += kMostDenseGroups) {

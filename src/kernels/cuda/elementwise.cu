@@ -124,31 +124,6 @@ struct ColumnSums {
   }
 };
 
-template <typename T, int kColumns>
-struct Accumulate {
-  static constexpr int kWidth = kColumns, kSums = 0;
-  using Columns = Nothing;
-  struct Loaded {
-    Pack<T, kWidth> x;
-    Pack<float, kWidth> target;
-  };
-  isa::Matrix x, target;
-
-  __device__ Columns columns(int64_t, int) const { return {}; }
-  __device__ Loaded load(int64_t row, int64_t first, int count) const {
-    return {load_pack<kWidth>(row_of<T>(x, row) + first, count),
-            load_pack<kWidth>(row_of<float>(target, row) + first, count)};
-  }
-  __device__ void finish(int64_t row, int64_t first, int count, const Columns&,
-                         const Loaded& loaded, float (&)[1][kWidth]) const {
-    float sum[kWidth];
-    widen(loaded.target, sum);
-#pragma unroll
-    for (int i = 0; i < kWidth; ++i) sum[i] += to_float(loaded.x.values[i]);
-    store_floats(row_of<float>(target, row) + first, sum, count);
-  }
-};
-
 }  // namespace
 
 // How wide the threads are depends on addresses: as much as any width needs.
@@ -217,16 +192,6 @@ void add_column_sums(Type type, const isa::Matrix& x, int64_t rows, int64_t colu
     using T = decltype(zero);
     with_width<T>(Alignment().matrix<T>(x), [&](auto width) {
       walk(ColumnSums<T, decltype(width)::kValue>{x}, rows, columns, {{sum}}, workspace, stream);
-    });
-  });
-}
-
-void accumulate(Type type, const isa::Matrix& x, const isa::Matrix& target, int64_t rows,
-                int64_t columns, Stream stream) {
-  with_type(type, [&](auto zero) {
-    using T = decltype(zero);
-    with_width<T>(Alignment().matrix<T>(x).template matrix<float>(target), [&](auto width) {
-      walk(Accumulate<T, decltype(width)::kValue>{x, target}, rows, columns, {}, nullptr, stream);
     });
   });
 }

@@ -29,7 +29,7 @@ __global__ void __launch_bounds__(kTileThreads)
   const int64_t begin = (tile - group.first_tile) * kTile, first_row = group.first_row + begin;
   const int64_t column = static_cast<int64_t>(blockIdx.y) * kTile;
   const int rows = tile_part(group.rows - begin), columns = tile_part(args.out - column);
-  const isa::Matrix weight = {const_cast<void*>(group.weight), args.in};
+  const isa::Matrix weight = {const_cast<void*>(group.weight), args.weight_stride};
   const int warp_row = static_cast<int>(threadIdx.x) / kWarp * 16;
   const bool works = warp_row < rows;
   T* tiles = shared_memory<T>();
@@ -81,7 +81,7 @@ void grouped_dense_forward(Type type, GroupedDenseArgs args, Stream stream) {
     DenseGroupArgs& group = args.groups[i];
     group.first_tile = tiles;
     tiles += ceil_div(group.rows, kTile);
-    const int fits = unit_of(group.weight, args.in, args.in);
+    const int fits = unit_of(group.weight, args.weight_stride, args.in);
     units.weight = fits < units.weight ? fits : units.weight;
   }
   const dim3 grid(static_cast<unsigned>(tiles), static_cast<unsigned>(ceil_div(args.out, kTile)));

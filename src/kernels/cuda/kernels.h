@@ -54,9 +54,6 @@ void layer_norm_backward(Type type, const isa::LayerNormArgs& args, int64_t rows
 /// sum += column sums of x [rows, columns]; workspace for one sum.
 void add_column_sums(Type type, const isa::Matrix& x, int64_t rows, int64_t columns, float* sum,
                      float* workspace, Stream stream);
-/// target (fp32) += x, both [rows, columns].
-void accumulate(Type type, const isa::Matrix& x, const isa::Matrix& target, int64_t rows,
-                int64_t columns, Stream stream);
 
 /// Rows of the tables; a token whose id is beyond them becomes NaN, and is left out in backward.
 struct EmbeddingRows {
@@ -103,7 +100,7 @@ constexpr size_t kMostDenseGroups = 16;  ///< of a launch
 /// y = activation(x W^T + bias), group by group.
 struct GroupedDenseArgs {
   isa::Matrix x, y;
-  int64_t in = 0, out = 0;
+  int64_t in = 0, out = 0, weight_stride = 0;
   bool activates = false;
   isa::ActivationKind kind = isa::kGelu;
   int num_groups = 0;
