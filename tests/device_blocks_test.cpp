@@ -74,6 +74,31 @@ TEST(Devices, ProductsOfTwoBytesAreAligned) {
   }
 }
 
+// Recorded backward computes weight gradients beside the rest; the simulated device as late as it
+// may. Without dropout less is copied, and more could be changed under their hands.
+TEST(Devices, WeightGradientsBesideAreThoseInTurn) {
+  for (const double dropout : {0.0, 0.2}) {
+    BertConfig bert = tiny_bert();
+    bert.hidden_dropout_prob = dropout;
+    for (const char* kind : {"none", "pals", "low_rank", "houlsby", "lora", "lhuc", "pals_lhuc",
+                             "houlsby_pals", "top_attention"}) {
+      const std::vector<AdapterConfig> adapters(kTinyTasks, tiny_adapter(kind));
+      const auto trained = [&](bool records) {
+        Training training(adapters, at::kFloat, Frozen::kNothing, testing::simulated_device(),
+                          records, World(), bert);
+        training.run(0, 8, Training::Way::kOneBatch);
+        return training.arena().weights().cpu();
+      };
+      const int64_t before = testing::num_beside();
+      const at::Tensor expected = trained(false);
+      EXPECT_EQ(testing::num_beside(), before) << kind;
+      const at::Tensor found = trained(true);
+      EXPECT_GT(testing::num_beside(), before) << kind;
+      EXPECT_LT(distance(found, expected), 1e-6) << kind << " " << dropout;
+    }
+  }
+}
+
 // One launch for the layer's heads and the adapter's, forward and backward; the same numbers.
 TEST(Devices, AdaptersAttendBesideTheLayers) {
   struct {

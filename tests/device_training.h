@@ -55,9 +55,10 @@ class Training {
       : Training(std::vector<AdapterConfig>(kTinyTasks, adapter), precision, frozen, device,
                  records, std::move(world)) {}
   Training(const std::vector<AdapterConfig>& adapters, const Precision& precision, Frozen frozen,
-           at::Device device, bool records = false, World world = World())
+           at::Device device, bool records = false, World world = World(),
+           const BertConfig& bert = tiny_bert())
       : world_(std::move(world)),
-        model_(tiny_model(tiny_bert(), adapters, precision, frozen, device)),
+        model_(tiny_model(bert, adapters, precision, frozen, device)),
         optimizer_({.learning_rate = 1e-3,
                     .adapter_learning_rate = 5e-4,
                     .head_learning_rate = 8e-4,

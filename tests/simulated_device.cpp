@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "base/device_rows.h"
 #include "base/error.h"
@@ -246,6 +247,28 @@ class KeptWork : public RecordedWork {
   std::function<void()> work_;
 };
 
+int64_t beside = 0;
+
+/// Works as late as it may, so that what is changed or read too early shows.
+class LateStream : public SideStream {
+ public:
+  void run(std::function<void()> work) override {
+    ++beside;
+    running_.push_back(std::move(work));
+  }
+  void settle() override {
+    for (const std::function<void()>& work : settling_) work();
+    settling_ = std::exchange(running_, {});
+  }
+  void join() override {
+    settle();
+    settle();
+  }
+
+ private:
+  std::vector<std::function<void()>> running_, settling_;
+};
+
 class SimulatedAccelerator : public Accelerator {
  public:
   c10::DeviceType type() const override { return kSimulatedType; }
@@ -259,6 +282,9 @@ class SimulatedAccelerator : public Accelerator {
   void synchronize(int) const override {}
   std::unique_ptr<RecordedWork> record(int, const std::function<void()>& work) const override {
     return std::make_unique<KeptWork>(work);
+  }
+  std::unique_ptr<SideStream> side_stream(int) const override {
+    return std::make_unique<LateStream>();
   }
   c10::intrusive_ptr<c10d::Backend> join_ranks(int index,
                                                const c10::intrusive_ptr<c10d::Store>& store,
@@ -310,6 +336,8 @@ void set_free_memory(int64_t bytes) {
 }
 
 int64_t num_replays() { return replays; }
+
+int64_t num_beside() { return beside; }
 
 int64_t num_unaligned_products() { return unaligned_products; }
 

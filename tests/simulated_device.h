@@ -29,6 +29,9 @@ void set_free_memory(int64_t bytes);
 /// How often recorded work was replayed since the program began.
 int64_t num_replays();
 
+/// How much work ran on side streams since then.
+int64_t num_beside();
+
 /// How many products since then had an operand of two-byte numbers whose rows do not begin at
 /// multiples of 16 bytes: they are slow on GPUs.
 int64_t num_unaligned_products();

@@ -138,15 +138,17 @@ BlockOutput::Gradients BlockOutput::backward(const Pass& pass, int layer, const 
       any_reads(runs, TermReads::kDense) || any_reads(runs, TermReads::kNormalised);
   at::Tensor dh = pass.empty(dy.sizes());
   const AddLayerNorm sum = layer_norm_.backward_block(pass, dy, dh);
-  at::Tensor dx = has_term || dropout.active() ? pass.empty(dy.sizes()) : dh;
+  // The layer goes on adding to dh, while dx may be read beside.
+  const bool apart = dropout.active() || pass.beside != nullptr;
+  at::Tensor dx = has_term || apart ? pass.empty(dy.sizes()) : dh;
   for (const TokenRun& run : runs) {
     const bool fused = run.reads == TermReads::kNothing;
     AddLayerNorm own = part_of(pass, run, sum);
     own.dropout = fused ? dropout : Dropout();
-    if (fused && dropout.active()) own.dx = part(dx, run);
+    if (fused && apart) own.dx = part(dx, run);
     if (fused) own.bias_grad = dense_.bias_gradient(pass);
     add_layer_norm_backward(own);
-    if (fused && has_term && !dropout.active()) part(dx, run).copy_(own.dz);
+    if (fused && has_term && !apart) part(dx, run).copy_(own.dz);
   }
   if (any_reads(runs, TermReads::kNormalised)) backward_normalised(pass, layer, runs, dh, hooks);
   for (const TokenRun& run : runs) {

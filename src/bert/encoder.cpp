@@ -138,6 +138,7 @@ void BertEncoder::backward(const Pass& pass, const BatchTensors& batch, at::Tens
     } else {
       dy = layer.backward(own, i, dy, hooks);
     }
+    if (pass.beside != nullptr) pass.beside->settle();
     if (done) done(i);
   }
   if (pass.trains_from < 0) embeddings_.backward(all, batch, dy);

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "kernels/backend.h"
+#include "kernels/side_stream.h"
 
 namespace c10d {
 class Backend;
@@ -43,6 +44,8 @@ class Accelerator {
   /// allocated inside live in the record.
   virtual std::unique_ptr<RecordedWork> record(int index,
                                                const std::function<void()>& work) const = 0;
+  /// For one record()ing: a queue of device `index` beside the one that is recorded.
+  virtual std::unique_ptr<SideStream> side_stream(int index) const = 0;
   /// Joins device `index`, which from then on is the calling thread's usual one, with those of the
   /// other ranks, one for each; they meet in the store. Null if the library knows no collectives.
   virtual c10::intrusive_ptr<c10d::Backend> join_ranks(int index,

@@ -122,8 +122,12 @@ void RecordedEncoder::forward(Record& record, const BatchTensors& tensors,
 void RecordedEncoder::backward(Record& record, int task) {
   if (record.backward == nullptr) {
     const at::Device device = arena_.device();
-    record.backward = accelerator_of(device)->record(device.index(), [this, &record] {
-      encoder_.backward(pass(record), *record.tensors, record.dh, &hooks_);
+    record.backward = accelerator_of(device)->record(device.index(), [this, &record, device] {
+      const auto beside = accelerator_of(device)->side_stream(device.index());
+      Pass backward = pass(record);
+      backward.beside = beside.get();
+      encoder_.backward(backward, *record.tensors, record.dh, &hooks_);
+      beside->join();
       if (!record.kind.updates) return;
       arena_.add_slot_gradients(record.slot_place);
       BertAdam block = update_of(arena_);

@@ -183,8 +183,10 @@ at::Tensor Linear::kept(const Pass& pass, const at::Tensor& x) const {
 void Linear::backward_weight(const Pass& pass, const at::Tensor& dy, const at::Tensor& x) const {
   at::Tensor gradient = pass.arena.fused_gradient(weight_, {out_features_, in_features_});
   if (gradient.defined()) {
-    const BlockTimer timer(shape_of(ProductKind::kWeightGradient, x));
-    add_transposed_times(gradient, dy, x);
+    pass.aside([gradient, dy, x, shape = shape_of(ProductKind::kWeightGradient, x)]() mutable {
+      const BlockTimer timer(shape);
+      add_transposed_times(gradient, dy, x);
+    });
   }
   for (const PlacedTerm& placed : placed_terms(pass, dy.size(0), weight_, num_parts_)) {
     placed.term.backward_weight(placed.pass, place_of(placed, dy),
@@ -194,7 +196,7 @@ void Linear::backward_weight(const Pass& pass, const at::Tensor& dy, const at::T
 
 void Linear::backward_bias(const Pass& pass, const at::Tensor& dy) const {
   const at::Tensor gradient = bias_gradient(pass);
-  if (gradient.defined()) add_column_sums(dy, gradient);
+  if (gradient.defined()) pass.aside([dy, gradient] { add_column_sums(dy, gradient); });
 }
 
 at::Tensor Linear::backward_input(const Pass& pass, const at::Tensor& dy) const {

@@ -10,6 +10,7 @@
 
 #include "batch/packed_batch.h"
 #include "kernels/operations.h"
+#include "kernels/side_stream.h"
 #include "kernels/upload.h"
 #include "modules/int8_weights.h"
 #include "modules/product.h"
@@ -107,6 +108,8 @@ struct Pass {
   const std::vector<SegmentTerms>* terms = nullptr;
   /// Encoder layers keep their inputs alone, and compute the rest again for backward.
   bool recompute = false;
+  /// Not null: where backward computes what it does not read itself.
+  SideStream* beside = nullptr;
   /// The first encoder layer with something in it that trains: layers below it need no backward.
   /// -1: the embeddings train too.
   int trains_from = -1;
@@ -118,6 +121,15 @@ struct Pass {
   template <size_t N>
   std::array<at::Tensor, N> take() const {
     return tape->take<N>();
+  }
+
+  /// Runs work whose results nothing of this pass reads: beside the rest where there is a place.
+  void aside(std::function<void()> work) const {
+    if (beside != nullptr) {
+      beside->run(std::move(work));
+    } else {
+      work();
+    }
   }
 
   Dropout hidden_dropout(int layer, DropoutSite site) const;

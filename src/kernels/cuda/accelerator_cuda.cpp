@@ -1,4 +1,5 @@
 // The accelerator of NVIDIA's GPUs: what libpals_cuda.so brings.
+#include <ATen/cuda/CUDAEvent.h>
 #include <ATen/cuda/CUDAGraph.h>
 #include <c10/cuda/CUDACachingAllocator.h>
 #include <c10/cuda/CUDAFunctions.h>
@@ -8,6 +9,9 @@
 
 #include <map>
 #include <mutex>
+#include <optional>
+#include <utility>
+#include <vector>
 
 #include "kernels/accelerator.h"
 #include "kernels/cuda/backend_cuda.h"
@@ -25,22 +29,25 @@ void cuda::on_device(const at::Tensor& x, const char* block, c10::function_ref<v
 
 namespace {
 
-/// The stream that a device's work is recorded on: one, since LibTorch keeps a workspace of cuBLAS
-/// for each stream that it has seen, of 32 MiB on Hopper.
-c10::cuda::CUDAStream recording_stream(int index) {
+/// The streams that a device's work is recorded on: one of each use, since LibTorch keeps a
+/// workspace of cuBLAS for each stream that it has seen, of 32 MiB on Hopper.
+enum class StreamUse { kRecording, kBeside };
+c10::cuda::CUDAStream stream_for(StreamUse use, int index) {
   static std::mutex mutex;
-  static std::map<int, c10::cuda::CUDAStream> streams;
+  static std::map<std::pair<StreamUse, int>, c10::cuda::CUDAStream> streams;
   const std::lock_guard<std::mutex> lock(mutex);
-  const auto known = streams.find(index);
+  const auto known = streams.find({use, index});
   if (known != streams.end()) return known->second;
   const auto device = static_cast<c10::DeviceIndex>(index);
-  return streams.emplace(index, c10::cuda::getStreamFromPool(false, device)).first->second;
+  const c10::cuda::CUDAStream stream = c10::cuda::getStreamFromPool(false, device);
+  return streams.emplace(std::pair(use, index), stream).first->second;
 }
 
 /// A CUDA graph of one stream's work.
 class RecordedGraph : public RecordedWork {
  public:
-  RecordedGraph(int index, const std::function<void()>& work) : stream_(recording_stream(index)) {
+  RecordedGraph(int index, const std::function<void()>& work)
+      : stream_(stream_for(StreamUse::kRecording, index)) {
     // Recording needs a stream of its own, behind all that has been given to the usual one.
     const c10::cuda::CUDAGuard device(static_cast<c10::DeviceIndex>(index));
     c10::cuda::device_synchronize();
@@ -67,6 +74,48 @@ class RecordedGraph : public RecordedWork {
  private:
   c10::cuda::CUDAStream stream_;
   at::cuda::CUDAGraph graph_;
+};
+
+/// A branch of the graph that is recorded. LibTorch's allocator gives memory that is let go of to
+/// the next who asks on the same stream, so tensors are kept until that stream has waited.
+class GraphBranch : public SideStream {
+ public:
+  explicit GraphBranch(int index) : stream_(stream_for(StreamUse::kBeside, index)) {}
+
+  void run(std::function<void()> work) override {
+    at::cuda::CUDAEvent given;
+    given.record(usual_stream());
+    given.block(stream_);
+    {
+      const c10::cuda::CUDAStreamGuard guard(stream_);
+      work();
+    }
+    running_.push_back(std::move(work));
+  }
+
+  void settle() override {
+    if (mark_) mark_->block(usual_stream());
+    settling_.clear();
+    mark_.reset();
+    if (running_.empty()) return;
+    mark_.emplace();
+    mark_->record(stream_);
+    settling_ = std::exchange(running_, {});
+  }
+
+  void join() override {
+    settle();
+    settle();
+  }
+
+ private:
+  c10::cuda::CUDAStream usual_stream() const {
+    return c10::cuda::getCurrentCUDAStream(stream_.device_index());
+  }
+
+  c10::cuda::CUDAStream stream_;
+  std::vector<std::function<void()>> running_, settling_;
+  std::optional<at::cuda::CUDAEvent> mark_;  // behind settling_
 };
 
 class CudaAccelerator : public Accelerator {
@@ -102,6 +151,10 @@ class CudaAccelerator : public Accelerator {
   std::unique_ptr<RecordedWork> record(int index,
                                        const std::function<void()>& work) const override {
     return std::make_unique<RecordedGraph>(index, work);
+  }
+
+  std::unique_ptr<SideStream> side_stream(int index) const override {
+    return std::make_unique<GraphBranch>(index);
   }
 
   c10::intrusive_ptr<c10d::Backend> join_ranks(int index,
