@@ -8,7 +8,7 @@
   bench/compare.py lora        LoRA: frozen against low rank, whole steps against no adapter, tasks mixed in prediction
   bench/compare.py memory      peak memory of `pals train` against the eager way
   bench/compare.py gpu         on an NVIDIA GPU: BERT-base + PALs in training against the reference's way and against
-                               transformers, prediction against torch.compile and ONNX Runtime; batches of 32 and of 256
+                               transformers, eager and compiled, prediction against torch.compile and ONNX Runtime; batches of 32 and of 256
   bench/compare.py tokenizer   one thread, against the `tokenizers` package
   bench/compare.py data        GLUE of full size (949,000 rows, made of the rows at hand): seconds until ready to train
   bench/compare.py all         one after the other, but for `gpu`
@@ -26,6 +26,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -51,12 +52,23 @@ def say(*words):
 class Side:
     """A program that does a turn for each line it gets (bench/peers/turns.py)."""
 
-    def __init__(self, name, command):
+    def __init__(self, name, command, ready_seconds=None):
         self.name, self.results = name, []
         say("starting", name)
         self.process = subprocess.Popen([str(part) for part in command], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, text=True)
-        self.facts = self.read()
+        late = threading.Timer(ready_seconds, self.process.kill) if ready_seconds else None
+        if late:
+            late.start()
+        try:
+            self.facts = self.read()
+        except SystemExit as reason:
+            if late and not late.is_alive():
+                sys.exit(f"compare.py: {name} was not ready in {ready_seconds:g} seconds")
+            raise reason
+        finally:
+            if late:
+                late.cancel()
 
     def read(self):
         for line in self.process.stdout:
@@ -177,18 +189,18 @@ class Comparisons:
         return Side(name, [self.contestant, work, *self.data_flags(work, batch_size), "--threads", self.arguments.threads,
                            *self.sizes(model), *flags])
 
-    def peer(self, program, name, *flags, model=None, batch_size=32):
+    def peer(self, program, name, *flags, model=None, batch_size=32, ready_seconds=None):
         if batch_size not in self.rows:
             self.rows[batch_size] = self.path(f"rows-{batch_size}.json")
             subprocess.run([str(part) for part in [self.contestant, "rows", *self.data_flags("rows", batch_size),
                                                    "--output", self.rows[batch_size]]], check=True)
         return Side(name, [self.arguments.python, os.path.join(PEERS, program), "--rows", self.rows[batch_size],
-                           "--threads", self.arguments.threads, *self.sizes(model), *flags])
+                           "--threads", self.arguments.threads, *self.sizes(model), *flags], ready_seconds)
 
     def peer_if_any(self, program, name, *flags, **more):
-        """[peer], or [] where it does not run: it lacks a package, or one that knows the device."""
+        """[peer], or [] where it does not run: it lacks a package, or one that knows the device, or compiles for long."""
         try:
-            return [self.peer(program, name, *flags, **more)]
+            return [self.peer(program, name, *flags, ready_seconds=self.arguments.ready_seconds, **more)]
         except SystemExit as reason:
             say(f"{reason}; {name} is left out")
             return []
@@ -226,25 +238,32 @@ class Comparisons:
         show(rows, facts, comparison="train")
 
     def gpu(self):
-        device = ["--device", self.arguments.device]
         for size in self.arguments.batch_size:
-            sides = [self.ours("train", *device, "--precision", "bf16", "--adapter", "pals", "--products", batch_size=size,
-                               name="ours, bf16"),
-                     *self.peer_if_any("reference_peer.py", "the reference's way, fp32", *device, batch_size=size),
-                     *self.peer_if_any("train_peer.py", "transformers without PALs, bf16", *device, "--precision", "bf16",
-                                       batch_size=size)]
-            facts = sides[0].facts
-            rows = take_turns(f"train, {size} rows", sides, self.arguments.rounds)
-            flags = [*device, "--order", "sorted"]
-            cache = ["--cache_dir", self.arguments.cache_dir]
-            onnx = "fp32" if self.arguments.device == "cpu" else "fp16"  # ONNX Runtime has no bf16
-            sides = [self.ours("predict", *flags, "--precision", "bf16", "--products", batch_size=size, name="ours, bf16"),
-                     *self.peer_if_any("predict_peer.py", "torch.compile, bf16", "--engine", "compile", *cache, *flags,
-                                       "--precision", "bf16", batch_size=size),
-                     *self.peer_if_any("predict_peer.py", f"ONNX Runtime, {onnx}", "--engine", "onnxruntime", *cache, *flags,
-                                       "--precision", onnx, batch_size=size)]
-            rows += take_turns(f"predict, {size} rows, sorted", sides, self.arguments.rounds)
-            show_gpu(rows, self.arguments.batches, facts)  # at once: what comes next may fail
+            for part in self.arguments.part:
+                rows, facts = {"train": self.gpu_train, "predict": self.gpu_predict}[part](size)
+                show_gpu(rows, self.arguments.batches, facts)  # at once: what comes next may fail
+
+    def gpu_train(self, size):
+        device = ["--device", self.arguments.device]
+        theirs = [*device, "--precision", "bf16"]
+        sides = [self.ours("train", *theirs, "--adapter", "pals", "--products", batch_size=size, name="ours, bf16"),
+                 *self.peer_if_any("reference_peer.py", "the reference's way, fp32", *device, batch_size=size),
+                 *self.peer_if_any("train_peer.py", "transformers without PALs, bf16", *theirs, batch_size=size),
+                 *self.peer_if_any("train_peer.py", "the same under torch.compile", *theirs, "--compile", batch_size=size)]
+        facts = sides[0].facts
+        return take_turns(f"train, {size} rows", sides, self.arguments.rounds), facts
+
+    def gpu_predict(self, size):
+        flags = ["--device", self.arguments.device, "--order", "sorted"]
+        cache = ["--cache_dir", self.arguments.cache_dir]
+        onnx = "fp32" if self.arguments.device == "cpu" else "fp16"  # ONNX Runtime has no bf16
+        sides = [self.ours("predict", *flags, "--precision", "bf16", "--products", batch_size=size, name="ours, bf16"),
+                 *self.peer_if_any("predict_peer.py", "torch.compile, bf16", "--engine", "compile", *cache, *flags,
+                                   "--precision", "bf16", batch_size=size),
+                 *self.peer_if_any("predict_peer.py", f"ONNX Runtime, {onnx}", "--engine", "onnxruntime", *cache, *flags,
+                                   "--precision", onnx, batch_size=size)]
+        facts = sides[0].facts
+        return take_turns(f"predict, {size} rows, sorted", sides, self.arguments.rounds), facts
 
     def adapters(self):
         rows, facts = [], {}
@@ -413,6 +432,9 @@ def parse_arguments():
     parser.add_argument("--model", default=MINILM, help="the MiniLM of `train`; only its sizes count")
     parser.add_argument("--batches", type=int, default=12, help="in a turn, of 32 rows but for `gpu`")
     parser.add_argument("--batch_size", nargs="+", type=int, default=[32, 256], help="rows of a batch, for `gpu`")
+    parser.add_argument("--part", nargs="+", choices=["train", "predict"], default=["train", "predict"], help="of `gpu`")
+    parser.add_argument("--ready_seconds", type=float, default=150,
+                        help="of `gpu`: a peer that takes longer to start, or to compile, is left out")
     parser.add_argument("--device", default="cuda", help="of `gpu`: cuda (default), or cpu to try it out")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=os.cpu_count())

@@ -5,7 +5,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 cd "$repo"
 
-all_steps='build tests golden sanitizer compare'
+all_steps='build tests golden sanitizer compare profile'
 
 usage() {
   cat <<END
@@ -193,7 +193,27 @@ step_compare() {
     left_out compare "it needs GLUE in PALS_GLUE_DIR, and torch and transformers in $python"
     return
   fi
-  check compare env PALS_MINILM_DIR="$minilm" "$python" bench/compare.py gpu --build "$build" --python "$python" --rounds "$rounds"
+  # Each under three minutes, so that one that a machine has no time for loses no other.
+  local part rows
+  for rows in 32 256; do
+    for part in train predict; do
+      check "compare $part $rows" env PALS_MINILM_DIR="$minilm" "$python" bench/compare.py gpu --part "$part" \
+        --batch_size "$rows" --ready_seconds 60 --build "$build" --python "$python" --rounds "$rounds"
+    done
+  done
+}
+
+# A table of the kernels of one step, in their order, by their durations.
+step_profile() {
+  local kind
+  if [ -z "${PALS_GLUE_DIR:-}" ] || ! command -v ncu >/dev/null; then
+    left_out profile "it needs GLUE in PALS_GLUE_DIR, and ncu in PATH (it comes with CUDA)"
+    return
+  fi
+  for kind in train predict; do
+    check "profile $kind" "$python" bench/gpu_profile.py "$kind" --build "$build" --vocab_file "$minilm/vocab.txt" \
+      --output "$logs/profile-$kind.csv"
+  done
 }
 
 for step in $all_steps; do
@@ -208,5 +228,7 @@ done
 
 nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader
 printf '%s\n' "${summary[@]}"
-[ ! -s "$logs/compare.log" ] || grep -v '^{\|: round \|^starting' "$logs/compare.log"
+for log in "$logs"/compare-*.log "$logs"/profile-*.log; do
+  if [ -s "$log" ]; then grep -v "^{\|: round \|^starting\|^==" "$log" || true; fi
+done
 [ -z "$failed" ] || die "some checks failed"

@@ -56,6 +56,7 @@ NOT_RUN = {
     "bench/compare.py": "timings against other programs, on real data",
     "python3 -m venv ~/.cache/pals/venv-bench": "7 GB of other programs",
     "~/.cache/pals/venv-bench/bin/pip": "as above",
+    "bench/gpu_profile.py": "needs a GPU; tests/e2e/test_bench.py runs it on what Nsight Compute prints",
     "bench/real_runs.py": "hours of training; tests/e2e/test_real_runs.py runs it small",
     "bench/recipes.py": "days of training; tests/e2e/test_recipes.py runs it small",
     "bench/serve.py": "timings; tests/e2e/test_bench_serve.py runs it small",

@@ -63,6 +63,9 @@ def onnxruntime_model(arguments, vocab_size):
     from onnxruntime.transformers import optimizer
     if arguments.precision == "bf16":
         sys.exit("predict_peer.py: ONNX Runtime has no bf16 for BERT")
+    wanted = "CPUExecutionProvider" if arguments.device == "cpu" else "CUDAExecutionProvider"
+    if wanted not in onnxruntime.get_available_providers():  # before minutes of exporting
+        sys.exit(f"predict_peer.py: this onnxruntime has no {wanted}")
     path, config = export(arguments, vocab_size)
     fused = path.replace(".onnx", f".{arguments.device}-{arguments.precision}.fused.onnx")
     if not os.path.exists(fused):
@@ -75,7 +78,6 @@ def onnxruntime_model(arguments, vocab_size):
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = arguments.threads
     options.inter_op_num_threads = 1
-    wanted = "CPUExecutionProvider" if arguments.device == "cpu" else "CUDAExecutionProvider"
     session = onnxruntime.InferenceSession(fused, options, providers=[wanted])
     if wanted not in session.get_providers():
         sys.exit(f"predict_peer.py: this onnxruntime has no {wanted}")

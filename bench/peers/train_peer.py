@@ -3,7 +3,7 @@
 
 Padded to each batch's longest row, bf16 autocast unless --precision fp32, SDPA, global clipping, fused AdamW over all
 weights. --adapter houlsby: bottlenecks of --adapter_size after attention and feed-forward, each task with its own; only
-this needs the `adapters` package.
+this needs the `adapters` package. --compile: the encoder under torch.compile, for any number of rows and tokens.
 """
 
 import argparse
@@ -23,6 +23,7 @@ def parse_arguments():
     parser.add_argument("--adapter", choices=["none", "houlsby"], default="none")
     parser.add_argument("--adapter_size", type=int, default=50)
     parser.add_argument("--precision", choices=["fp32", "bf16"], default="bf16")
+    parser.add_argument("--compile", action="store_true")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", default="cpu", help="cpu (default) or cuda")
     return parser.parse_args()
@@ -45,6 +46,8 @@ class Model(torch.nn.Module):
             houlsby = adapters.DoubleSeqBnConfig(reduction_factor=config.hidden_size / arguments.adapter_size)
             for name in rows["task_names"]:
                 self.bert.add_adapter(name, config=houlsby)
+        if arguments.compile:
+            self.bert = torch.compile(self.bert, dynamic=True)
         self.dropout = torch.nn.Dropout(config.hidden_dropout_prob)
         self.heads = torch.nn.ModuleList(torch.nn.Linear(config.hidden_size, outputs)
                                          for outputs in rows["task_outputs"])

@@ -126,5 +126,70 @@ class Compare(PalsTest):
             self.assertGreater(shown["results"][time_of][0]["peak_rss_bytes"], 1 << 20)
 
 
+KERNELS = [("void pals::cuda::(anonymous namespace)::walk_kernel<pals::cuda::Gelu<Bf16, 8>>(T1, long)", "1,500"),
+           ("void cutlass::Kernel2<cutlass_80_tensorop_bf16_s16816gemm_bf16_64x64_32x6_tn_align2>(Params)", "16000"),
+           ("nvjet_tst_128x64_64x10_1x2_h_bz_NTN", "9000"),
+           ("void pals::cuda::(anonymous namespace)::walk_kernel<pals::cuda::Gelu<Bf16, 8>>(T1, long)", "2500")]
+
+
+class GpuProfile(unittest.TestCase):
+    """bench/gpu_profile.py on what Nsight Compute prints of a first batch and three that repeat."""
+
+    SCRIPT = os.path.join(os.path.dirname(COMPARE), "gpu_profile.py")
+
+    def setUp(self):
+        self.folder = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, self.folder)
+
+    def csv_of(self, kernels):
+        lines = ["==PROF== Connected to process 7", '"ID","Process ID","Kernel Name","Stream","Block Size","Grid Size",'
+                 '"Section Name","Metric Name","Metric Unit","Metric Value"']
+        for number, (name, time) in enumerate(kernels):
+            lines.append(f'"{number}","7","{name}","7","(128, 1, 1)","(3, 135, 1)","Command line profiler metrics",'
+                         f'"gpu__time_duration.sum","nsecond","{time}"')
+        return "\n".join(lines + ["==PROF== Disconnected"]) + "\n"
+
+    def profile(self, *arguments):
+        return subprocess.run([sys.executable, self.SCRIPT, *map(str, arguments)], stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, text=True, check=False)
+
+    def test_table_of_the_last_batch(self):
+        text = self.csv_of([("eager_kernel(int)", "7000")] * 3 + 3 * KERNELS)
+        # Stands in for ncu: it prints what ncu prints, once it was given batches on standard input.
+        ncu = os.path.join(self.folder, "ncu")
+        with open(ncu, "w", encoding="utf-8") as stream:
+            stream.write(f"#!{sys.executable}\nimport sys\nassert sys.stdin.read().count('\\n') >= 3\nsys.stdout.write({text!r})\n")
+        os.chmod(ncu, 0o755)
+        output = os.path.join(self.folder, "profile.csv")
+        result = self.profile("train", "--ncu", ncu, "--data_dir", self.folder, "--output", output)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        table, _, line = result.stdout.rstrip("\n").rpartition("\n")
+        self.assertEqual(json.loads(line), {"profile": "train", "kernels": 4, "microseconds": 29.0})
+        rows = [row.split() for row in table.split("\n")]
+        self.assertEqual(rows[1], ["Kernel2", "64x64_32x6_tn_align2", "1", "16.0", "16", "55.2", "%"])
+        self.assertEqual(rows[2], ["nvjet_tst_128x64_64x10_1x2_h_bz_NTN", "1", "9.0", "9", "31.0", "%"])
+        self.assertEqual(rows[3], ["walk_kernel", "2", "2.0", "4", "13.8", "%"])
+        self.assertEqual(table.split("\n")[-1], "4 kernels, 29 us one after the other")
+        in_order = self.profile("table", output, "--in_order").stdout.split("\n")
+        self.assertEqual([row.split()[0] for row in in_order[1:5]], ["walk_kernel", "Kernel2", "nvjet_tst_128x64_64x10_1x2_h_bz_NTN",
+                                                                     "walk_kernel"])
+
+    def test_what_is_wrong_is_said(self):
+        path = os.path.join(self.folder, "profile.csv")
+        for text, words in (("==ERROR== ERR_NVGPUCTRPERM\n", "no line of CSV"),
+                            (self.csv_of(KERNELS).replace("time_duration", "cycles"), "no gpu__time_duration.sum"),
+                            (self.csv_of(KERNELS).replace('"nsecond"', '"cycle"'), "in cycle; expected")):
+            with open(path, "w", encoding="utf-8") as stream:
+                stream.write(text)
+            result = self.profile("table", path)
+            self.assertEqual(result.returncode, 1)
+            self.assertIn(words, result.stderr)
+        for arguments, words in ((["table", path + ".none"], "No such file"), (["train", "--ncu", "no-ncu"], "there is no no-ncu"),
+                                 (["train", "--ncu", "true", "--data_dir", self.folder, "--output", path], "no line of CSV")):
+            result = self.profile(*arguments)
+            self.assertEqual(result.returncode, 1)
+            self.assertIn(words, result.stderr)
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -64,6 +64,37 @@ class Recipes(PalsTest):
         self.assertTrue(cells[5][4].startswith("%+.1f (" % (100 * (rte[1] - rte[0]))), cells[5])
         self.assertEqual(self.script("table", *flags, "--steps", "5", code=1).stderr.count("\n"), 1)
 
+    def test_passes_and_cut_rows(self):
+        """A task alone sees its rows so often, the tasks together take as many steps as all alone; rows lie evenly."""
+        flags = ["--passes", "2", "--max_rows", "40", "--max_dev_rows", "10"]
+        self.script("run", "--only", "alone/*", "sample/prop", "--seeds", "1", *flags)
+        lines = self.lines()
+        alone = next(line for line in lines if line["setting"] == "alone/rte")
+        self.assertEqual(alone["recipe"], {"passes": 2, "max_rows": 40, "max_dev_rows": 10, "evaluations": 2, "learning_rate": 1e-4,
+                                           "precision": "fp32", "model": os.path.basename(self.model)})
+        steps = {line["setting"]: int(line["flags"][line["flags"].index("--max_steps") + 1]) for line in lines}
+        self.assertEqual(steps["alone/rte"], 4)  # 40 rows in batches of 32
+        self.assertEqual(len(steps), 9)
+        self.assertEqual(2 * steps["sample/prop"], sum(steps.values()))
+        config = read_config(alone["folder"])
+        self.assertEqual(os.path.basename(config["data_dir"]), "data-40-10")
+        for task, name, titles in (("CoLA", "train.tsv", 0), ("CoLA", "dev.tsv", 0), ("RTE", "train.tsv", 1), ("MNLI", "dev_matched.tsv", 1)):
+            with open(os.path.join(self.glue, task, name), encoding="utf-8", newline="\n") as stream:
+                source = stream.read().split("\n")[:-1]
+            with open(os.path.join(config["data_dir"], task, name), encoding="utf-8", newline="\n") as stream:
+                cut = stream.read().split("\n")[:-1]
+            most = 40 if name == "train.tsv" else 10
+            self.assertEqual(len(cut), titles + min(most, len(source) - titles))
+            self.assertEqual(cut[:titles], source[:titles])
+            places = [source.index(line) for line in cut[titles:]]
+            self.assertEqual(places, sorted(places))
+            self.assertEqual(places[0], titles)
+            if len(source) - titles > most:
+                self.assertGreater(places[-1], 0.9 * (len(source) - titles) - 1)
+        # Lines of other cuts are other runs.
+        self.assertEqual(self.script("table", "--passes", "2", "--max_rows", "41", code=1).stderr.count("\n"), 1)
+        self.check_words(self.script("table", "--only", "alone/rte", "--seeds", "1", *flags).stdout, "alone")
+
     def test_teachers_are_the_tasks_alone(self):
         missing = self.script("run", "--only", "recipe/teacher", "--seeds", "1", code=1)
         self.check_words(missing.stderr, "recipe/teacher, seed 1: no ", "alone/cola", "1 runs failed")
