@@ -345,7 +345,7 @@ class Pages(unittest.TestCase):
             known |= flags_in(help_of(support.PALS, command))
         for script in ("setup.sh", "build.sh", "package.sh", "test.sh", "gpu_check.sh"):
             known |= flags_in(help_of(REPOSITORY / "scripts" / script))
-        for script in ("compare.py", "recipes.py", "serve.py"):
+        for script in ("compare.py", "gpu_profile.py", "recipes.py", "serve.py"):
             known |= flags_in(help_of(sys.executable, "-B", REPOSITORY / "bench" / script))
         known |= {"--help", "--flag"}
         for page in PAGES:
