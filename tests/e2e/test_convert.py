@@ -5,7 +5,6 @@ import os
 import resource
 import shutil
 import struct
-import time
 import unittest
 import zipfile
 
@@ -198,13 +197,11 @@ class Hostile(PalsTest):
     """Files made to harm: one clear line, soon, in little memory."""
 
     def refused(self, path, *words):
-        def limit():
-            resource.setrlimit(resource.RLIMIT_CPU, (20, 20))
+        def limit():  # of the processor's time, whatever else runs: a second is what it takes, the start included
+            resource.setrlimit(resource.RLIMIT_CPU, (10, 10))
 
-        start = time.monotonic()
         message = self.error("convert", path, self.path("out.bin"), "--bert_config_file", self.model + "/config.json",
                              code=1, preexec_fn=limit)
-        self.assertLess(time.monotonic() - start, 10)  # a second on an idle machine, the start included
         self.assertLess(len(message), 4000)
         self.check_words(message, *words)
         self.assertFalse(os.path.exists(self.path("out.bin")))
