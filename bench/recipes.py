@@ -128,8 +128,9 @@ def data_of(arguments):
             most = {"train": arguments.max_rows, "dev": arguments.max_dev_rows}.get(name.split(".")[0].split("_")[0])
             target = os.path.join(folder, task, name)
             if name.endswith(".tsv") and most is not None and not os.path.exists(target):
-                cut_file(os.path.join(arguments.data_dir, task, name), target + ".part", most or sys.maxsize)
-                os.rename(target + ".part", target)
+                own = f"{target}.{os.getpid()}.part"  # another process may make the same file
+                cut_file(os.path.join(arguments.data_dir, task, name), own, most or sys.maxsize)
+                os.replace(own, target)
     return folder
 
 

@@ -10,11 +10,15 @@ all_steps='build tests golden sanitizer compare profile'
 usage() {
   cat <<END
 usage: scripts/gpu_check.sh [--build FOLDER] [--deps FOLDER] [--rounds N] [STEP...]
-       scripts/gpu_check.sh [--build FOLDER] pack FILE
+       scripts/gpu_check.sh [--build FOLDER] pack | pack_recipes FILE
 
   pack FILE       needs no GPU: an archive (.tar.zst) of the programs of a finished build (default: build), the libraries
                   they need but for LibTorch, golden sets and rows. Unpacked on a machine with a GPU, its
                   scripts/gpu_check.sh runs without building
+  pack_recipes FILE  likewise, of what bench/recipes.py needs: the program, rows, and the model of PALS_MINILM_DIR in bf16.
+                  There the step "recipes" runs its settings, each seed of PALS_RECIPES_SEEDS (1 2 3) by itself and
+                  all at once, with the flags of PALS_RECIPES ("--only 'alone/*' --budget_minutes 8"), into
+                  build-gpu/recipes, and goes on when it is called again
   --build FOLDER  a finished build, which is taken as it is; otherwise build-gpu/ is built
   --deps FOLDER   Debian packages unpacked by hand (docs/gpu.md), for a machine without them
   --rounds N      of bench/compare.py (default: 5)
@@ -26,7 +30,7 @@ PALS_PEERS_PYTHON (default: python3); it leaves out peers that do not run.
 END
 }
 
-build='' deps='' rounds=5 steps='' archive=''
+build='' deps='' rounds=5 steps='' archive='' packer=''
 while [ $# -gt 0 ]; do
   case $1 in
     --build | --deps | --rounds)
@@ -38,13 +42,13 @@ while [ $# -gt 0 ]; do
       usage
       exit 0
       ;;
-    pack)
-      [ $# -eq 2 ] || die "pack needs the name of a file, and comes last"
-      archive=$2
+    pack | pack_recipes)
+      [ $# -eq 2 ] || die "$1 needs the name of a file, and comes last"
+      packer=$1 archive=$2
       shift
       ;;
     *)
-      if [[ " $all_steps " != *" $1 "* ]]; then
+      if [[ " $all_steps recipes " != *" $1 "* ]]; then
         usage >&2
         die "unknown option or step $1"
       fi
@@ -65,17 +69,17 @@ place_of() { if [ -x "$build/$1" ]; then echo "$build/$1"; else echo "$build/ben
 not_packed='^(linux-vdso|ld-linux-x86-64|libc|libm|libdl|libpthread|librt|libutil|libtorch.*|libc10.*|libcud.*|libcupti.*)\.so'
 
 # The machine is often lent for minutes: nothing is built or fetched there.
-pack() {
-  local folder program name path
+# stage PROGRAM...: programs, their libraries, rows and scripts in a folder to pack.
+stage() {
+  local program name path
   build=${build:-build}
   [ -f "$build/libpals_cuda.so" ] || die "there is no $build/libpals_cuda.so; build with -DPALS_CUDA=ON"
-  [ -d "${PALS_REFERENCE_DIR:-}" ] && [ -d "${PALS_GLUE_DIR:-}" ] ||
-    die "PALS_REFERENCE_DIR and PALS_GLUE_DIR must name the golden sets and GLUE's rows, which are packed"
+  [ -d "${PALS_GLUE_DIR:-}" ] || die "PALS_GLUE_DIR must name the folder of GLUE's rows, which are packed"
   staging=$(mktemp -d)
   trap 'rm -rf "$staging"' EXIT  # which outlives this function
   folder=$staging/gpu-check
   mkdir -p "$folder/build/bench" "$folder/lib" "$folder/scripts" "$folder/vocabulary"
-  for program in "${programs[@]}"; do
+  for program in "$@"; do
     path=$(place_of "$program")
     [ -x "$path" ] || die "there is no $program in $build/"
     strip -o "$folder/build/${path#"$build"/}" "$path"
@@ -83,12 +87,27 @@ pack() {
   strip -o "$folder/build/libpals_cuda.so" "$build/libpals_cuda.so"
   while read -r name path; do
     [[ $name =~ $not_packed ]] || cp -L "$path" "$folder/lib/$name"
-  done < <(ldd "$build/pals" "$build/device_test" | awk '$2 == "=>" && $3 ~ /^\// {print $1, $3}' | sort -u)
+  done < <(ldd "${@/#/"$build/"}" 2>/dev/null | awk '$2 == "=>" && $3 ~ /^\// {print $1, $3}' | sort -u)
   cp scripts/gpu_check.sh scripts/common.sh "$folder/scripts/"
   cp -r bench configs "$folder/"
-  cp -r "$PALS_REFERENCE_DIR" "$folder/reference"
   cp -r "$PALS_GLUE_DIR" "$folder/glue"
   cp "$minilm"/*.txt "$minilm"/*.json "$folder/vocabulary/"
+}
+
+pack() {
+  [ -d "${PALS_REFERENCE_DIR:-}" ] || die "PALS_REFERENCE_DIR must name the folder of the golden sets, which are packed"
+  stage "${programs[@]}"
+  cp -r "$PALS_REFERENCE_DIR" "$folder/reference"
+  write_archive
+}
+
+pack_recipes() {
+  stage pals
+  python3 scripts/half_weights.py "$minilm/model.safetensors" "$folder/vocabulary/model.safetensors"
+  write_archive
+}
+
+write_archive() {
   mkdir -p "$(dirname "$archive")"
   tar --create --directory "$staging" --owner=0 --group=0 gpu-check | zstd --quiet --force -19 -T0 -o "$archive.part"
   mv "$archive.part" "$archive"
@@ -97,7 +116,7 @@ pack() {
 
 minilm=${PALS_MINILM_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/pals/models/all-MiniLM-L6-v2}
 if [ -n "$archive" ]; then
-  pack
+  "$packer"
   exit 0
 fi
 if [ -d "$repo/vocabulary" ] && [ ! -d "$repo/src" ]; then  # unpacked from such an archive
@@ -216,7 +235,22 @@ step_profile() {
   done
 }
 
-for step in $all_steps; do
+# Only where it is asked for by name: hours.
+step_recipes() {
+  local seed results=$repo/build-gpu/recipes
+  mkdir -p "$results"
+  eval "set -- ${PALS_RECIPES:-}"
+  for seed in ${PALS_RECIPES_SEEDS:-1 2 3}; do
+    "$python" bench/recipes.py run --data_dir "$PALS_GLUE_DIR" --model "$minilm" --pals "$build/pals" --threads 4 --seeds "$seed" \
+      --output_dir "$results" --results "$results/seed-$seed.jsonl" "$@" >"$results/seed-$seed.log" 2>&1 &
+  done
+  wait
+  tail -n 2 "$results"/seed-*.log
+  summary+=("recipes: $(cat "$results"/seed-*.jsonl | wc -l) runs have ended; their lines are in ${results#"$repo/"}")
+}
+
+if [[ " $steps " == *' recipes '* ]]; then programs=(pals); fi
+for step in $all_steps recipes; do
   if [[ " $steps " == *" $step "* ]]; then "step_$step"; fi
   if [ "$step" = build ]; then
     build=${build:-build-gpu}

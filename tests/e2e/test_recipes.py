@@ -17,12 +17,14 @@ def read_config(folder):
 
 
 class Recipes(PalsTest):
+    def command(self, action, *flags, pals=support.PALS):
+        return [sys.executable, SCRIPT, action, "--pals", pals, "--model", self.model, "--data_dir", self.glue, "--output_dir",
+                self.path("runs"), "--results", self.path("results.jsonl"), "--threads", "1", "--precision", "fp32", "--steps", "4",
+                "--evaluations", "2", *flags]
+
     def script(self, action, *flags, code=0, pals=support.PALS):
-        result = subprocess.run(
-            [sys.executable, SCRIPT, action, "--pals", pals, "--model", self.model, "--data_dir", self.glue, "--output_dir",
-             self.path("runs"), "--results", self.path("results.jsonl"), "--threads", "1", "--precision", "fp32", "--steps", "4",
-             "--evaluations", "2", *flags], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            env=support.environment(), check=False)
+        result = subprocess.run(self.command(action, *flags, pals=pals), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                text=True, env=support.environment(), check=False)
         self.assertEqual(result.returncode, code, result.stderr)
         return result
 
@@ -91,6 +93,14 @@ class Recipes(PalsTest):
             self.assertEqual(places[0], titles)
             if len(source) - titles > most:
                 self.assertGreater(places[-1], 0.9 * (len(source) - titles) - 1)
+        # Two at once, each with results of its own, cut the same files.
+        both = [subprocess.Popen(self.command("run", "--only", "alone/rte", "--seeds", seed, "--output_dir", self.path("both"),
+                                              "--results", self.path(f"{seed}.jsonl"),
+                                              "--passes", "1", "--max_rows", "39", "--max_dev_rows", "9"),
+                                 stderr=subprocess.PIPE, text=True, env=support.environment()) for seed in ("1", "2")]
+        for process in both:
+            message = process.communicate()[1]
+            self.assertEqual(process.returncode, 0, message)
         # Lines of other cuts are other runs.
         self.assertEqual(self.script("table", "--passes", "2", "--max_rows", "41", code=1).stderr.count("\n"), 1)
         self.check_words(self.script("table", "--only", "alone/rte", "--seeds", "1", *flags).stdout, "alone")
