@@ -185,7 +185,7 @@ def train(arguments, name, seed):
         config = json.load(stream)
     return {"setting": name, "seed": seed, "recipe": recipe_of(arguments), "flags": flags, "folder": folder,
             "precision": config["precision"], "best": {key: results[key] for key in ("step", "average", "tasks")},
-            "last": results["last"], "seconds": round(seconds_of(folder), 1)}
+            "last": results["last"], "seconds": round(seconds_of(folder), 3)}
 
 
 def cut_half_line(path):
