@@ -20,6 +20,8 @@ import shutil
 import subprocess
 import sys
 
+from sides import show_lines
+
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 CACHE = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "pals")
 MINILM = os.environ.get("PALS_MINILM_DIR") or os.path.join(CACHE, "models", "all-MiniLM-L6-v2")
@@ -82,9 +84,7 @@ def show(kernels, in_order):
         for name, times in sorted(groups.items(), key=lambda group: -sum(group[1])):
             lines.append([name, str(len(times)), "%.1f" % (sum(times) / len(times)), "%.0f" % sum(times),
                           "%.1f %%" % (100 * sum(times) / total)])
-    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    for line in lines:
-        print("  ".join([line[0].ljust(widths[0])] + [cell.rjust(width) for cell, width in zip(line[1:], widths[1:])]))
+    show_lines(lines)
     print(f"{len(kernels)} kernels, {total:.0f} us one after the other")
 
 
