@@ -260,10 +260,6 @@ class LateStream : public SideStream {
     for (const std::function<void()>& work : settling_) work();
     settling_ = std::exchange(running_, {});
   }
-  void join() override {
-    settle();
-    settle();
-  }
 
  private:
   std::vector<std::function<void()>> running_, settling_;

@@ -238,7 +238,7 @@ struct BertAdam {
 };
 void bert_adam(const BertAdam& block);
 
-/// Throws c10::Error for ranges outside of `size` elements.
+/// Throws c10::Error for ranges outside of the block's weights or shadow.
 void check_ranges(const BertAdam& block, std::span<const AdamRange> ranges);
 
 /// The instruction set that the CPU kernels run on: "avx512_bf16", "avx512", "avx2" or "generic".

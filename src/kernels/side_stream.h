@@ -18,7 +18,10 @@ class SideStream {
   /// Has the usual queue wait for what ran beside until the last call of this function.
   virtual void settle() = 0;
   /// Has the usual queue wait for all that ran beside.
-  virtual void join() = 0;
+  void join() {
+    settle();
+    settle();
+  }
 };
 
 }  // namespace pals

@@ -103,11 +103,6 @@ class GraphBranch : public SideStream {
     settling_ = std::exchange(running_, {});
   }
 
-  void join() override {
-    settle();
-    settle();
-  }
-
  private:
   c10::cuda::CUDAStream usual_stream() const {
     return c10::cuda::getCurrentCUDAStream(stream_.device_index());
